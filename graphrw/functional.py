@@ -1,0 +1,235 @@
+"""What a walk answers: harmonic functions, hitting probabilities, effective resistances, entropies."""
+
+import torch
+from torch import Tensor
+
+from graphrw.errors import SingularWalkError
+from graphrw.reach import components, stranded
+from graphrw.solve import factorize_nonsingular
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import Walk, absorb, check_rates, node_mask
+
+PAIRS_AT_ONCE = 64
+
+
+def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(), *, prune: bool = False) -> Tensor:
+    """The function that takes `values` on `nodes` and is harmonic elsewhere: A_UU x_U = W_UM x_M (Grady 2006, eq. 10).
+
+    x_i is the expected value at the node of `nodes` where a walker from i ends (0 if it is killed on the way).
+
+    Args:
+        walk: N nodes.
+        nodes: (M,) int64, each once.
+        values: (M, K) or (M,), of the walk's type and device.
+        solver: how to solve.
+        prune: approximate the gradient as `HarmonicLabels` does with the same option.
+
+    Returns:
+        (N, K) or (N,): exactly `values` on `nodes`.
+
+    Raises:
+        SingularWalkError: if some node can reach neither `nodes` nor any killing.
+        ValueError: for a wrong shape or type, or nodes out of range or repeated.
+
+    >>> from graphrw import grid_graph, walk
+    >>> line = walk(grid_graph((5,)), torch.ones(4, dtype=torch.float64))
+    >>> harmonic(line, torch.tensor([0, 4]), torch.tensor([0.0, 1.0], dtype=torch.float64))
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000], dtype=torch.float64)
+    """
+    _check_boundary(walk, nodes, values)
+    lost = stranded(walk, node_mask(walk.graph, nodes) | (walk.killing.detach() > 0))
+    if bool(lost.any()):
+        raise SingularWalkError(
+            f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach neither "
+            "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
+        )
+    columns = values.reshape(len(nodes), -1)
+    return _dirichlet(walk, nodes, columns, None, solver, prune).reshape(walk.graph.num_nodes, *values.shape[1:])
+
+
+def hitting_probabilities(
+    walk: Walk,
+    seeds: Tensor,
+    num_labels: int | None = None,
+    absorption: Tensor | None = None,
+    unreachable: Tensor | None = None,
+    solver: Solver = Auto(),
+    *,
+    prune: bool = False,
+) -> Tensor:
+    """The probability that a walker from each node first ends in each label (Grady 2006; with priors, Grady 2005).
+
+    A walker ends at a seed, in the label of the seed; or it is absorbed into label l at node i with rate a_il; or it is
+    killed, in no label. So A_UU Z_U = W_UM Z_M + a_U, where A's rates hold d + k + Σ_l a_l. Rows sum to 1 where nothing
+    kills. Absorption at a seed has no effect.
+
+    Args:
+        walk: N nodes.
+        seeds: (N,) int64: the label of each seed, −1 elsewhere.
+        num_labels: L; by default that of `absorption`, or the largest seed + 1.
+        absorption: (N, L) rates ≥ 0 into each label, of the walk's type: soft seeds or priors, in the units of weights.
+        unreachable: (L,) the distribution to give to nodes from which no walker can ever end. Without it they are an
+            error.
+        solver: how to solve.
+        prune: approximate the gradient as `HarmonicLabels` does with the same option.
+
+    Returns:
+        (N, L) in [0, 1].
+
+    Raises:
+        SingularWalkError: if walkers from some node can never end, and `unreachable` is not given.
+        ValueError: for wrong shapes, types or values; for seeds that are all −1 with no `absorption`.
+
+    >>> from graphrw import grid_graph, walk
+    >>> line = walk(grid_graph((4,)), torch.ones(3, dtype=torch.float64))
+    >>> hitting_probabilities(line, torch.tensor([0, -1, -1, 1]))[:, 1]
+    tensor([0.0000, 0.3333, 0.6667, 1.0000], dtype=torch.float64)
+    """
+    num_labels = _count_labels(walk, seeds, num_labels, absorption)
+    seeded = seeds >= 0
+    if absorption is not None:
+        walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
+    lost = stranded(walk, seeded | (walk.killing.detach() > 0))
+    values = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
+    values[seeded, seeds[seeded]] = 1
+    if bool(lost.any()):
+        values[lost] = _fill(lost, unreachable, values)
+    nodes = (seeded | lost).nonzero().squeeze(1)
+    return _dirichlet(walk, nodes, values[nodes], absorption, solver, prune)
+
+
+def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:
+    """The resistance between two nodes when weights are conductances: R_ij = (e_i − e_j)ᵀ A⁺ (e_i − e_j).
+
+    Klein & Randić 1993. Killing is conductance to the ground, through which current may also flow.
+
+    Args:
+        walk: on an undirected graph.
+        pairs: (P, 2) int64.
+        solver: how to solve.
+
+    Returns:
+        (P,): ≥ 0; infinite between nodes of different components where nothing kills.
+
+    Raises:
+        ValueError: for a directed graph, or pairs of a wrong shape, type or range.
+
+    >>> from graphrw import grid_graph, walk
+    >>> effective_resistance(walk(grid_graph((3,)), torch.tensor([1.0, 0.5])), torch.tensor([[0, 2], [1, 2]]))
+    tensor([3., 2.])
+    """
+    if walk.graph.directed:
+        raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
+    node_mask(walk.graph, pairs.reshape(-1))
+    grounded, held, component = _ground(walk)
+    factor = factorize_nonsingular(grounded, solver)
+    resistances = [walk.weight.new_zeros(0)]
+    for first, second in (chunk.T for chunk in pairs.split(PAIRS_AT_ONCE)):
+        columns = torch.arange(len(first), device=pairs.device)
+        current = walk.weight.new_zeros(walk.graph.num_nodes, len(first))
+        current = current.index_put((first, columns), current.new_ones(()), accumulate=True)
+        current = current.index_put((second, columns), -current.new_ones(()), accumulate=True)
+        potential = factor.solve(torch.where(held[:, None], 0.0, current))
+        resistances.append(potential[first, columns] - potential[second, columns])
+    apart = component[pairs[:, 0]] != component[pairs[:, 1]]
+    return torch.where(apart, torch.inf, torch.cat(resistances))
+
+
+def entropy(probability: Tensor, dim: int = 1) -> Tensor:
+    """−Σ_l p_l log p_l in nats: how undecided the walk is, from 0 to log L.
+
+    Args:
+        probability: values in [0, 1], labels along `dim`: (N, L), or (B, L, H, W); with ``dim=0``, (L, H, W).
+
+    Returns:
+        The shape of `probability` without `dim`. Gradients are finite at p = 0.
+
+    >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+    tensor([0.0000, 0.6931])
+    """
+    logarithm = probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
+    return (probability * -logarithm).sum(dim)
+
+
+def _dirichlet(walk: Walk, nodes: Tensor, values: Tensor, source: Tensor | None, solver: Solver, prune: bool) -> Tensor:
+    """(N, K): `values` (M, K) on `nodes`; elsewhere A x = `source` (N, K), for a walk known to end."""
+    mask = node_mask(walk.graph, nodes)
+    fixed = walk.weight.new_zeros(walk.graph.num_nodes, values.shape[1]).index_put((nodes,), values)
+    b = _inflow(walk, mask, fixed)
+    b = b if source is None else b + source
+    b = torch.where(mask[:, None], 0.0, b)
+    x = factorize_nonsingular(absorb(walk, nodes), solver, prune).solve(b)
+    return torch.where(mask[:, None], fixed, x)
+
+
+def _inflow(walk: Walk, mask: Tensor, fixed: Tensor) -> Tensor:
+    """W x for x = `fixed`, which is zero off `mask`: only edges that touch the mask are visited."""
+    tail, head = walk.graph.edges
+    touching = (mask[tail] | mask[head]).nonzero().squeeze(1)
+    tail, head, weight = tail[touching], head[touching], walk.weight[touching][:, None]
+    total = torch.zeros_like(fixed).index_add(0, tail, weight * fixed[head])
+    return total if walk.graph.directed else total.index_add(0, head, weight * fixed[tail])
+
+
+def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:
+    node_mask(walk.graph, nodes)
+    if values.ndim not in (1, 2) or len(values) != len(nodes):
+        raise ValueError(f"`values` must be (M, K) or (M,) with M = {len(nodes)}; got {tuple(values.shape)}.")
+    if values.dtype != walk.weight.dtype:
+        raise ValueError(f"`values` must have the walk's type {walk.weight.dtype}; got {values.dtype}.")
+    unique, counts = nodes.unique(return_counts=True)
+    if len(unique) < len(nodes):
+        raise ValueError(f"`nodes` names node {int(unique[counts > 1][0])} more than once; give each node one value.")
+
+
+def _count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption: Tensor | None) -> int:
+    num_nodes = walk.graph.num_nodes
+    if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+    low, high = (int(bound) for bound in torch.aminmax(seeds)) if num_nodes else (-1, -1)
+    if low < -1:
+        raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
+    if absorption is not None:
+        if absorption.ndim != 2 or len(absorption) != num_nodes or absorption.dtype != walk.weight.dtype:
+            got = f"{tuple(absorption.shape)} {absorption.dtype}"
+            raise ValueError(f"`absorption` must be (N, L) = ({num_nodes}, L) {walk.weight.dtype}; got {got}.")
+        check_rates("absorption", absorption)
+        if num_labels is not None and num_labels != absorption.shape[1]:
+            raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
+        num_labels = absorption.shape[1]
+    elif high < 0:
+        raise ValueError("`seeds` are all −1 and there is no `absorption`: label at least one node.")
+    num_labels = high + 1 if num_labels is None else num_labels
+    if high >= num_labels:
+        raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
+    return num_labels
+
+
+def _fill(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
+    """The distribution for the nodes that are lost, or the error that there is none."""
+    if unreachable is None:
+        raise SingularWalkError(
+            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
+            "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
+        )
+    if unreachable.shape != values.shape[1:]:
+        raise ValueError(f"`unreachable` must be (L,) = ({values.shape[1]},); got {tuple(unreachable.shape)}.")
+    if bool((unreachable < 0).any()) or abs(float(unreachable.sum()) - 1) > 1e-5:
+        raise ValueError(f"`unreachable` must be a distribution (≥ 0, sum 1); got {unreachable.tolist()}.")
+    return unreachable.to(values)
+
+
+def _ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
+    """The walk with one node held at 0 in each component where nothing kills; these nodes; each node's component.
+
+    Components where something kills are joined through the ground, and so count as one, the last.
+    """
+    component = components(walk.graph, walk.weight.detach())
+    lost = stranded(walk, walk.killing.detach() > 0)
+    nodes = torch.arange(walk.graph.num_nodes, device=component.device)
+    first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
+    held = lost & (first[component] == nodes)
+    component = torch.where(lost, component, walk.graph.num_nodes)
+    return absorb(walk, held.nonzero().squeeze(1)), held, component

@@ -1,0 +1,168 @@
+"""The structure that a walk moves on."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes and edges, without weights: what stays the same while weights are learned.
+
+    An undirected edge is listed once, in either direction. In a directed graph the walker moves along
+    ``edges[0] → edges[1]``. Isolated nodes are legal; self loops and repeated edges are not (a self loop changes no
+    hitting probability; parallel edges are one edge with the sum of their weights).
+
+    What solvers prepare from the structure alone (orderings, symbolic factors) is kept with the graph and serves every
+    weight and every set of seeds.
+
+    Args:
+        edges: (2, E) int64, node indices in [0, num_nodes).
+        num_nodes: N ≥ 0.
+        directed: whether an edge can be walked one way only.
+
+    Raises:
+        ValueError: for a wrong shape or type, nodes out of range, self loops, or an edge listed twice.
+
+    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    >>> path
+    Graph(num_nodes=3, num_edges=2)
+    >>> Graph.batch([path, path])
+    Graph(num_nodes=6, num_edges=4, num_graphs=2)
+    """
+
+    edges: Tensor
+    num_nodes: int
+    directed: bool = False
+    parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
+    _plans: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_edges(self.edges, self.num_nodes)
+        _check_unique(self.edges, self.num_nodes, self.directed)
+
+    @property
+    def num_edges(self) -> int:
+        """E; an undirected edge counts once."""
+        return self.edges.shape[1]
+
+    @property
+    def num_graphs(self) -> int:
+        """How many graphs this one is the disjoint union of."""
+        return len(self.parts) or 1
+
+    @property
+    def graph_index(self) -> Tensor:
+        """(N,) int64: which graph of the batch each node belongs to (PyG calls this ``batch``)."""
+        sizes = torch.tensor([part.num_nodes for part in self.parts] or [self.num_nodes])
+        return torch.repeat_interleave(sizes).to(self.device)
+
+    @property
+    def device(self) -> torch.device:
+        return self.edges.device
+
+    def to(self, device: torch.device | str | int) -> "Graph":
+        """The same graph with its edges on `device`; plans are made anew there."""
+        edges = self.edges.to(device)
+        if edges is self.edges:
+            return self
+        moved = _unchecked(edges, self.num_nodes, self.directed)
+        moves: dict[int, Graph] = {id(part): part.to(device) for part in self.parts}
+        object.__setattr__(moved, "parts", tuple(moves[id(part)] for part in self.parts))
+        return moved
+
+    @staticmethod
+    def batch(graphs: Iterable["Graph"]) -> "Graph":
+        """The disjoint union of `graphs`: nodes and edges in their order, the second graph's nodes after the first's.
+
+        Raises:
+            ValueError: for no graph at all, or when directed and undirected graphs or devices are mixed.
+        """
+        parts = tuple(graphs)
+        if not parts:
+            raise ValueError("`Graph.batch` needs at least one graph; got none.")
+        if len({part.directed for part in parts}) > 1:
+            raise ValueError("`Graph.batch` got directed and undirected graphs; a batch must be all one or the other.")
+        if len({part.device for part in parts}) > 1:
+            devices = sorted({str(part.device) for part in parts})
+            raise ValueError(f"`Graph.batch` got graphs on {', '.join(devices)}; move them to one device first.")
+        offsets = _offsets([part.num_nodes for part in parts])
+        edges = torch.cat([part.edges + offset for part, offset in zip(parts, offsets, strict=False)], dim=1)
+        union = _unchecked(edges, offsets[-1], parts[0].directed)
+        object.__setattr__(union, "parts", parts)
+        return union
+
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
+        if key not in self._plans:
+            self._plans[key] = make()
+        return cast(T, self._plans[key])
+
+    def __repr__(self) -> str:
+        extras = ", directed=True" if self.directed else ""
+        if self.parts:
+            extras += f", num_graphs={self.num_graphs}"
+        return f"Graph(num_nodes={self.num_nodes}, num_edges={self.num_edges}{extras})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plans": {}}  # plans hold compiled objects that cannot be copied or sent
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+def _offsets(sizes: Sequence[int]) -> list[int]:
+    offsets = [0]
+    for size in sizes:
+        offsets.append(offsets[-1] + size)
+    return offsets
+
+
+def _unchecked(edges: Tensor, num_nodes: int, directed: bool) -> Graph:
+    """A graph whose edges are known to be right because they come from one that was checked."""
+    graph = object.__new__(Graph)
+    state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": {}}
+    graph.__dict__.update(state)
+    return graph
+
+
+def _check_edges(edges: Tensor, num_nodes: int) -> None:
+    if not isinstance(edges, Tensor) or edges.dtype != torch.int64:
+        kind = edges.dtype if isinstance(edges, Tensor) else type(edges).__name__
+        raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {kind}.")
+    if edges.ndim != 2 or edges.shape[0] != 2:
+        raise ValueError(f"`edges` must have shape (2, E); got {tuple(edges.shape)}.")
+    if num_nodes < 0:
+        raise ValueError(f"`num_nodes` must not be negative; got {num_nodes}.")
+    if edges.shape[1] == 0:
+        return
+    low, high = (int(bound) for bound in torch.aminmax(edges))
+    if low < 0 or high >= num_nodes:
+        node = low if low < 0 else high
+        raise ValueError(f"`edges` names node {node}, but nodes run from 0 to {num_nodes - 1} (num_nodes={num_nodes}).")
+
+
+def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
+    tail, head = edges
+    loops = tail == head
+    if bool(loops.any()):
+        node = int(tail[loops][0])
+        raise ValueError(
+            f"`edges` holds {int(loops.sum())} self loops (first: node {node}). They change no hitting probability: "
+            "remove them."
+        )
+    first, last = (tail, head) if directed else (torch.minimum(tail, head), torch.maximum(tail, head))
+    keys = (first * num_nodes + last).sort().values
+    repeated = keys[1:] == keys[:-1]
+    if bool(repeated.any()):
+        key = int(keys[1:][repeated][0])
+        cure = "sum their weights" if directed else "list an undirected edge once, or use `from_edge_index`"
+        raise ValueError(
+            f"`edges` lists {int(repeated.sum())} edges more than once "
+            f"(first: {key // num_nodes} and {key % num_nodes}); {cure}."
+        )

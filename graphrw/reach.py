@@ -1,0 +1,69 @@
+"""Which nodes a walk can end from. Where it cannot end, A is singular."""
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+from torch import Tensor
+
+from graphrw.errors import SingularWalkError
+from graphrw.graph import Graph
+from graphrw.walk import Walk
+
+
+def stranded(walk: Walk, ends: Tensor) -> Tensor:
+    """(N,) bool: the nodes from which a walker never comes to any node where `ends` (N,) bool is true.
+
+    Only edges of positive weight count: a weight that has underflowed to 0 joins nothing.
+    """
+    if bool(ends.all()):
+        return ~ends
+    weight = walk.weight.detach()
+    if walk.graph.directed:
+        return _stranded_directed(walk.graph, weight > 0, ends)
+    component = components(walk.graph, weight)
+    alive = torch.zeros(int(component.max()) + 1, dtype=torch.bool, device=ends.device)
+    alive[component[ends]] = True
+    return ~alive[component]
+
+
+def require_ends(walk: Walk) -> None:
+    """Raise `SingularWalkError` if some node can reach no killing, naming how many and the first."""
+    lost = stranded(walk, walk.killing.detach() > 0)
+    if bool(lost.any()):
+        raise SingularWalkError(
+            f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach no node "
+            "with killing, so that A is singular. Give them some killing, or `absorb` a node of their component."
+        )
+
+
+def components(graph: Graph, weight: Tensor) -> Tensor:
+    """(N,) int64: the connected component of each node, over edges of positive weight; found once if all are."""
+    if bool((weight > 0).all()):
+        everything = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
+        return graph.cached("components", lambda: _components(graph, everything))
+    return _components(graph, weight > 0)
+
+
+def _components(graph: Graph, open_edges: Tensor) -> Tensor:
+    _, labels = connected_components(_adjacency(graph, open_edges), directed=False)
+    return torch.from_numpy(labels.astype(np.int64)).to(graph.device)
+
+
+def _stranded_directed(graph: Graph, open_edges: Tensor, ends: Tensor) -> Tensor:
+    """Walk backwards from an extra node that every end leads to."""
+    tail, head = graph.edges[:, open_edges].cpu().numpy()
+    targets = ends.nonzero().squeeze(1).cpu().numpy()
+    rows = np.concatenate([head, np.full_like(targets, graph.num_nodes)])
+    columns = np.concatenate([tail, targets])
+    size = graph.num_nodes + 1
+    reversed_edges = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size)).tocsr()
+    reached = breadth_first_order(reversed_edges, graph.num_nodes, return_predecessors=False)
+    lost = torch.ones(size, dtype=torch.bool)
+    lost[torch.from_numpy(reached.astype(np.int64))] = False
+    return lost[:-1].to(graph.device)
+
+
+def _adjacency(graph: Graph, open_edges: Tensor) -> coo_array:
+    tail, head = graph.edges[:, open_edges].cpu().numpy()
+    return coo_array((np.ones(len(tail), dtype=np.int8), (tail, head)), shape=(graph.num_nodes,) * 2)

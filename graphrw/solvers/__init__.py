@@ -1,0 +1,10 @@
+"""Ways to solve A x = b, each a frozen dataclass of options."""
+
+from graphrw.solvers.auto import Auto
+from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
+from graphrw.solvers.cg import CG
+from graphrw.solvers.dense import Dense
+from graphrw.solvers.rslab import LU, Cholesky
+from graphrw.solvers.superlu import SuperLU
+
+__all__ = ["CG", "LU", "Auto", "Cholesky", "Dense", "Factor", "SolveReport", "Solver", "SuperLU", "record_solves"]

@@ -1,0 +1,160 @@
+"""What every solver is, and the one place where its answers are checked, refined and recorded."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphrw.errors import ConvergenceError
+from graphrw.graph import Graph
+from graphrw.solvers.operator import Operator
+from graphrw.walk import Walk
+
+ROUNDING = 100 * torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True)
+class SolveReport:
+    """One solve, as `record_solves` saw it."""
+
+    solver: "Solver"
+    num_nodes: int
+    num_columns: int
+    transpose: bool
+    iterations: int  # of the iterative method; refinement steps for a direct one
+    relative_residual: float  # true ‖b − A x‖ / ‖b‖ in float64, the worst column's
+    seconds: float
+    factor_seconds: float  # 0 where the factor was there already
+
+
+_recorders: list[list[SolveReport]] = []
+
+
+@contextmanager
+def record_solves() -> Iterator[list[SolveReport]]:
+    """Collect a report of every solve inside the block, those of backward passes among them.
+
+    >>> import torch, graphrw as rw
+    >>> graph = rw.grid_graph((4, 4))
+    >>> with rw.record_solves() as reports:
+    ...     x = rw.solve(rw.walk(graph, torch.ones(graph.num_edges), killing=1.0), torch.ones(16, 3))
+    >>> reports[0].num_columns, reports[0].relative_residual < 1e-9
+    (3, True)
+    """
+    reports: list[SolveReport] = []
+    _recorders.append(reports)
+    try:
+        yield reports
+    finally:
+        _recorders[:] = [recorder for recorder in _recorders if recorder is not reports]
+
+
+class Solver(ABC):
+    """A way to solve A x = b, with its options. Subclasses are frozen dataclasses: they hold no state.
+
+    Work is split where its inputs split: `plan` sees the structure (once per graph), `factor` the weights (once per
+    walk), and the factor's `solve` the right-hand sides.
+    """
+
+    rtol: float
+
+    @abstractmethod
+    def plan(self, graph: Graph) -> Any:
+        """What depends on the structure alone. Called once per graph; see `plan_for`."""
+
+    @abstractmethod
+    def factor(self, walk: Walk, plan: Any) -> "Factor":
+        """Prepare this walk, whose tensors are plain (no autograd), for any number of right-hand sides."""
+
+    def plan_for(self, graph: Graph) -> Any:
+        """The plan of this solver for `graph`, which keeps it."""
+        return graph.cached(self, lambda: self.plan(graph))
+
+
+class Factor(ABC):
+    """A solver applied to one walk. Subclasses say how to solve once, approximately; this class sees to the truth.
+
+    Everything happens in float64, whatever the walk's type.
+    """
+
+    max_refinements = 4
+
+    def __init__(self, walk: Walk, solver: Solver) -> None:
+        self.solver = solver
+        self.operator = Operator(walk)
+        self.factor_seconds = 0.0
+
+    @abstractmethod
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        """x with A x ≈ b (or Aᵀx ≈ b), and the number of iterations.
+
+        Args:
+            b: (N, K) float64.
+            target: (K,) the residual norm at which an iterative method may stop.
+            transpose: solve with Aᵀ.
+        """
+
+    @property
+    def refinements(self) -> int:
+        """How many steps of refinement every solve needs, however small its residual; none by default."""
+        return 0
+
+    def solve(self, b: Tensor, transpose: bool = False) -> Tensor:
+        """x (N, K) float64 with A x = b: refined until the true residual is within the solver's `rtol`.
+
+        Raises:
+            ConvergenceError: if it cannot be brought there.
+        """
+        start = time.perf_counter()
+        b = b.double()
+        norm = torch.linalg.vector_norm(b, dim=0)
+        x, residual, iterations = torch.zeros_like(b), b, 0
+        for step in range(1 + self.max_refinements):
+            correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
+            x, iterations = x + correction if step else correction, iterations + count
+            accurate = step < self.refinements
+            residual = self.operator.residual(b, x, transpose, accurate)
+            relative = _relative(torch.linalg.vector_norm(residual, dim=0), norm)
+            if not accurate and self._converged(relative, residual, x, transpose):
+                break
+        else:
+            self._fail(relative, iterations)
+        self._record(relative, iterations + step, transpose, time.perf_counter() - start)
+        return x
+
+    def _converged(self, relative: Tensor, residual: Tensor, x: Tensor, transpose: bool) -> bool:
+        """Within `rtol`, or at the rounding level of float64, below which no x can go."""
+        missed = ~(relative <= self.solver.rtol)
+        if not bool(missed.any()):
+            return True
+        residual, x = residual[:, missed], x[:, missed]
+        floor = ROUNDING * torch.linalg.vector_norm(self.operator.magnitude(x, transpose), dim=0)
+        return bool((torch.linalg.vector_norm(residual, dim=0) <= floor).all())
+
+    def _fail(self, relative: Tensor, iterations: int) -> None:
+        worst = float(relative.nan_to_num(torch.inf).max())
+        raise ConvergenceError(
+            f"{self.solver} left a true relative residual of {worst:.1e} after {iterations} iterations; asked was "
+            f"{self.solver.rtol:.1e}. Likely causes: weights that span too many orders of magnitude, or a component "
+            "that hardly reaches any seed or killing. Try `solvers.Cholesky()` (undirected) or `solvers.LU()` "
+            "(directed), or a larger `rtol`."
+        )
+
+    def _record(self, relative: Tensor, iterations: int, transpose: bool, seconds: float) -> None:
+        if _recorders:
+            nodes, worst = self.operator.num_nodes, float(relative.max()) if relative.numel() else 0.0
+            report = SolveReport(
+                self.solver, nodes, len(relative), transpose, iterations, worst, seconds, self.factor_seconds
+            )
+            for recorder in _recorders:
+                recorder.append(report)
+        self.factor_seconds = 0.0
+
+
+def _relative(residual: Tensor, norm: Tensor) -> Tensor:
+    return torch.where(norm > 0, residual / norm, residual)

@@ -1,0 +1,39 @@
+"""The dense method: for small graphs, and to check the others against."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphrw.graph import Graph
+from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.direct import DirectFactor
+from graphrw.walk import Walk, neighbour_sum
+
+
+@dataclass(frozen=True)
+class Dense(Solver):
+    """LU factors of A as a full matrix: O(N²) memory, O(N³) time, any device, directed or not.
+
+    Args:
+        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+    """
+
+    rtol: float = 1e-10
+
+    def plan(self, graph: Graph) -> None:
+        """Nothing can be prepared."""
+
+    def factor(self, walk: Walk, plan: None) -> Factor:
+        return _DenseFactor(walk, self)
+
+
+class _DenseFactor(DirectFactor):
+    def __init__(self, walk: Walk, solver: Dense) -> None:
+        super().__init__(walk, solver)
+        one = torch.eye(walk.graph.num_nodes, dtype=torch.float64, device=walk.weight.device)
+        coupling = neighbour_sum(walk.graph, walk.weight.double(), one)
+        self._lu, self._pivots = torch.linalg.lu_factor(self.operator.diagonal.diag() - coupling)
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        return torch.linalg.lu_solve(self._lu, self._pivots, b, adjoint=transpose), 0

@@ -1,0 +1,70 @@
+"""Fast products with A outside autograd: what residuals and Krylov methods are made of."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from graphrw.graph import Graph
+from graphrw.solvers.pattern import column_pattern, row_pattern
+from graphrw.walk import Walk
+
+COLUMNS_AT_ONCE = 8  # torch's sparse products slow down beyond, and this bounds the memory of the flows
+
+
+class Operator:
+    """A of one walk and its transpose as float64 CSR matrices on the walk's device."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.num_nodes = walk.graph.num_nodes
+        self.diagonal = walk.rate.double()
+        self._matrices: dict[bool, Tensor] = {}
+
+    def matmul(self, x: Tensor, transpose: bool = False) -> Tensor:
+        """A x, or Aᵀx, for `x` (N, K) float64."""
+        matrix = self._matrix(transpose and self.walk.graph.directed)
+        return torch.cat([matrix @ columns for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
+
+    def residual(self, b: Tensor, x: Tensor, transpose: bool, accurate: bool) -> Tensor:
+        """b − A x; if `accurate` through differences of x, free of cancellation (not for Aᵀ of a directed graph)."""
+        if not accurate or (transpose and self.walk.graph.directed):
+            return b - self.matmul(x, transpose)
+        return b - torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
+
+    def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
+        """|A||x| = 2 c|x| − A|x|: the size of the terms that A x adds up."""
+        return 2 * self.diagonal[:, None] * x.abs() - self.matmul(x.abs(), transpose)
+
+    def _flow_out(self, x: Tensor) -> Tensor:
+        """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
+        tail, head = self.walk.graph.edges
+        flow = (x.index_select(0, tail) - x.index_select(0, head)).mul_(self.walk.weight.double()[:, None])
+        return torch.addcmul(_divergence(self.walk.graph) @ flow, self.walk.killing.double()[:, None], x)
+
+    def _matrix(self, transpose: bool) -> Tensor:
+        if transpose not in self._matrices:
+            pattern = column_pattern(self.walk.graph) if transpose else row_pattern(self.walk.graph)
+            size = (self.num_nodes, self.num_nodes)
+            self._matrices[transpose] = _csr(pattern.indptr, pattern.indices, pattern.values(self.walk), size)
+        return self._matrices[transpose]
+
+
+def _divergence(graph: Graph) -> Tensor:
+    """(N, E) CSR: +1 where an edge leaves a node, −1 where an undirected one enters."""
+    return graph.cached("divergence", lambda: _make_divergence(graph))
+
+
+def _make_divergence(graph: Graph) -> Tensor:
+    ends = graph.edges[:1] if graph.directed else graph.edges
+    order = torch.argsort(ends.reshape(-1), stable=True)
+    counts = torch.bincount(ends.reshape(-1), minlength=graph.num_nodes)
+    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    sign = torch.where(order < graph.num_edges, 1.0, -1.0).double()
+    return _csr(indptr, order % max(graph.num_edges, 1), sign, (graph.num_nodes, graph.num_edges))
+
+
+def _csr(indptr: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(indptr, indices, values, size, check_invariants=False)

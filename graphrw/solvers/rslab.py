@@ -1,0 +1,135 @@
+"""The embedded sparse direct solver, rslab: LDLᵀ for undirected graphs, LU for directed ones.
+
+rslab (MIT, pure Rust) has wheels for Linux, macOS and Windows, keeps the symbolic analysis of a pattern apart from the
+numbers, predicts its memory, and solves all right-hand sides in one pass. `docs/solvers.md` holds the comparison.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+from torch import Tensor
+
+from graphrw.errors import MissingDependencyError
+from graphrw.graph import Graph
+from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
+from graphrw.walk import Walk
+
+try:
+    import rslab
+
+    AVAILABLE = True
+except ImportError:  # a platform without a wheel: `Auto` takes SuperLU there
+    AVAILABLE = False
+
+ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of those that rslab offers
+
+
+@dataclass(frozen=True)
+class SparsePlan:
+    """A symbolic analysis, and where the numbers go."""
+
+    pattern: Pattern
+    symbolic: Any
+
+    @property
+    def flops(self) -> float:
+        """Predicted floating-point operations of one factorisation."""
+        return float(self.symbolic.estimate_memory("float64")["factor_flops"])
+
+    @property
+    def bytes(self) -> float:
+        """Predicted peak memory of a factorisation and a solve."""
+        return float(self.symbolic.memory_plan("float64")["peak_bytes"])
+
+
+@dataclass(frozen=True)
+class Cholesky(Solver):
+    """Sparse LDLᵀ factors of a symmetric A; undirected graphs only.
+
+    The fill-reducing ordering and the symbolic analysis are made once per graph. Tensors on another device are
+    solved on the CPU and brought back.
+
+    Args:
+        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+    """
+
+    rtol: float = 1e-10
+
+    def plan(self, graph: Graph) -> SparsePlan:
+        if graph.directed:
+            raise ValueError("`Cholesky` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
+        return _analyse(lower_pattern(_representative(graph)), "ldlt")
+
+    def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
+        return _RslabFactor(walk, self, plan)
+
+
+@dataclass(frozen=True)
+class LU(Solver):
+    """Sparse LU factors of any A, directed graphs included; solves with Aᵀ on the same factors.
+
+    Args:
+        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+    """
+
+    rtol: float = 1e-10
+
+    def plan(self, graph: Graph) -> SparsePlan:
+        return _analyse(column_pattern(_representative(graph)), "lu")
+
+    def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
+        return _RslabFactor(walk, self, plan)
+
+
+class _RslabFactor(DirectFactor):
+    """Factors of each part of a batch of equal graphs, or of the one graph."""
+
+    def __init__(self, walk: Walk, solver: Solver, plan: SparsePlan) -> None:
+        super().__init__(walk, solver)
+        self._symmetric = isinstance(solver, Cholesky)
+        self._factors = [plan.symbolic.factor(plan.pattern.values(part).cpu().numpy()) for part in _equal_parts(walk)]
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))
+        x = [self._solve(factor, block, transpose) for factor, block in zip(self._factors, blocks, strict=True)]
+        return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device), 0
+
+    def _solve(self, factor: Any, b: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
+        if transpose and not self._symmetric:  # rslab transposes for one right-hand side at a time
+            return np.stack([factor.solve_transpose(column) for column in b.T.copy()], axis=1)
+        solution: NDArray[np.float64] = factor.solve_many(b)
+        return solution
+
+
+def _representative(graph: Graph) -> Graph:
+    """The one part that a batch repeats, whose plan serves them all; else the graph itself."""
+    repeated = graph.parts and all(part is graph.parts[0] for part in graph.parts)
+    return graph.parts[0] if repeated else graph
+
+
+def _equal_parts(walk: Walk) -> list[Walk]:
+    """The walk on each copy of the representative."""
+    graph = _representative(walk.graph)
+    copies = walk.graph.num_nodes // graph.num_nodes
+    weights, killings = walk.weight.view(copies, -1), walk.killing.view(copies, -1)
+    return [Walk(graph, weight, killing) for weight, killing in zip(weights, killings, strict=True)]
+
+
+def _analyse(pattern: Pattern, path: str) -> SparsePlan:
+    if not AVAILABLE:
+        raise MissingDependencyError(
+            "The solvers `Cholesky` and `LU` need the package rslab: pip install rslab. Where it has no wheel, "
+            "`solvers.SuperLU()` does the same, more slowly."
+        )
+    indptr, indices = (part.cpu().numpy() for part in (pattern.indptr, pattern.indices))
+    size = len(indptr) - 1
+    dominant: NDArray[np.float64] = np.where(pattern.source.cpu().numpy() < size, float(size), -1.0)
+    matrix = csc_array((dominant, indices, indptr), shape=(size, size))
+    settings = {"matching": False} if path == "lu" else {}  # the diagonal of A dominates: no rows to be matched
+    return SparsePlan(pattern, rslab.analyze(matrix, path=path, ordering=ORDERING, **settings))

@@ -1,0 +1,136 @@
+"""A killed random walk: the one operator of the library, and what can be read off it without solving."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphrw.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A graph whose edges carry weights w ≥ 0 and whose nodes may kill the walker, with rates k ≥ 0.
+
+    At node i the walker takes edge ij with probability w_ij / c_i and dies with probability k_i / c_i, where
+    c = degree + killing. Its operator is A = diag(c) − W. Make one with `walk`, which checks its arguments.
+    """
+
+    graph: Graph
+    weight: Tensor  # (E,)
+    killing: Tensor  # (N,)
+
+    @property
+    def degree(self) -> Tensor:
+        """(N,): d_i = Σ_j w_ij, over the edges that leave i if the graph is directed."""
+        return degree(self.graph, self.weight)
+
+    @property
+    def rate(self) -> Tensor:
+        """(N,): c = d + k, the diagonal of A."""
+        return self.degree + self.killing
+
+
+def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
+    """The random walk on `graph` with these edge weights and killing rates.
+
+    Args:
+        graph: N nodes, E edges.
+        weight: (E,) float32 or float64, finite and ≥ 0, in the order of `graph.edges`.
+        killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
+
+    Raises:
+        ValueError: for a wrong shape, type or device, or a negative, infinite or NaN value.
+
+    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
+    tensor([1.5000, 3.5000, 2.5000])
+    """
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
+    if weight.shape != (graph.num_edges,):
+        raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
+    killing = torch.as_tensor(killing, dtype=weight.dtype, device=weight.device)
+    if killing.ndim and killing.shape != (graph.num_nodes,):
+        raise ValueError(f"`killing` must be a number or (N,) = ({graph.num_nodes},); got {tuple(killing.shape)}.")
+    if weight.device != graph.device:
+        raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
+    check_rates("weight", weight)
+    check_rates("killing", killing)
+    return Walk(graph, weight, killing.expand(graph.num_nodes))
+
+
+def check_rates(name: str, rates: Tensor) -> None:
+    """Raise `ValueError` unless all of `rates` are finite and ≥ 0, naming the first that is not."""
+    if rates.numel() == 0:
+        return
+    low, high = torch.aminmax(rates.detach())
+    if low >= 0 and high < torch.inf:  # false for NaN too
+        return
+    flat = rates.detach().reshape(-1)
+    first = int((~((flat >= 0) & (flat < torch.inf))).nonzero()[0])
+    raise ValueError(f"`{name}` must be finite and not negative; got {float(flat[first])} at index {first}.")
+
+
+def degree(graph: Graph, weight: Tensor) -> Tensor:
+    """(N,): the sum of the weights at each node; d_i = Σ_j w_ij."""
+    tail, head = graph.edges
+    total = weight.new_zeros(graph.num_nodes).index_add(0, tail, weight)
+    return total if graph.directed else total.index_add(0, head, weight)
+
+
+def neighbour_sum(graph: Graph, weight: Tensor, x: Tensor, transpose: bool = False) -> Tensor:
+    """W x, or Wᵀx: for each node the weighted sum of `x` (N, K) over its neighbours."""
+    tail, head = graph.edges.flip(0) if transpose else graph.edges
+    total = torch.zeros_like(x).index_add(0, tail, weight[:, None] * x[head])
+    return total if graph.directed else total.index_add(0, head, weight[:, None] * x[tail])
+
+
+def apply(walk: Walk, x: Tensor, transpose: bool = False) -> Tensor:
+    """A x = c ⊙ x − W x for `x` (N, K), or Aᵀx; differentiable in everything."""
+    return walk.rate[:, None] * x - neighbour_sum(walk.graph, walk.weight, x, transpose)
+
+
+def absorb(walk: Walk, nodes: Tensor) -> Walk:
+    """The walk that ends on `nodes`: every edge that touches one of them turns into killing at its other end.
+
+    Rates stay what they were (c is unchanged), so that A of the new walk is A of the old one with the rows and columns
+    of `nodes` cut off their neighbours. The graph, and all that solvers have planned for it, stays the same. An
+    absorbed node that had no rate at all gets rate 1, so that its row is not empty.
+
+    Args:
+        walk: the walk.
+        nodes: (M,) int64 in [0, N).
+
+    Raises:
+        ValueError: for nodes out of range or of a wrong type.
+
+    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    >>> ended = absorb(walk(path, torch.tensor([1.0, 2.0])), torch.tensor([2]))
+    >>> ended.weight, ended.killing
+    (tensor([1., 0.]), tensor([0., 2., 2.]))
+    """
+    mask = node_mask(walk.graph, nodes)
+    tail, head = walk.graph.edges
+    cut = mask[tail] | mask[head]
+    touching = cut.nonzero().squeeze(1)
+    lost = walk.weight[touching]
+    killing = walk.killing.index_add(0, tail[touching], lost)
+    if not walk.graph.directed:
+        killing = killing.index_add(0, head[touching], lost)
+    killing = torch.where(mask & (killing == 0), torch.ones_like(killing), killing)
+    return Walk(walk.graph, torch.where(cut, torch.zeros_like(walk.weight), walk.weight), killing)
+
+
+def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
+    """(N,) bool: true on `nodes` (M,) int64."""
+    if nodes.dtype != torch.int64 or nodes.ndim != 1:
+        raise ValueError(f"`nodes` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
+    if nodes.numel():
+        low, high = (int(bound) for bound in torch.aminmax(nodes))
+        if low < 0 or high >= graph.num_nodes:
+            wrong = low if low < 0 else high
+            raise ValueError(f"`nodes` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")
+    mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.device)
+    mask[nodes] = True
+    return mask
