@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.reach import require_ends
 from graphrw.solvers import Auto, Factor, Solver
@@ -108,10 +109,15 @@ class _System:
             return b.clone()
         if self._factor is None:
             start = time.perf_counter()
-            walk = Walk(self.graph, weight.detach(), killing.detach())
-            self._factor = self.solver.factor(walk, self._plan)
+            self._factor = self._factorize(Walk(self.graph, weight.detach().double(), killing.detach().double()))
             self._factor.factor_seconds = time.perf_counter() - start
-        return self._factor.solve(b, transpose).to(b.dtype)
+        return self._factor.solve(b.double(), transpose).to(b.dtype)
+
+    def _factorize(self, walk: Walk) -> Factor:
+        try:
+            return self.solver.factor(walk, self._plan)
+        except RuntimeError as error:
+            raise ConvergenceError(f"{self.solver} could not factorise A: {error}") from error
 
 
 class _Solve(torch.autograd.Function):

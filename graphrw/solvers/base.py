@@ -69,7 +69,7 @@ class Solver(ABC):
 
     @abstractmethod
     def factor(self, walk: Walk, plan: Any) -> "Factor":
-        """Prepare this walk, whose tensors are plain (no autograd), for any number of right-hand sides."""
+        """Prepare this walk, whose tensors are float64 and outside autograd, for any number of right-hand sides."""
 
     def plan_for(self, graph: Graph) -> Any:
         """The plan of this solver for `graph`, which keeps it."""
@@ -79,7 +79,7 @@ class Solver(ABC):
 class Factor(ABC):
     """A solver applied to one walk. Subclasses say how to solve once, approximately; this class sees to the truth.
 
-    Everything happens in float64, whatever the walk's type.
+    Everything here is float64 and outside autograd.
     """
 
     max_refinements = 4
@@ -105,13 +105,12 @@ class Factor(ABC):
         return 0
 
     def solve(self, b: Tensor, transpose: bool = False) -> Tensor:
-        """x (N, K) float64 with A x = b: refined until the true residual is within the solver's `rtol`.
+        """x with A x = b (N, K): refined until the true residual is within the solver's `rtol`.
 
         Raises:
             ConvergenceError: if it cannot be brought there.
         """
         start = time.perf_counter()
-        b = b.double()
         norm = torch.linalg.vector_norm(b, dim=0)
         x, residual, iterations = torch.zeros_like(b), b, 0
         for step in range(1 + self.max_refinements):

@@ -8,7 +8,7 @@ from torch import Tensor
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.direct import DirectFactor
-from graphrw.walk import Walk, neighbour_sum
+from graphrw.walk import Walk, apply
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,8 @@ class Dense(Solver):
 class _DenseFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: Dense) -> None:
         super().__init__(walk, solver)
-        one = torch.eye(walk.graph.num_nodes, dtype=torch.float64, device=walk.weight.device)
-        coupling = neighbour_sum(walk.graph, walk.weight.double(), one)
-        self._lu, self._pivots = torch.linalg.lu_factor(self.operator.diagonal.diag() - coupling)
+        one = torch.eye(walk.graph.num_nodes, dtype=walk.weight.dtype, device=walk.weight.device)
+        self._lu, self._pivots = torch.linalg.lu_factor(apply(walk, one))
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         return torch.linalg.lu_solve(self._lu, self._pivots, b, adjoint=transpose), 0

@@ -22,7 +22,7 @@ class DirectFactor(Factor):
     @cached_property
     def error(self) -> float:
         """The factor's relative error, seen on A 1 = k."""
-        killing = self.operator.walk.killing.double()[:, None]
+        killing = self.operator.walk.killing[:, None]
         ones, _ = self.approximate(killing, killing.new_zeros(1), False)
         return float((ones - 1).abs().max().nan_to_num(float("inf")))
 

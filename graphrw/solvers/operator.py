@@ -18,7 +18,7 @@ class Operator:
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.num_nodes = walk.graph.num_nodes
-        self.diagonal = walk.rate.double()
+        self.diagonal = walk.rate
         self._matrices: dict[bool, Tensor] = {}
 
     def matmul(self, x: Tensor, transpose: bool = False) -> Tensor:
@@ -39,8 +39,8 @@ class Operator:
     def _flow_out(self, x: Tensor) -> Tensor:
         """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
         tail, head = self.walk.graph.edges
-        flow = (x.index_select(0, tail) - x.index_select(0, head)).mul_(self.walk.weight.double()[:, None])
-        return torch.addcmul(_divergence(self.walk.graph) @ flow, self.walk.killing.double()[:, None], x)
+        flow = (x.index_select(0, tail) - x.index_select(0, head)).mul_(self.walk.weight[:, None])
+        return torch.addcmul(_divergence(self.walk.graph) @ flow, self.walk.killing[:, None], x)
 
     def _matrix(self, transpose: bool) -> Tensor:
         if transpose not in self._matrices:

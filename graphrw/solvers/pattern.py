@@ -21,8 +21,8 @@ class Pattern:
     source: Tensor  # (nnz,) int64
 
     def values(self, walk: Walk) -> Tensor:
-        """(nnz,) float64: the matrix entries for this walk."""
-        return torch.cat([walk.rate, -walk.weight]).double()[self.source]
+        """(nnz,): the matrix entries for this walk."""
+        return torch.cat([walk.rate, -walk.weight])[self.source]
 
 
 def row_pattern(graph: Graph) -> Pattern:

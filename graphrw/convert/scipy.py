@@ -1,0 +1,82 @@
+"""From and to SciPy's sparse arrays."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from graphrw.convert.edge_index import to_edge_index
+from graphrw.convert.fold import Source, fold
+from graphrw.graph import Graph
+
+_SOURCE = Source(
+    entries="`matrix`",
+    values="`matrix`",
+    drop_loops="`scipy.sparse.tril(matrix, -1) + scipy.sparse.triu(matrix, 1)`",
+    symmetrise="`(matrix + matrix.T) / 2`",
+)
+
+
+def from_scipy(matrix: "sparse.sparray[Any] | sparse.spmatrix[Any]", directed: bool = False) -> tuple[Graph, Tensor]:
+    """The graph and weights of a sparse matrix, where ``matrix[i, j]`` is the weight of i → j.
+
+    Duplicate entries are summed. Entries that are stored as 0 are edges of weight 0. Without `directed` the matrix must
+    be symmetric, to the same tolerance as in `from_edge_index`, and each pair of entries is one edge.
+
+    Args:
+        matrix: (N, N), any of SciPy's sparse formats, real; whole numbers and booleans become torch's default dtype.
+        directed: take each entry as an edge of its own.
+
+    Returns:
+        The `Graph`, its edges in the order in which `matrix` stores them, and their weights (E,).
+
+    Raises:
+        ValueError: for another shape or type, a diagonal, negative or non-finite entries, or an unsymmetric matrix
+            without ``directed=True``.
+
+    >>> from_scipy(sparse.csr_array([[0.0, 2.0], [2.0, 0.0]]))
+    (Graph(num_nodes=2, num_edges=1), tensor([2.], dtype=torch.float64))
+    """
+    if not sparse.issparse(matrix):
+        raise ValueError(
+            f"`matrix` must be a SciPy sparse array; got {type(matrix).__name__}. Convert it with "
+            "`scipy.sparse.csr_array(matrix)`."
+        )
+    entries = _coordinates(matrix)
+    index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
+    value = torch.from_numpy(np.array(entries.data))  # a copy: the matrix may be read-only
+    return fold(index, value, entries.shape[0], directed=directed, source=_SOURCE)
+
+
+def to_scipy(graph: Graph, weight: Tensor) -> "sparse.csr_array[Any]":
+    """The weight matrix W with W_ij = w_ij (and W_ji = w_ij in an undirected graph) as a ``scipy.sparse.csr_array``.
+
+    Args:
+        graph: N nodes, E edges.
+        weight: (E,) float32 or float64, which W keeps; weights of 0 stay stored. Gradients end here.
+
+    Returns:
+        (N, N), on the CPU.
+
+    Raises:
+        ValueError: when `weight` does not fit `graph`.
+
+    >>> to_scipy(Graph(torch.tensor([[0], [1]]), num_nodes=2), torch.tensor([2.0])).toarray()
+    array([[0., 2.],
+           [2., 0.]], dtype=float32)
+    """
+    index, value = to_edge_index(graph, weight)
+    row, col = index.cpu().numpy()
+    entries = sparse.coo_array((value.detach().cpu().numpy(), (row, col)), shape=(graph.num_nodes, graph.num_nodes))
+    return entries.tocsr()
+
+
+def _coordinates(matrix: Any) -> "sparse.coo_array[Any, tuple[int, int]]":
+    entries = sparse.coo_array(matrix)
+    if entries.ndim != 2 or entries.shape[0] != entries.shape[1]:
+        raise ValueError(f"`matrix` must be square, one row and column per node; got shape {entries.shape}.")
+    if not np.can_cast(entries.dtype, np.float64):
+        raise ValueError(f"`matrix` must hold float32 or float64 numbers; got {entries.dtype}.")
+    return entries

@@ -1,0 +1,131 @@
+"""From and to torch's sparse tensors, and torch_sparse's `SparseTensor` where that package is installed."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor  # a stand-in class without torch_sparse
+
+from graphrw.convert.edge_index import to_edge_index
+from graphrw.convert.fold import Source, fold
+from graphrw.errors import MissingDependencyError
+from graphrw.graph import Graph
+
+_SOURCE = Source(
+    entries="`tensor`",
+    values="`tensor`",
+    drop_loops="torch_geometric.utils' `remove_self_loops(*to_edge_index(tensor))`, then `from_edge_index`",
+    symmetrise="torch_geometric.utils' `to_undirected(*to_edge_index(tensor), reduce='mean')`, then `from_edge_index`",
+)
+
+
+def from_torch_sparse(tensor: "Tensor | SparseTensor", directed: bool = False) -> tuple[Graph, Tensor]:
+    """The graph and weights of a sparse tensor, where entry (i, j) is the weight of i → j.
+
+    PyG's ``adj_t`` is the transpose: pass ``adj_t.t()``. Duplicate entries are summed. Entries that are stored as 0 are
+    edges of weight 0. Without `directed` the tensor must be symmetric, to the same tolerance as in `from_edge_index`;
+    each pair of entries is one edge and each of the two receives half of the gradient.
+
+    Args:
+        tensor: (N, N), a COO, CSR or CSC tensor of torch or a ``torch_sparse.SparseTensor`` (without values: ones);
+            whole numbers and booleans become torch's default dtype.
+        directed: take each entry as an edge of its own.
+
+    Returns:
+        The `Graph`, its edges in the order in which `tensor` stores them, and their weights (E,), differentiable with
+        respect to the values: once for torch's own tensors, whose gradients torch cannot differentiate again (asking
+        for it raises a `NotImplementedError`), any number of times for a `SparseTensor`.
+
+    Raises:
+        ValueError: for another shape, layout or type, a diagonal, negative or non-finite entries, or an unsymmetric
+            tensor without ``directed=True``.
+
+    >>> from_torch_sparse(torch.tensor([[0.0, 2.0], [2.0, 0.0]]).to_sparse())
+    (Graph(num_nodes=2, num_edges=1), tensor([2.]))
+    """
+    index, value, size = _entries(tensor)
+    if len(size) != 2 or size[0] != size[1]:
+        raise ValueError(f"`tensor` must be square, one row and column per node; got shape {size}.")
+    return fold(index, value, size[0], directed=directed, source=_SOURCE)
+
+
+def to_torch_sparse(graph: Graph, weight: Tensor) -> Tensor:
+    """The weight matrix W with W_ij = w_ij (and W_ji = w_ij in an undirected graph) as a coalesced COO tensor.
+
+    Args:
+        graph: N nodes, E edges.
+        weight: (E,) float32 or float64; W keeps its dtype and is differentiable with respect to it, once, as in
+            `from_torch_sparse`. Weights of 0 stay stored.
+
+    Returns:
+        (N, N). For PyG's ``adj_t`` take ``.t()`` of it.
+
+    Raises:
+        ValueError: when `weight` does not fit `graph`.
+
+    >>> to_torch_sparse(Graph(torch.tensor([[0], [1]]), num_nodes=2), torch.tensor([2.0])).to_dense()
+    tensor([[0., 2.],
+            [2., 0.]])
+    """
+    index, value = to_edge_index(graph, weight)
+    size = (graph.num_nodes, graph.num_nodes)
+    return _once_differentiable(torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce())
+
+
+def to_sparse_tensor(graph: Graph, weight: Tensor) -> "SparseTensor":
+    """The same matrix as `to_torch_sparse` gives, as a ``torch_sparse.SparseTensor``.
+
+    Raises:
+        ValueError: when `weight` does not fit `graph`.
+        MissingDependencyError: without the package torch-sparse.
+    """
+    index, value = to_edge_index(graph, weight)
+    if not WITH_TORCH_SPARSE:
+        raise MissingDependencyError(
+            "`to_sparse_tensor` needs the package torch-sparse, which is not installed (or does not load). Install it "
+            "with `pip install --no-build-isolation torch-sparse` (it compiles), or use `to_torch_sparse`."
+        )
+    return SparseTensor(row=index[0], col=index[1], value=value, sparse_sizes=(graph.num_nodes, graph.num_nodes))
+
+
+def _entries(tensor: "Tensor | SparseTensor") -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
+    """Indices (2, M), values (M,) and the size."""
+    if isinstance(tensor, SparseTensor):
+        row, col, value = tensor.coo()
+        return torch.stack([row, col]), value, tuple(tensor.sparse_sizes())
+    layout = tensor.layout if isinstance(tensor, Tensor) else None
+    if layout == torch.sparse_coo:
+        tensor = tensor.coalesce()
+        return tensor.indices(), _once_differentiable(tensor.values()), tuple(tensor.shape)
+    if layout == torch.sparse_csr and tensor.ndim == 2:
+        index = torch.stack([_expand(tensor.crow_indices()), tensor.col_indices().long()])
+        return index, _once_differentiable(tensor.values()), tuple(tensor.shape)
+    if layout == torch.sparse_csc and tensor.ndim == 2:
+        index = torch.stack([tensor.row_indices().long(), _expand(tensor.ccol_indices())])
+        return index, _once_differentiable(tensor.values()), tuple(tensor.shape)
+    found = type(tensor).__name__ if layout is None else f"{tensor.ndim}-dimensional {layout}"
+    raise ValueError(
+        f"`tensor` must be a COO, CSR or CSC matrix of torch or a `torch_sparse.SparseTensor`; got {found}. "
+        "A dense matrix converts with `.to_sparse()`."
+    )
+
+
+def _once_differentiable(tensor: Tensor) -> Tensor:
+    """`tensor`, whose gradient torch's sparse tensors would turn into a constant: second derivatives would lack it."""
+    if tensor.requires_grad:
+        register: Callable[[Callable[[Tensor | None], None]], object] = tensor.register_hook
+        register(_refuse_second_derivative)
+    return tensor
+
+
+def _refuse_second_derivative(gradient: Tensor | None) -> None:
+    if gradient is not None and gradient.requires_grad:
+        raise NotImplementedError(
+            "torch's sparse tensors have no second derivative, and `create_graph=True` asks for one. Use "
+            "`from_edge_index` and `to_edge_index`, which have."
+        )
+
+
+def _expand(starts: Tensor) -> Tensor:
+    """The row of each entry from where the rows start."""
+    return torch.repeat_interleave(starts.diff())

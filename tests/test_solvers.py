@@ -1,0 +1,159 @@
+"""Every solver on every kind of graph, and what each promises of its own."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.solvers import CG, LU, Auto, Cholesky, Dense, SuperLU
+from graphrw.solvers import rslab as embedded
+from graphrw.testing import SOLVERS, UNDIRECTED_ONLY, check_solver, dense_operator, sample_graphs, sample_walk
+
+GRAPHS = sample_graphs()
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
+def test_every_solver_is_right_on_every_graph(solver, name, device):
+    graph = GRAPHS[name].to(device)
+    if graph.directed and isinstance(solver, UNDIRECTED_ONLY):
+        with pytest.raises(ValueError, match="needs an undirected graph"):
+            rw.factorize(sample_walk(graph), solver)
+    else:
+        check_solver(solver, graph)
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
+def test_solvers_are_values(solver):
+    assert dataclasses.replace(solver) == solver
+    assert hash(dataclasses.replace(solver)) == hash(solver)
+
+
+@pytest.mark.parametrize("solver", [Dense(), Cholesky(), LU(), SuperLU()], ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("contrast", [0, 6, 10, 12])
+def test_direct_solvers_keep_every_digit_at_any_contrast(solver, contrast):
+    graph = rw.grid_graph((20, 20))
+    generator = torch.Generator().manual_seed(0)
+    weight = 10 ** (-contrast * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+    seeds = torch.full((400,), -1)
+    seeds[[0, 217, 399]] = torch.tensor([0, 1, 2])
+    z = rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=solver)
+    assert (z.sum(1) - 1).abs().max() < 1e-11
+
+
+def test_a_factor_without_digits_raises():
+    generator = torch.Generator().manual_seed(0)
+    graph = rw.grid_graph((9, 9))
+    weight = torch.rand(graph.num_edges, generator=generator, dtype=torch.float64)
+    weight[(graph.edges == 80).any(0)] = 1e-16
+    with pytest.raises(rw.ConvergenceError, match="more orders of magnitude than float64"):
+        rw.harmonic(rw.walk(graph, weight), torch.tensor([80]), torch.ones(1, dtype=torch.float64), SuperLU())
+
+
+def test_an_exactly_singular_factor_raises():
+    lost = rw.walk(rw.grid_graph((3,)), torch.tensor([1.0, 1e-20], dtype=torch.float64))
+    with pytest.raises(rw.ConvergenceError, match="could not factorise A: Factor is exactly singular"):
+        rw.harmonic(lost, torch.tensor([2]), torch.ones(1, dtype=torch.float64), SuperLU())
+
+
+def test_cg_that_may_not_iterate_raises_with_causes_and_cures():
+    graph = rw.grid_graph((30, 30))
+    walk = rw.walk(graph, torch.ones(graph.num_edges), killing=1e-4)
+    with pytest.raises(
+        rw.ConvergenceError, match=r"CG\(.*left a true relative residual of .*asked was 1.0e-08.*Cholesky"
+    ):
+        rw.solve(walk, torch.randn(900, 2), CG(max_iterations=2))
+
+
+def test_a_missed_tolerance_raises_in_backward_too():
+    ring = torch.arange(100)
+    graph = rw.Graph(torch.stack([ring, (ring + 1) % 100]), 100)
+    weight = torch.ones(100, dtype=torch.float64, requires_grad=True)
+    walk = rw.walk(graph, weight, killing=1e-3)
+    easy = rw.solve(walk, walk.killing, CG(max_iterations=2))  # the constant is an eigenvector: one iteration
+    with pytest.raises(rw.ConvergenceError):
+        (easy * torch.randn(100, dtype=torch.float64)).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rtol": 0.0}, r"`rtol` must lie in \(0, 1\); got 0.0"),
+        ({"max_iterations": 0}, "`max_iterations` must be at least 1"),
+    ],
+)
+def test_cg_refuses_options_without_meaning(options, message):
+    with pytest.raises(ValueError, match=message):
+        CG(**options)
+
+
+def test_the_plan_is_made_once_per_graph(monkeypatch):
+    calls = []
+    analyse = embedded._analyse
+    monkeypatch.setattr(embedded, "_analyse", lambda *args: calls.append(1) or analyse(*args))
+    graph = rw.grid_graph((20, 20))
+    for seed in range(3):
+        seeds = torch.full((400,), -1)
+        seeds[seed], seeds[399] = 0, 1
+        weight = torch.rand(graph.num_edges, requires_grad=True)
+        rw.hitting_probabilities(rw.walk(graph, weight + 0.1), seeds)[:, 0].sum().backward()
+    assert calls == [1]
+
+
+def test_forward_and_backward_share_one_factor(monkeypatch):
+    factors = []
+    make = embedded._RslabFactor.__init__
+    monkeypatch.setattr(embedded._RslabFactor, "__init__", lambda self, *args: factors.append(1) or make(self, *args))
+    graph = rw.grid_graph((20, 20))
+    weight = torch.ones(graph.num_edges, requires_grad=True)
+    rw.solve(rw.walk(graph, weight, 0.1), torch.ones(400)).square().sum().backward()
+    assert factors == [1]
+
+
+def test_record_solves_sees_forward_and_backward():
+    graph = rw.grid_graph((20, 20))
+    weight = torch.ones(graph.num_edges, requires_grad=True)
+    with rw.record_solves() as reports:
+        rw.solve(rw.walk(graph, weight, 0.1), torch.rand(400, 3)).square().sum().backward()
+    forward, backward = reports
+    assert isinstance(forward.solver, Cholesky)
+    assert (forward.num_nodes, forward.num_columns, forward.iterations) == (400, 3, 0)
+    assert forward.factor_seconds > 0
+    assert backward.factor_seconds == 0
+    assert max(forward.relative_residual, backward.relative_residual) < 1e-10
+    rw.solve(rw.walk(graph, weight.detach(), 0.1), torch.rand(400))
+    assert len(reports) == 2
+
+
+def test_recorded_cg_iterations_and_residuals_are_true():
+    graph = rw.grid_graph((16, 16))
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), 0.1)
+    b = torch.rand(256, 1, dtype=torch.float64)
+    with rw.record_solves() as reports:
+        x = rw.solve(walk, b, CG(rtol=1e-6))
+    residual = b - dense_operator(walk) @ x
+    assert reports[0].iterations > 5
+    assert float(residual.norm() / b.norm()) == pytest.approx(reports[0].relative_residual, rel=1e-3)
+
+
+def test_auto_says_what_it_chose_and_why():
+    assert "Dense(rtol=1e-10): 12 nodes" in Auto().explain(GRAPHS["grid"])
+    grid = rw.grid_graph((30, 30))
+    assert "Cholesky(rtol=1e-10): predicted" in Auto().explain(grid)
+    assert "CG(rtol=1e-10, max_iterations=10000): predicted" in Auto(max_flops=10.0).explain(grid)
+    directed, _ = rw.from_edge_index(rw.to_edge_index(grid, torch.ones(grid.num_edges))[0], directed=True)
+    assert "LU(rtol=1e-10): predicted" in Auto().explain(directed)
+
+
+def test_auto_takes_the_floor_where_the_embedded_solver_is_missing(monkeypatch):
+    monkeypatch.setattr("graphrw.solvers.auto.AVAILABLE", False)
+    assert "SuperLU(rtol=1e-10): rslab is not installed" in Auto().explain(rw.grid_graph((30, 30)))
+
+
+def test_a_missing_embedded_solver_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(embedded, "AVAILABLE", False)
+    with pytest.raises(rw.MissingDependencyError, match="pip install rslab"):
+        Cholesky().plan(rw.grid_graph((3, 3)))
