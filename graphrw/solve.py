@@ -99,10 +99,6 @@ class _System:
         self._plan: Any = solver.plan_for(graph)
         self._factor: Factor | None = None
 
-    def another(self) -> "_System":
-        """The same solver for other weights."""
-        return _System(self.graph, self.solver, self.prune)
-
     def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool) -> Tensor:
         """x of the type of `b`. All tensors are plain: below autograd and functorch."""
         if b.numel() == 0:
@@ -171,18 +167,13 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
-        """Batched right-hand sides are more columns of one solve; batched walks are one solve each."""
+        """Batched right-hand sides are more columns of one solve."""
         weight, killing, b, system, transpose = inputs
-        if in_dims[0] is None and in_dims[1] is None:
-            columns = b.movedim(in_dims[2], 1)
-            x = _invert(weight, killing, columns.flatten(1), system, transpose)
-            return x.reshape(columns.shape), 1
-        batched = [
-            [value] * info.batch_size if dim is None else value.movedim(dim, 0).unbind()
-            for value, dim in zip(inputs[:3], in_dims[:3], strict=True)
-        ]
-        solved = [_invert(w, k, columns, system.another(), transpose) for w, k, columns in zip(*batched, strict=True)]
-        return torch.stack(solved), 0
+        if in_dims[0] is not None or in_dims[1] is not None:
+            raise ValueError("`vmap` over weights or killing needs one factor a walk: use `Graph.batch`, or a loop.")
+        columns = b.movedim(in_dims[2], 1)
+        x = _invert(weight, killing, columns.flatten(1), system, transpose)
+        return x.reshape(columns.shape), 1
 
 
 def _invert(weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool) -> Tensor:

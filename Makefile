@@ -1,0 +1,52 @@
+# `make demo` and `make test` make their own environment in .venv, and can be run again at any time.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: demo test check nightly clean
+.DEFAULT_GOAL := help
+help:
+	@echo "make demo     segment a real image, with plain and with learned edge weights; pictures in results/demo"
+	@echo "make test     all tests and doctests"
+	@echo "make check    ruff, mypy, import rules, examples"
+	@echo "make nightly  tests too slow for every run"
+	@echo "make clean    remove .venv and results"
+
+demo: $(VENV)/demo-installed
+	$(BIN)/python examples/coins/demo.py --out results/demo
+
+test: $(VENV)/test-installed
+	$(BIN)/python -m pytest -n 2 -m "not nightly"
+
+nightly: $(VENV)/test-installed
+	$(BIN)/python -m pytest -m nightly
+
+check: $(VENV)/test-installed
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) results
+
+$(BIN)/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "graphrw needs Python 3.11 or newer as '$(PYTHON)'. Install it, or name it: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "'$(PYTHON) -m venv' failed: install the venv module (Debian, Ubuntu: apt install python3-venv)."; rm -rf $(VENV); exit 1; }
+
+$(VENV)/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing graphrw and what the demo needs into $(VENV) (some minutes the first time) …"
+	$(PIP) --editable '.[image]'
+	@touch $@
+
+$(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing graphrw and what the tests need into $(VENV) (some minutes the first time) …"
+	$(PIP) --editable '.[dev]'
+	@touch $@

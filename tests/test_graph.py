@@ -1,0 +1,90 @@
+"""Graphs: what they accept, how they batch, what they keep."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+
+import graphrw as rw
+
+
+def edges(*pairs):
+    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
+
+
+@pytest.mark.parametrize(
+    ("bad", "num_nodes", "message"),
+    [
+        (torch.zeros(2, 3), 3, r"`edges` must be an int64 tensor of shape \(2, E\); got torch.float32"),
+        ([[0], [1]], 3, "got list"),
+        (torch.zeros(3, 2, dtype=torch.int64), 3, r"shape \(2, E\); got \(3, 2\)"),
+        (edges((0, 1)), -1, "`num_nodes` must not be negative; got -1"),
+        (edges((0, 3)), 3, r"names node 3, but nodes run from 0 to 2 \(num_nodes=3\)"),
+        (edges((0, -2)), 3, "names node -2"),
+        (edges((0, 1), (2, 2)), 3, r"1 self loops \(first: node 2\)"),
+        (edges((0, 1), (1, 2), (1, 0)), 3, r"1 edges more than once \(first: 0 and 1\).*`from_edge_index`"),
+    ],
+)
+def test_a_wrong_graph_says_what_is_wrong(bad, num_nodes, message):
+    with pytest.raises(ValueError, match=message):
+        rw.Graph(bad, num_nodes)
+
+
+def test_a_directed_graph_may_have_both_directions_but_not_twice_the_same():
+    assert rw.Graph(edges((0, 1), (1, 0)), 2, directed=True).num_edges == 2
+    with pytest.raises(ValueError, match=r"more than once.*sum their weights"):
+        rw.Graph(edges((0, 1), (0, 1)), 2, directed=True)
+
+
+def test_a_batch_is_the_disjoint_union_and_knows_each_nodes_graph():
+    first, second = rw.Graph(edges((0, 1)), 3), rw.Graph(edges((1, 0)), 2)
+    union = rw.Graph.batch([first, second])
+    assert union.edges.tolist() == [[0, 4], [1, 3]]
+    assert (union.num_nodes, union.num_graphs) == (5, 2)
+    assert union.graph_index.tolist() == [0, 0, 0, 1, 1]
+    assert first.graph_index.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("graphs", "message"),
+    [
+        ([], "at least one graph"),
+        ([rw.Graph(edges(), 1), rw.Graph(edges(), 1, directed=True)], "directed and undirected"),
+        ([rw.Graph(edges(), 1), rw.Graph(edges(), 1).to("meta")], "graphs on cpu, meta"),
+    ],
+)
+def test_a_batch_that_cannot_be_says_why(graphs, message):
+    with pytest.raises(ValueError, match=message):
+        rw.Graph.batch(graphs)
+
+
+def test_moving_keeps_batches_and_repeated_parts():
+    part = rw.Graph(edges((0, 1)), 2)
+    union = rw.Graph.batch([part, part]).to("meta")
+    assert union.device.type == "meta"
+    assert union.num_graphs == 2
+    assert union.parts[0] is union.parts[1]
+    assert part.to("cpu") is part
+
+
+def test_what_is_cached_is_made_once_and_stays_behind_when_the_graph_is_copied():
+    graph, made = rw.Graph(edges((0, 1)), 2), []
+    for _ in range(2):
+        assert graph.cached("key", lambda: made.append(1) or len(made)) == 1
+    for other in (copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert other.cached("key", lambda: "made anew") == "made anew"
+        assert other.edges.equal(graph.edges)
+
+
+def test_a_graph_that_has_been_solved_on_can_be_copied_and_sent():
+    graph = rw.grid_graph((20, 20))
+    rw.solve(rw.walk(graph, torch.ones(graph.num_edges), 1.0), torch.ones(400))
+    assert (
+        repr(pickle.loads(pickle.dumps(graph))) == repr(copy.deepcopy(graph)) == "Graph(num_nodes=400, num_edges=760)"
+    )
+
+
+def test_a_graph_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        rw.Graph(edges((0, 1)), 2).num_nodes = 3

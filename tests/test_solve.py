@@ -1,0 +1,162 @@
+"""Solving: types and shapes, derivatives of every kind, errors."""
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.solve import _System as System
+from graphrw.solvers import CG, LU, Cholesky, Dense
+from graphrw.testing import dense_operator, sample_graphs, sample_walk
+
+GRAPHS = sample_graphs()
+GRID = GRAPHS["grid"]
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("name", ["grid", "directed"])
+def test_hessians_agree_in_forward_and_reverse_mode(name, transpose):
+    sample, b = sample_walk(GRAPHS[name]), torch.randn(GRAPHS[name].num_nodes, 2, dtype=torch.float64)
+
+    def loss(weight):
+        return rw.solve(rw.walk(sample.graph, weight, 0.7), b, LU(), transpose).pow(3).sum()
+
+    weight = sample.weight.detach()
+    expected = torch.autograd.functional.hessian(loss, weight)
+    torch.testing.assert_close(torch.func.hessian(loss)(weight), expected)
+    torch.testing.assert_close(torch.func.jacrev(torch.func.jacrev(loss))(weight), expected)
+
+
+def test_vmap_over_right_hand_sides_is_one_solve():
+    sample = sample_walk(GRID)
+    b = torch.randn(5, GRID.num_nodes, 2, dtype=torch.float64)
+    with rw.record_solves() as reports:
+        x = torch.func.vmap(lambda each: rw.solve(sample, each, Cholesky()))(b)
+    assert len(reports) == 1
+    torch.testing.assert_close(x, torch.linalg.solve(dense_operator(sample), b))
+
+
+def test_vmap_over_factorised_walks_and_right_hand_sides_agrees_with_a_loop():
+    factors = [rw.factorize(sample_walk(GRID, seed), Dense()) for seed in range(2)]
+    b = torch.randn(3, GRID.num_nodes, dtype=torch.float64)
+    for factor in factors:
+        expected = torch.stack([factor.solve(each) for each in b])
+        torch.testing.assert_close(torch.func.vmap(factor.solve, in_dims=0)(b), expected)
+
+
+def test_vmap_over_walks_says_what_to_use_instead():
+    sample, b = sample_walk(GRID), torch.ones(12, dtype=torch.float64)
+
+    def run(weight):
+        return rw.FactorizedWalk(sample, System(GRID, Cholesky())).solve(b * weight.sum() * 0 + weight.sum())
+
+    def batched(weight):
+        walk = rw.Walk(GRID, weight, sample.killing)
+        return rw.FactorizedWalk(walk, System(GRID, Cholesky())).solve(b)
+
+    weights = torch.ones(3, GRID.num_edges, dtype=torch.float64)
+    assert torch.func.vmap(run)(weights).shape == (3, 12)
+    with pytest.raises(ValueError, match=r"`vmap` over weights.*use `Graph.batch`"):
+        torch.func.vmap(batched)(weights)
+
+
+def test_the_answer_has_the_common_type_and_the_shape_of_b():
+    for weight_type, b_type, expected in (
+        (torch.float32, torch.float32, torch.float32),
+        (torch.float32, torch.float64, torch.float64),
+        (torch.float64, torch.float32, torch.float64),
+    ):
+        walk = rw.walk(GRID, torch.ones(GRID.num_edges, dtype=weight_type), 1.0)
+        assert rw.solve(walk, torch.ones(12, dtype=b_type)).dtype == expected
+        assert rw.solve(walk, torch.ones(12, dtype=b_type)).shape == (12,)
+        assert rw.solve(walk, torch.ones(12, 0, dtype=b_type)).shape == (12, 0)
+
+
+def test_float32_gradients_agree_with_float64():
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        sample, b = sample_walk(GRID, dtype=dtype), torch.arange(12, dtype=dtype)
+        loss = rw.solve(sample, b).square().sum()
+        gradients.append(torch.autograd.grad(loss, sample.weight)[0].double())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+
+
+def test_a_factor_by_hand_carries_all_gradients():
+    sample = sample_walk(GRID)
+    b = torch.randn(12, 2, dtype=torch.float64, requires_grad=True)
+    by_hand = rw.factorize(sample).T.solve(b).pow(2).sum()
+    at_once = rw.solve(sample, b, transpose=True).pow(2).sum()
+    wanted = (sample.weight, sample.killing, b)
+    for one, other in zip(torch.autograd.grad(by_hand, wanted), torch.autograd.grad(at_once, wanted), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_transposed_factor_solves_with_the_transposed_operator():
+    sample = sample_walk(GRAPHS["directed"])
+    factor, b = rw.factorize(sample, LU()), torch.randn(5, dtype=torch.float64)
+    expected = torch.linalg.solve(dense_operator(sample).T, b)
+    for x in (factor.T.solve(b), factor.solve(b, transpose=True), factor.T.T.T.solve(b)):
+        torch.testing.assert_close(x.detach(), expected)
+
+
+def test_gradients_hold_where_everything_is_nearly_constant():
+    """x is almost 1 everywhere; the gradient lies in differences of 1e-9, which must not cancel."""
+    graph = rw.grid_graph((40,))
+    weight = torch.ones(39, dtype=torch.float64, requires_grad=True)
+    killing = torch.full((40,), 1e-9, dtype=torch.float64)
+    source = killing * torch.linspace(0.5, 1.5, 40, dtype=torch.float64)
+    x = rw.solve(rw.walk(graph, weight, killing), source)
+    x[0].backward()
+    smooth = torch.linspace(0.5, 1.5, 40, dtype=torch.float64)
+    flow = torch.cumsum(killing * (smooth - smooth.mean()), 0)[:-1]  # to first order: x_i − x_{i+1} over edge i
+    potential = torch.cumsum(torch.arange(39, 0, -1, dtype=torch.float64) / 40, 0)  # λ_0 − λ_i
+    expected = -(torch.diff(potential, prepend=torch.zeros(1, dtype=torch.float64))) * flow
+    torch.testing.assert_close(weight.grad, expected, rtol=1e-5, atol=1e-14)
+
+
+def test_backward_is_deterministic():
+    def gradient():
+        weight = torch.linspace(0.1, 1, GRID.num_edges, dtype=torch.float64, requires_grad=True)
+        rw.solve(rw.walk(GRID, weight, 0.1), torch.arange(12.0)).square().sum().backward()
+        return weight.grad
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert gradient().equal(gradient())
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_permuting_the_nodes_permutes_the_answer():
+    sample, b = sample_walk(GRAPHS["directed"]), torch.randn(5, dtype=torch.float64)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    moved = rw.Graph(order[sample.graph.edges], 5, directed=True)
+    rank = order.argsort()
+    x = rw.solve(rw.walk(moved, sample.weight, sample.killing[rank]), b[rank])
+    torch.testing.assert_close(x[order], rw.solve(sample, b))
+
+
+def test_more_killing_never_raises_the_answer():
+    sample, b = sample_walk(GRID), torch.rand(12, dtype=torch.float64)
+    less, more = (rw.solve(rw.walk(GRID, sample.weight, killing), b) for killing in (0.1, 0.2))
+    assert bool((more < less).all())
+
+
+@pytest.mark.parametrize(
+    ("b", "message"),
+    [
+        (torch.ones(11), r"`b` must be \(N, K\) or \(N,\) with N = 12; got \(11,\)"),
+        (torch.ones(12, 1, 1), r"got \(12, 1, 1\)"),
+        (torch.ones(12, dtype=torch.int64), "`b` must be float32 or float64; got torch.int64"),
+        (torch.ones(12, device="meta"), "`b` is on meta but the walk on cpu"),
+    ],
+)
+def test_a_wrong_right_hand_side_says_what_is_wrong(b, message):
+    with pytest.raises(ValueError, match=message):
+        rw.solve(sample_walk(GRID), b)
+
+
+def test_nan_in_b_raises_and_is_not_returned():
+    with pytest.raises(rw.ConvergenceError):
+        rw.solve(sample_walk(GRID), torch.full((12,), float("nan")), CG(max_iterations=3))
+    with pytest.raises(rw.ConvergenceError):
+        rw.solve(sample_walk(GRID), torch.full((12,), float("nan")))

@@ -1,0 +1,98 @@
+"""Walks: arguments, absorption, and which nodes can end."""
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.reach import stranded
+from graphrw.testing import dense_operator, sample_graphs, sample_walk
+from graphrw.walk import apply, neighbour_sum
+
+GRAPHS = sample_graphs()
+PATH = rw.grid_graph((4,))
+
+
+@pytest.mark.parametrize(
+    ("weight", "killing", "message"),
+    [
+        (torch.ones(3, dtype=torch.bfloat16), 0.0, "float32 or float64; got torch.bfloat16"),
+        (torch.ones(3, dtype=torch.int64), 0.0, "float32 or float64; got torch.int64"),
+        (torch.ones(2), 0.0, r"`weight` must have shape \(E,\) = \(3,\); got \(2,\)"),
+        (torch.tensor([1.0, -2.0, 1.0]), 0.0, "`weight` must be finite and not negative; got -2.0 at index 1"),
+        (torch.tensor([1.0, 1.0, float("nan")]), 0.0, "got nan at index 2"),
+        (torch.tensor([float("inf"), 1.0, 1.0]), 0.0, "got inf at index 0"),
+        (torch.ones(3), -0.5, "`killing` must be finite and not negative; got -0.5 at index 0"),
+        (torch.ones(3), torch.tensor([0.0, 1.0, float("nan"), 0.0]), "`killing` .* got nan at index 2"),
+        (torch.ones(3), torch.ones(3), r"`killing` must be a number or \(N,\) = \(4,\); got \(3,\)"),
+        (torch.ones(3, device="meta"), 0.0, "`weight` is on meta but `graph` on cpu"),
+    ],
+)
+def test_a_wrong_walk_says_what_is_wrong(weight, killing, message):
+    with pytest.raises(ValueError, match=message):
+        rw.walk(PATH, weight, killing)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_operator_is_what_its_definition_says(name):
+    walk = sample_walk(GRAPHS[name])
+    x = torch.randn(walk.graph.num_nodes, 3, dtype=torch.float64)
+    matrix = dense_operator(walk)
+    torch.testing.assert_close(apply(walk, x), matrix @ x)
+    torch.testing.assert_close(apply(walk, x, transpose=True), matrix.T @ x)
+    torch.testing.assert_close(neighbour_sum(walk.graph, walk.weight, x), walk.rate[:, None] * x - matrix @ x)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_absorbing_keeps_every_rate_and_cuts_rows_and_columns(name):
+    walk = sample_walk(GRAPHS[name])
+    nodes = torch.tensor([walk.graph.num_nodes - 1])
+    absorbed = rw.absorb(walk, nodes)
+    assert absorbed.graph is walk.graph
+    torch.testing.assert_close(absorbed.rate, walk.rate)
+    expected = dense_operator(walk)
+    rate = expected[nodes, nodes].clone()
+    expected[nodes, :] = 0
+    expected[:, nodes] = 0
+    expected[nodes, nodes] = rate
+    torch.testing.assert_close(dense_operator(absorbed), expected)
+
+
+def test_an_absorbed_node_without_any_rate_gets_one():
+    walk = rw.walk(rw.Graph(torch.tensor([[0], [1]]), 3), torch.ones(1))
+    assert rw.absorb(walk, torch.tensor([2])).rate.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (torch.tensor([0.0]), r"`nodes` must be \(M,\) int64; got \(1,\) torch.float32"),
+        (torch.tensor([[0]]), r"must be \(M,\) int64; got \(1, 1\)"),
+        (torch.tensor([4]), "`nodes` names node 4, but nodes run from 0 to 3"),
+        (torch.tensor([-1]), "`nodes` names node -1"),
+    ],
+)
+def test_absorbing_what_is_no_node_says_so(nodes, message):
+    with pytest.raises(ValueError, match=message):
+        rw.absorb(rw.walk(PATH, torch.ones(3)), nodes)
+
+
+def test_edges_of_weight_zero_lead_nowhere():
+    ends = torch.tensor([True, False, False, False])
+    for weight, expected in (([1.0, 1.0, 1.0], [0, 0, 0, 0]), ([1.0, 0.0, 1.0], [0, 0, 1, 1])):
+        assert stranded(rw.walk(PATH, torch.tensor(weight)), ends).tolist() == [bool(lost) for lost in expected]
+
+
+def test_a_directed_walk_only_ends_downstream():
+    graph = rw.Graph(torch.tensor([[0, 1, 2], [1, 2, 3]]), 4, directed=True)
+    walk = rw.walk(graph, torch.ones(3))
+    assert stranded(walk, torch.tensor([False, False, True, False])).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_walk_that_cannot_end_is_refused_with_the_number_and_the_first_node(directed):
+    graph = rw.Graph(torch.tensor([[0, 2], [1, 3]]), 4, directed)
+    killing = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    with pytest.raises(rw.SingularWalkError, match=r"2 of 4 nodes \(first: 2\) can reach no node with killing"):
+        rw.solve(rw.walk(graph, torch.ones(2), killing), torch.ones(4))
+    with pytest.raises(rw.SingularWalkError):
+        rw.factorize(rw.walk(graph, torch.ones(2), killing))
