@@ -155,8 +155,11 @@ def test_a_wrong_right_hand_side_says_what_is_wrong(b, message):
         rw.solve(sample_walk(GRID), b)
 
 
-def test_nan_in_b_raises_and_is_not_returned():
-    with pytest.raises(rw.ConvergenceError):
-        rw.solve(sample_walk(GRID), torch.full((12,), float("nan")), CG(max_iterations=3))
-    with pytest.raises(rw.ConvergenceError):
-        rw.solve(sample_walk(GRID), torch.full((12,), float("nan")))
+@pytest.mark.parametrize("solver", [Cholesky(), CG()])
+def test_nan_is_refused_in_forward_and_in_backward(solver):
+    b = torch.ones(12, requires_grad=True)
+    x = rw.solve(sample_walk(GRID), b, solver)
+    with pytest.raises(ValueError, match=r"must be finite; got nan at node 3, column 0.*look at the loss"):
+        rw.solve(sample_walk(GRID), torch.where(torch.arange(12) == 3, float("nan"), b), solver)
+    with pytest.raises(ValueError, match=r"must be finite; got inf at node 0"):
+        (x / 0).sum().backward()

@@ -109,9 +109,10 @@ class Factor(ABC):
 
         Raises:
             ConvergenceError: if it cannot be brought there.
+            ValueError: if `b` holds NaN or infinite values.
         """
         start = time.perf_counter()
-        norm = torch.linalg.vector_norm(b, dim=0)
+        norm = _finite_norm(b)
         x, residual, iterations = torch.zeros_like(b), b, 0
         for step in range(1 + self.max_refinements):
             correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
@@ -153,6 +154,17 @@ class Factor(ABC):
             for recorder in _recorders:
                 recorder.append(report)
         self.factor_seconds = 0.0
+
+
+def _finite_norm(b: Tensor) -> Tensor:
+    norm = torch.linalg.vector_norm(b, dim=0)
+    if not bool(torch.isfinite(norm).all()):
+        node, column = divmod(int(b.abs().nan_to_num(torch.inf).argmax()), b.shape[1])
+        raise ValueError(
+            f"The right-hand side must be finite; got {float(b[node, column])} at node {node}, column {column}. In a "
+            "backward pass it is the gradient that came in: look at the loss."
+        )
+    return norm
 
 
 def _relative(residual: Tensor, norm: Tensor) -> Tensor:
