@@ -19,7 +19,8 @@ from graphrw.convert import (
 from graphrw.errors import ConvergenceError, MissingDependencyError, SingularWalkError
 from graphrw.functional import effective_resistance, entropy, harmonic, hitting_probabilities
 from graphrw.graph import Graph
-from graphrw.segmentation import oracle_seeds, random_walker
+from graphrw.seeds import oracle_seeds
+from graphrw.segmentation import random_walker
 from graphrw.solve import FactorizedWalk, factorize, solve
 from graphrw.solvers import SolveReport, record_solves
 from graphrw.walk import Walk, absorb, degree, walk

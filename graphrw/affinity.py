@@ -28,12 +28,26 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     if features.ndim not in (1, 2) or len(features) != graph.num_nodes or not features.is_floating_point():
         got = f"{tuple(features.shape)} {features.dtype}"
         raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}.")
-    if not float(beta) >= 0:
-        raise ValueError(f"`beta` must not be negative; got {float(beta)}.")
-    features = features.reshape(graph.num_nodes, -1)
+    _check_beta(beta)
+    features = features if features.ndim == 2 else features[:, None]
     difference = features[graph.edges[0]] - features[graph.edges[1]]
     if length is not None:
-        if length.shape != (graph.num_edges,) or not bool((length > 0).all()):
-            raise ValueError(f"`length` must be ({graph.num_edges},) and positive; got {tuple(length.shape)}.")
+        _check_length(length, graph.num_edges)
         difference = difference / length[:, None]
     return torch.exp(-beta * difference.square().sum(1))
+
+
+def _check_beta(beta: Tensor | float) -> None:
+    value = torch.as_tensor(beta).detach()
+    if value.ndim:
+        raise ValueError(f"`beta` must be a number or a tensor (); got {tuple(value.shape)}.")
+    if not value >= 0:
+        raise ValueError(f"`beta` must not be negative; got {float(value)}.")
+
+
+def _check_length(length: Tensor, num_edges: int) -> None:
+    if length.shape != (num_edges,):
+        raise ValueError(f"`length` must be ({num_edges},) and positive; got {tuple(length.shape)}.")
+    wrong = length.detach()[~(length > 0)]
+    if wrong.numel():
+        raise ValueError(f"`length` must be ({num_edges},) and positive; got {float(wrong[0])}.")

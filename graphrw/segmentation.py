@@ -2,30 +2,62 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from graphrw.affinity import gaussian_affinity
 from graphrw.build import grid_graph
 from graphrw.functional import harmonic
+from graphrw.graph import Graph
 from graphrw.reach import stranded
-from graphrw.solvers import CG, Auto, Solver
-from graphrw.walk import walk
-
-Image = TypeVar("Image", Tensor, NDArray[Any])
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import check_rates, walk
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 
+@overload
 def random_walker(
-    image: Image,
-    labels: Image,
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    beta: float = ...,
+    mode: str | None = ...,
+    tol: float = ...,
+    copy: bool = ...,
+    return_full_prob: bool = ...,
+    spacing: Sequence[float] | None = ...,
+    *,
+    prob_tol: float = ...,
+    channel_axis: int | None = ...,
+    solver: Solver = ...,
+) -> NDArray[Any]: ...
+
+
+@overload
+def random_walker(
+    image: Tensor,
+    labels: Tensor,
+    beta: float = ...,
+    mode: str | None = ...,
+    tol: float = ...,
+    copy: bool = ...,
+    return_full_prob: bool = ...,
+    spacing: Sequence[float] | None = ...,
+    *,
+    prob_tol: float = ...,
+    channel_axis: int | None = ...,
+    solver: Solver = ...,
+) -> Tensor: ...
+
+
+def random_walker(
+    image: NDArray[Any] | Tensor,
+    labels: NDArray[Any] | Tensor,
     beta: float = 130,
     mode: str | None = None,
     tol: float = 1e-3,
@@ -35,8 +67,8 @@ def random_walker(
     *,
     prob_tol: float = 1e-3,
     channel_axis: int | None = None,
-    solver: Solver | None = None,
-) -> Any:
+    solver: Solver = Auto(),
+) -> NDArray[Any] | Tensor:
     """Segment an image from seeds with Grady's random walker: scikit-image's function, with its weights and keywords.
 
     w_ij = exp(−β |g_i − g_j|² / (10 σ ℓ² √C)) + 1e-10 (Grady 2006, eq. 1, as scikit-image scales it), where σ is the
@@ -48,18 +80,19 @@ def random_walker(
     warning.
 
     Args:
-        image: (H, W) or (D, H, W), with `channel_axis` one axis more. NumPy or torch, any device.
+        image: (H, W) or (D, H, W), with `channel_axis` one axis more. NumPy or torch, any device. Pixels outside may
+            hold anything.
         labels: integers of the spatial shape: > 0 a seed, 0 unlabelled, < 0 outside (no walker enters).
         beta: ≥ 0; the larger, the harder it is to cross an edge.
-        mode: accepted for scikit-image's sake. None and "bf": solve directly, or as `solvers.Auto` decides for large
-            volumes; "cg", "cg_j", "cg_mg": by conjugate gradients.
-        tol: accepted likewise; the relative residual of conjugate gradients is the smaller of it and 1e-8.
+        mode: accepted for scikit-image's sake (None, "bf", "cg", "cg_j" or "cg_mg"), and all mapped to `solvers.Auto`:
+            direct wherever that is affordable.
+        tol: accepted likewise; solves are always at least as accurate as the smallest tolerance worth asking for.
         copy: if false, a NumPy result is also written into `labels`.
         return_full_prob: return probabilities instead of labels.
         spacing: the distance of pixels along each spatial axis, > 0.
-        prob_tol: warn if a probability leaves [0, 1] by more.
+        prob_tol: warn if a probability leaves [0, 1], or a pixel's sum leaves 1, by more.
         channel_axis: which axis of `image` holds channels.
-        solver: takes precedence over `mode`.
+        solver: instead of `solvers.Auto`.
 
     Returns:
         Labels of the shape of `labels` (int64 if `labels` is unsigned); or probabilities (L, \\*spatial) in float64
@@ -73,123 +106,128 @@ def random_walker(
     >>> random_walker(image, np.array([[3, 0, 0, 7]]))
     array([[3, 3, 7, 7]])
     """
-    grey, spots = (
-        value if isinstance(value, Tensor) else torch.from_numpy(np.asarray(value)) for value in (image, labels)
-    )
-    pixels = _pixels(_as_float(grey), spots, channel_axis)
-    graph, length = _grid(tuple(spots.shape), spacing, pixels)
-    scale = 10 * float(pixels.detach().std(correction=0)) * pixels.shape[1] ** 0.5
-    weight = gaussian_affinity(graph, pixels, beta / scale if scale > 0 else 0.0, length) + FLOOR
-    probability, ids, lost = _propagate(graph, weight, spots.reshape(-1), solver or _solver(mode, tol))
-    _warn(probability.detach(), lost & (spots.reshape(-1) == 0), prob_tol)
-    if return_full_prob:
-        answer = probability.T.reshape(len(ids), *spots.shape)
-    else:
-        answer = torch.where(lost, -1, ids[probability.argmax(1)]).reshape(spots.shape)
-        answer = torch.where(spots < 0, spots.to(answer.dtype), answer)
-        answer = answer.to(spots.dtype) if spots.dtype.is_signed else answer
-    if isinstance(labels, Tensor):
-        return answer
-    result = answer.numpy()
-    if not copy and not return_full_prob:
-        labels[...] = result
-    return result
-
-
-def oracle_seeds(segments: Tensor, ignore: int | None = None) -> Tensor:
-    """One seed in each segment of a ground truth, at the pixel farthest from the segment's boundary.
-
-    The seeding of the Learned Random Walker's experiments (Cerrone et al. 2019, sec. 5). The image's border counts as
-    boundary.
-
-    Args:
-        segments: integer ids ≥ 0 of any spatial shape (H, W) or (D, H, W); one id may fill several regions.
-        ignore: an id that gets no seed.
-
-    Returns:
-        int64 of the same shape: the segment's id at its seed, −1 elsewhere.
-
-    Raises:
-        ValueError: for segments that are not integers, or negative ids other than `ignore`.
-
-    >>> oracle_seeds(torch.tensor([[0, 0, 0, 1, 1, 1]] * 3))[1]
-    tensor([-1,  0, -1, -1,  1, -1])
-    """
-    if segments.is_floating_point() or segments.is_complex():
-        raise ValueError(f"`segments` must hold integers; got {segments.dtype}.")
-    ids = segments.cpu().numpy()
-    seeds = torch.full(segments.shape, -1, dtype=torch.int64)
-    for segment in np.unique(ids):
-        if ignore is not None and segment == ignore:
-            continue
-        if segment < 0:
-            raise ValueError(f"`segments` must be ≥ 0 (other than `ignore`); got {segment}.")
-        depth = ndimage.distance_transform_edt(np.pad(ids == segment, 1))
-        inner = np.asarray(depth)[(slice(1, -1),) * ids.ndim]
-        seeds.view(-1)[int(inner.argmax())] = int(segment)
-    return seeds.to(segments.device)
-
-
-def _as_float(image: Tensor) -> Tensor:
-    """Floats as they are (float64 unless float32); integers scaled by the largest value of their type."""
-    if image.is_floating_point():
-        return image if image.dtype in (torch.float32, torch.float64) else image.float()
-    if image.dtype == torch.bool:
-        return image.double()
-    return image.double() / torch.iinfo(image.dtype).max
-
-
-def _pixels(image: Tensor, labels: Tensor, channel_axis: int | None) -> Tensor:
-    """(N, C): the image's pixels in C order."""
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise ValueError(f"`labels` must be integers; got {labels.dtype}.")
-    channels_last = image[..., None] if channel_axis is None else image.movedim(channel_axis, -1)
-    if channels_last.shape[:-1] != labels.shape or labels.ndim not in (2, 3):
-        wanted = "(H, W) or (D, H, W)" + (
-            ", channels along `channel_axis` in `image`" if channel_axis is not None else ""
-        )
-        got = f"{tuple(image.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"`image` and `labels` must share the spatial shape {wanted}; got {got}.")
-    if not bool(torch.isfinite(channels_last).all()):
-        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
-    return channels_last.reshape(labels.numel(), -1)
-
-
-def _grid(shape: tuple[int, ...], spacing: Sequence[float] | None, pixels: Tensor) -> tuple[Any, Tensor | None]:
-    graph = grid_graph(shape).to(pixels.device)
-    if spacing is None:
-        return graph, None
-    if len(spacing) != len(shape) or not all(step > 0 for step in spacing):
-        raise ValueError(f"`spacing` must be {len(shape)} positive numbers, one for each spatial axis; got {spacing}.")
-    counts = torch.tensor([pixels.shape[0] // size * (size - 1) for size in shape])
-    return graph, torch.tensor(list(spacing), dtype=pixels.dtype).repeat_interleave(counts).to(pixels.device)
-
-
-def _solver(mode: str | None, tol: float) -> Solver:
+    if isinstance(image, Tensor) != isinstance(labels, Tensor):
+        raise ValueError("`image` and `labels` must both be NumPy arrays or both torch tensors.")
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {MODES}; got {mode!r}.")
-    return Auto() if mode in (None, "bf") else CG(rtol=min(tol, 1e-8))
+    check_rates("beta", torch.as_tensor(beta))
+    marks = _as_labels(labels)
+    pixels = _as_pixels(image, channel_axis, marks)
+    graph = grid_graph(marks.shape).to(marks.device)
+    weight = _weight(graph, pixels, beta, _edge_lengths(tuple(marks.shape), spacing, pixels))
+    probability, ids, lost = _propagate(graph, weight, marks.reshape(-1), solver)
+    _warn(probability.detach(), lost, marks.reshape(-1), prob_tol)
+    if return_full_prob:
+        answer = probability.T.reshape(len(ids), *marks.shape)
+    else:
+        found = torch.where(lost, -1, ids[probability.argmax(1)]).reshape(marks.shape)
+        answer = torch.where(marks < 0, marks, found)
+    return _like(answer, labels, in_place=not copy and not return_full_prob)
 
 
-def _propagate(graph: Any, weight: Tensor, labels: Tensor, solver: Solver) -> tuple[Tensor, Tensor, Tensor]:
+def _as_tensor(array: NDArray[Any] | Tensor) -> Tensor:
+    """Any array as a tensor: strides, byte order and write protection of NumPy's do not matter."""
+    if isinstance(array, Tensor):
+        return array
+    array = np.asarray(array)
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
+
+
+def _as_labels(labels: NDArray[Any] | Tensor) -> Tensor:
+    marks = _as_tensor(labels)
+    if marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool:
+        raise ValueError(f"`labels` must be integers; got {marks.dtype}.")
+    if marks.ndim not in (2, 3) or marks.numel() == 0:
+        raise ValueError(f"`labels` must be (H, W) or (D, H, W) and not empty; got {tuple(marks.shape)}.")
+    return marks.to(torch.int64)
+
+
+def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, marks: Tensor) -> Tensor:
+    """(N, C) floats: the pixels in C order, integers scaled by the largest value of their type, 0 outside."""
+    values = _as_tensor(image)
+    if values.is_complex():
+        raise ValueError(f"`image` must be real; got {values.dtype}.")
+    if channel_axis is not None and not -values.ndim <= channel_axis < values.ndim:
+        raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(values.shape)}; got {channel_axis}.")
+    channels_last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
+    if channels_last.shape[:-1] != marks.shape:
+        extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"
+        got = f"{tuple(values.shape)} and {tuple(marks.shape)}"
+        raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
+    pixels = _as_float(channels_last.reshape(marks.numel(), -1), keep_single=isinstance(image, Tensor))
+    finite = torch.isfinite(pixels).all(1)
+    if not bool(finite[marks.reshape(-1) >= 0].all()):
+        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
+    return torch.where(finite[:, None], pixels, 0.0)
+
+
+def _as_float(values: Tensor, keep_single: bool) -> Tensor:
+    if values.dtype == torch.float32 and keep_single:
+        return values
+    if values.is_floating_point() or values.dtype == torch.bool:
+        return values.double()
+    return values.double() / torch.iinfo(values.dtype).max
+
+
+def _edge_lengths(shape: tuple[int, ...], spacing: Sequence[float] | None, pixels: Tensor) -> Tensor | None:
+    if spacing is None:
+        return None
+    steps = np.atleast_1d(spacing).tolist()
+    if len(steps) != len(shape) or not all(step > 0 for step in steps):
+        raise ValueError(f"`spacing` must be {len(shape)} positive numbers, one for each spatial axis; got {spacing}.")
+    counts = torch.tensor([pixels.shape[0] // size * (size - 1) for size in shape], device=pixels.device)
+    return pixels.new_tensor(steps).repeat_interleave(counts)
+
+
+def _weight(graph: Graph, pixels: Tensor, beta: float, length: Tensor | None) -> Tensor:
+    """scikit-image's: β is divided by 10 σ √C, and every weight raised by a floor."""
+    variance = pixels.var(correction=0)
+    if not bool(variance > 0):
+        return pixels.new_full((graph.num_edges,), 1 + FLOOR)
+    scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
+    return gaussian_affinity(graph, pixels, scaled, length) + FLOOR
+
+
+def _propagate(graph: Graph, weight: Tensor, marks: Tensor, solver: Solver) -> tuple[Tensor, Tensor, Tensor]:
     """Probabilities (N, L), the ids (L,) of the labels, and which pixels (N,) no seed reaches."""
-    ids, label = labels[labels > 0].to(torch.int64).unique(return_inverse=True)
+    seeded = marks > 0
+    ids, label = marks[seeded].unique(return_inverse=True)
     if len(ids) == 0:
         raise ValueError("`labels` holds no seed: mark at least one pixel with a label > 0.")
-    outside = labels < 0
-    closed = outside[graph.edges].any(0)
-    walks = walk(graph, torch.where(closed, 0.0, weight))
-    lost = stranded(walks, labels > 0)
+    closed = (marks < 0)[graph.edges].any(0)
+    walker = walk(graph, torch.where(closed, 0.0, weight))
+    lost = stranded(walker, seeded)
     values = weight.new_zeros(graph.num_nodes, len(ids))
-    values[(labels > 0).nonzero().squeeze(1), label] = 1
-    nodes = ((labels > 0) | lost).nonzero().squeeze(1)
-    return harmonic(walks, nodes, values[nodes], solver), ids, lost
+    values[seeded.nonzero().squeeze(1), label] = 1
+    nodes = (seeded | lost).nonzero().squeeze(1)
+    return harmonic(walker, nodes, values[nodes], solver), ids, lost
 
 
-def _warn(probability: Tensor, lost: Tensor, prob_tol: float) -> None:
-    if bool(lost.any()):
+def _warn(probability: Tensor, lost: Tensor, marks: Tensor, prob_tol: float) -> None:
+    missed = int((lost & (marks == 0)).sum())
+    if missed:
+        warnings.warn(f"{missed} unlabelled pixels are reached by no seed; they are labelled −1.", stacklevel=3)
+    excess = max(
+        float(-probability.min()), float(probability.max()) - 1, float((probability.sum(1) - 1)[~lost].abs().max())
+    )
+    if excess > prob_tol:
         warnings.warn(
-            f"{int(lost.sum())} unlabelled pixels are reached by no seed; they are labelled −1.", stacklevel=3
+            f"Probabilities leave [0, 1], or their sum leaves 1, by {excess:.1e} (`prob_tol` is {prob_tol:.1e}); use a "
+            "direct solver.",
+            stacklevel=3,
         )
-    if bool((probability < -prob_tol).any()) or bool((probability > 1 + prob_tol).any()):
-        warnings.warn(f"Probabilities leave [0, 1] by more than {prob_tol}; use a direct solver.", stacklevel=3)
+
+
+def _like(answer: Tensor, labels: NDArray[Any] | Tensor, in_place: bool) -> NDArray[Any] | Tensor:
+    """The answer in the array type of `labels`; labels also in its integer type, if that has a sign."""
+    kind = _as_tensor(labels).dtype
+    if not answer.is_floating_point() and kind.is_signed:
+        answer = answer.to(kind)
+    if isinstance(labels, Tensor):
+        return answer
+    result: NDArray[Any] = answer.numpy()
+    if in_place:
+        if not kind.is_signed and result.min() < 0:
+            raise ValueError(f"`copy=False` cannot write −1 into `labels` of type {labels.dtype}; pass signed labels.")
+        labels[...] = result
+    return result

@@ -85,8 +85,8 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> FactorizedWalk:
 def factorize_nonsingular(walk: Walk, solver: Solver, prune: bool = False) -> FactorizedWalk:
     """`factorize` for a caller who has made sure that A is not singular.
 
-    With `prune`, backward keeps, of each node's adjoint, only the column in which its incoming gradient is largest: the
-    gradient pruning of Cerrone et al. 2019, an approximation.
+    With `prune`, backward keeps for each edge only the column in which the incoming gradient at its two ends is largest
+    (at its free end, for an edge to an absorbed node): the gradient pruning of Cerrone et al. 2019, an approximation.
     """
     return FactorizedWalk(walk, _System(walk.graph, solver, prune))
 
@@ -144,14 +144,13 @@ class _Solve(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
         adjoint = _invert(weight, killing, g, ctx.system, not ctx.transpose)
-        if ctx.system.prune:
-            adjoint = _keep_largest(adjoint, g)
         left, right = (x, adjoint) if ctx.transpose else (adjoint, x)
+        kept = g.abs() if ctx.system.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
-            _weight_gradient(ctx.system.graph, left, right) if needs_weight else None,
-            -(left * right).sum(1) if needs_killing else None,
-            adjoint if needs_b else None,
+            _weight_gradient(ctx.system.graph, left, right, kept) if needs_weight else None,
+            -_sum_columns(left * right, kept) if needs_killing else None,
+            (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
             None,
             None,
         )
@@ -181,20 +180,25 @@ def _invert(weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpo
     return x
 
 
-def _weight_gradient(graph: Graph, left: Tensor, right: Tensor) -> Tensor:
+def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
     """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
     blocks = []
-    for edges in graph.edges.split(EDGES_AT_ONCE, dim=1):
-        flow = right.index_select(0, edges[0]) - right.index_select(0, edges[1])
-        price = left.index_select(0, edges[0])
-        price = price if graph.directed else price - left.index_select(0, edges[1])
-        blocks.append(-(price * flow).sum(1))
+    for tail, head in (edges.unbind() for edges in graph.edges.split(EDGES_AT_ONCE, dim=1)):
+        flow = right.index_select(0, tail) - right.index_select(0, head)
+        price = left.index_select(0, tail)
+        price = price if graph.directed else price - left.index_select(0, head)
+        blocks.append(-_sum_columns(price * flow, None if kept is None else kept[tail] + kept[head]))
     return torch.cat(blocks)
 
 
-def _keep_largest(adjoint: Tensor, g: Tensor) -> Tensor:
-    """The adjoint with all but the column of largest |g| set to zero, node by node."""
-    column = g.abs().argmax(dim=1, keepdim=True)
+def _sum_columns(terms: Tensor, kept: Tensor | None) -> Tensor:
+    """Σ over columns; when pruning, only the column that is largest in `kept`."""
+    return terms.sum(1) if kept is None else terms.gather(1, kept.argmax(1, keepdim=True)).squeeze(1)
+
+
+def _largest(adjoint: Tensor, kept: Tensor) -> Tensor:
+    """The adjoint with zeros in all but the column that is largest in `kept`."""
+    column = kept.argmax(1, keepdim=True)
     return torch.zeros_like(adjoint).scatter(1, column, adjoint.gather(1, column))
 
 

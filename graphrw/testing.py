@@ -4,6 +4,7 @@ For the tests of this library and of solvers written elsewhere; nothing in the l
 """
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -12,11 +13,14 @@ from graphrw.build import grid_graph
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solve import solve
-from graphrw.solvers import CG, LU, Auto, Cholesky, Dense, Solver, SuperLU
+from graphrw.solvers import CG, CHOLMOD, LU, Auto, Cholesky, Dense, Pardiso, Solver, SuperLU
 from graphrw.walk import Walk, walk
 
-SOLVERS: tuple[Solver, ...] = (Dense(), Cholesky(), LU(), SuperLU(), CG(rtol=1e-12), Auto())
-UNDIRECTED_ONLY = (Cholesky, CG)
+OPTIONAL: dict[str, Solver] = {"pypardiso": Pardiso(), "sksparse": CHOLMOD()}  # by the module that each needs
+MISSING = {module: solver for module, solver in OPTIONAL.items() if find_spec(module) is None}
+INSTALLED = tuple(solver for module, solver in OPTIONAL.items() if module not in MISSING)
+SOLVERS: tuple[Solver, ...] = (Dense(), Cholesky(), LU(), SuperLU(), CG(rtol=1e-12), Auto(), *INSTALLED)
+UNDIRECTED_ONLY = (Cholesky, CG, CHOLMOD)
 
 
 def sample_graphs() -> dict[str, Graph]:

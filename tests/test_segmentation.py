@@ -1,4 +1,4 @@
-"""`random_walker` against scikit-image's brute force and against itself; `oracle_seeds` against a search of all pixels."""
+"""`random_walker` against scikit-image's brute force, and what must hold whatever the image."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from skimage.segmentation import random_walker as reference
-from torch import Tensor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from graphrw import hitting_probabilities, oracle_seeds, random_walker, solvers, walk
+from graphrw import hitting_probabilities, random_walker, record_solves, solvers, walk
 from graphrw.build import grid_graph
 
 Array = NDArray[Any]
 
 SHAPES = {"image": (9, 11), "volume": (5, 6, 7), "row": (1, 12), "slice": (1, 6, 7)}
+
+
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 
 
@@ -71,25 +73,15 @@ def test_spacing_is_that_of_brute_force(
     axis = -1 if channels else None
     ours = random_walker(image, labels, return_full_prob=True, spacing=spacing, channel_axis=axis)
     close(ours, brute_force(image, labels, spacing=spacing, channel_axis=axis))
-    close(
-        ours, random_walker(image, labels, return_full_prob=True, spacing=np.array(spacing).tolist(), channel_axis=axis)
-    )
 
 
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32", "int16", "int32", "bool", "float32", "float16"])
-def test_images_of_every_type_are_read_as_brute_force_reads_them(kind: str) -> None:
-    floats = np.dtype(kind).kind == "f"
-    image = (noise(9, 11) * (1 if floats or kind == "bool" else np.iinfo(kind).max) + (kind == "bool") / 2).astype(kind)
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_floats_from_0_to_255_are_solved_however_large_the_contrast(kind: str) -> None:
+    image: Array = (255 * noise(12, 14)).astype(kind)
     labels = markers(image.shape)
-    close(random_walker(image, labels, return_full_prob=True), brute_force(image, labels), 1e-6 if floats else 1e-9)
-
-
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_floats_from_0_to_255_are_solved_however_large_the_contrast(kind: type) -> None:
-    image, labels = (255 * noise(12, 14)).astype(kind), markers((12, 14))
     ours = random_walker(image, labels, return_full_prob=True)
     close(ours, brute_force(image, labels), 1e-5)  # scikit-image's sums are off by up to 1e-6 here
-    close(ours.sum(0), 1, 1e-9 if kind is np.float64 else 1e-6)
+    close(ours.sum(0), 1, 1e-9 if kind == "float64" else 1e-6)
 
 
 @pytest.mark.parametrize("outside", [-1, -7])
@@ -104,17 +96,18 @@ def test_no_walker_enters_what_is_outside(outside: int) -> None:
 
 def test_a_noisy_image_is_right_where_conjugate_gradients_at_their_default_are_wrong() -> None:
     side = np.arange(128) // 64
-    image = 2 * side[:, None] + side + 0.5 * np.random.default_rng(0).standard_normal((128, 128))
-    labels = np.zeros(image.shape, np.int32)
+    image: Array = 2 * side[:, None] + side + 0.5 * np.random.default_rng(0).standard_normal((128, 128))
+    labels: Array = np.zeros(image.shape, np.int32)
     for label, (row, column) in enumerate([(20, 20), (20, 100), (100, 20), (100, 100)], start=1):
         labels[row : row + 4, column : column + 4] = label
     ours, expected = random_walker(image, labels, beta=130, return_full_prob=True), brute_force(image, labels)
-    default = reference(image, labels, return_full_prob=True)
-    assert abs(default.sum(0) - 1).max() > 0.5  # this is the image that asks for care
+    with threadpool_limits(1):
+        default = reference(image, labels, return_full_prob=True, prob_tol=np.inf)
+    assert abs(default.sum(0) - 1).max() > 0.5  # this is an image that asks for care
     assert (default.argmax(0) != expected.argmax(0)).any()
     close(ours.sum(0), 1, 1e-9)
-    close(ours, expected, 1e-8)
-    np.testing.assert_array_equal(random_walker(image, labels), expected.argmax(0) + 1)
+    close(ours, expected, 1e-9)
+    np.testing.assert_array_equal(ours.argmax(0), expected.argmax(0))
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -129,21 +122,13 @@ def test_labels_are_the_likeliest_and_ids_survive(shape: tuple[int, ...]) -> Non
 
 def test_renaming_labels_permutes_the_answer() -> None:
     image, labels = noise(9, 11), markers((9, 11), (1, 2, 3))
-    renamed = np.array([0, 90, 5, 20])[labels]
+    names: Array = np.array([0, 90, 5, 20])
+    renamed: Array = names[labels]
     close(
         random_walker(image, renamed, return_full_prob=True),
         random_walker(image, labels, return_full_prob=True)[[1, 2, 0]],
     )
-    np.testing.assert_array_equal(random_walker(image, renamed), np.array([0, 90, 5, 20])[random_walker(image, labels)])
-
-
-@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8"])
-def test_labels_keep_their_type_if_it_can_hold_minus_one(kind: str) -> None:
-    labels = markers((9, 11)).astype(kind)
-    answer = random_walker(noise(9, 11), labels)
-    assert answer.dtype == (np.int64 if kind == "uint8" else kind)
-    assert answer.shape == labels.shape
-    np.testing.assert_array_equal(answer, random_walker(noise(9, 11), labels.astype(np.int64)))
+    np.testing.assert_array_equal(random_walker(image, renamed), names[random_walker(image, labels)])
 
 
 def test_pixels_that_no_seed_reaches_are_minus_one_with_a_warning() -> None:
@@ -167,23 +152,14 @@ def test_a_fully_labelled_image_comes_back() -> None:
     np.testing.assert_array_equal(probability, [labels == 2, labels == 5])
 
 
-def test_only_without_copy_labels_are_overwritten() -> None:
-    image, labels = noise(9, 11), markers((9, 11), (3, 7))
-    kept = labels.copy()
-    answer = random_walker(image, labels)
-    random_walker(image, labels, copy=False, return_full_prob=True)
-    np.testing.assert_array_equal(labels, kept)
-    np.testing.assert_array_equal(random_walker(image, labels, copy=False), answer)
-    np.testing.assert_array_equal(labels, answer)
-
-
 # --- properties -----------------------------------------------------------------------------------------------------
 
 
 def test_a_flipped_or_turned_image_has_the_flipped_or_turned_answer() -> None:
     image, labels = noise(9, 11), markers((9, 11))
     answer = random_walker(image, labels, return_full_prob=True)
-    for turn in (np.fliplr, np.flipud, np.transpose):
+    turns: list[Callable[[Array], Array]] = [np.fliplr, np.flipud, np.transpose]
+    for turn in turns:
         turned = random_walker(turn(image).copy(), turn(labels).copy(), return_full_prob=True)
         close(turned, [turn(plane) for plane in answer])
 
@@ -214,80 +190,24 @@ def test_on_a_constant_image_the_walk_is_uniform() -> None:
 @pytest.mark.parametrize("mode", [None, "bf", "cg", "cg_j", "cg_mg"])
 def test_every_mode_of_scikit_image_gives_the_same_answer(mode: str | None) -> None:
     image, labels = noise(8, 9), markers((8, 9))
-    close(random_walker(image, labels, 130, mode, 1e-3, return_full_prob=True), brute_force(image, labels), 1e-6)
+    ours = random_walker(image, labels, 10, mode, return_full_prob=True, tol=1e-3)
+    close(ours, brute_force(image, labels, beta=10), 1e-7)
+
+
+def test_no_mode_is_wrong_where_contrast_is_high() -> None:
+    image, labels = 5 * noise(12, 14), np.zeros((12, 14), np.int64)
+    labels[2, 2], labels[9, 10] = 3, 7
+    ours = random_walker(image, labels, mode="cg_j", return_full_prob=True)
+    close(ours, random_walker(image, labels, return_full_prob=True), 1e-6)
 
 
 def test_a_solver_takes_precedence_over_the_mode() -> None:
     image, labels = noise(8, 9), markers((8, 9))
-    with solvers.record_solves() as reports:
+    with record_solves() as reports:
         random_walker(image, labels, mode="cg", solver=solvers.SuperLU())
     assert [report.solver for report in reports] == [solvers.SuperLU()]
 
 
 def test_probabilities_outside_the_tolerance_are_warned_of() -> None:
-    with pytest.warns(UserWarning, match=r"Probabilities leave \[0, 1\] by more than -0.1; use a direct solver"):
+    with pytest.warns(UserWarning, match=r"leave \[0, 1\], or their sum leaves 1, by .* use a direct solver"):
         random_walker(noise(8, 9), markers((8, 9)), prob_tol=-0.1)
-
-
-# --- torch ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.uint8])
-def test_torch_in_torch_out(kind: torch.dtype) -> None:
-    image, labels = torch.from_numpy(200 * noise(9, 11)).to(kind), torch.from_numpy(markers((9, 11), (3, 7)))
-    image = image / 200 if kind.is_floating_point else image
-    answer, probability = random_walker(image, labels), random_walker(image, labels, return_full_prob=True)
-    assert isinstance(answer, Tensor)
-    assert answer.dtype == torch.int64
-    assert probability.dtype == (torch.float32 if kind == torch.float32 else torch.float64)
-    close(probability, brute_force(image.numpy(), labels.numpy()), 1e-6)
-    np.testing.assert_array_equal(answer, random_walker(image.numpy(), labels.numpy()))
-
-
-def test_a_gradient_reaches_every_pixel_of_a_torch_image() -> None:
-    image = torch.from_numpy(noise(6, 7)).requires_grad_()
-    probability = random_walker(image, torch.from_numpy(markers((6, 7))), return_full_prob=True)
-    probability[0].square().sum().backward()
-    assert image.grad is not None
-    assert bool((torch.isfinite(image.grad) & (image.grad != 0)).all())
-    assert random_walker(image, torch.from_numpy(markers((6, 7)))).requires_grad is False
-
-
-# --- errors ---------------------------------------------------------------------------------------------------------
-
-IMAGE, LABELS = noise(4, 5), markers((4, 5))
-NAN = np.where(LABELS == 0, np.nan, 0.0)
-REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "floating labels": (lambda: random_walker(IMAGE, LABELS * 1.0), "`labels` must be integers; got torch.float64"),
-    "boolean labels": (lambda: random_walker(IMAGE, LABELS > 0), "`labels` must be integers; got torch.bool"),
-    "other shape": (
-        lambda: random_walker(IMAGE, LABELS[:3]),
-        r"must share the spatial shape \(H, W\) or \(D, H, W\); got \(4, 5\) and \(3, 5\)",
-    ),
-    "no such axis count": (
-        lambda: random_walker(IMAGE[0], LABELS[0]),
-        r"must share the spatial shape .* got \(5,\) and \(5,\)",
-    ),
-    "channels": (
-        lambda: random_walker(IMAGE, LABELS, channel_axis=-1),
-        r"channels along `channel_axis` in `image`; got \(4, 5\) and \(4, 5\)",
-    ),
-    "NaN": (lambda: random_walker(NAN, LABELS), "`image` holds NaN or infinite values; fill them"),
-    "no seed": (lambda: random_walker(IMAGE, 0 * LABELS - 1), "`labels` holds no seed: mark at least one pixel"),
-    "spacing": (
-        lambda: random_walker(IMAGE, LABELS, spacing=(1.0, 1.0, 2.0)),
-        r"`spacing` must be 2 positive numbers, .*; got \(1.0, 1.0, 2.0\)",
-    ),
-    "negative spacing": (
-        lambda: random_walker(IMAGE, LABELS, spacing=(1.0, -1.0)),
-        r"`spacing` must be 2 positive numbers, .*; got \(1.0, -1.0\)",
-    ),
-    "mode": (lambda: random_walker(IMAGE, LABELS, mode="amg"), "`mode` must be one of .*'cg_mg'.*; got 'amg'"),
-    "beta": (lambda: random_walker(IMAGE, LABELS, beta=-1), "`beta` must not be negative"),
-}
-
-
-@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=list(REFUSED))
-def test_what_has_no_answer_is_refused(call: Callable[[], Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -1,22 +1,39 @@
 """Every solver on every kind of graph, and what each promises of its own."""
 
 import dataclasses
+import gc
+import sys
 
 import pytest
 import torch
 
 import graphrw as rw
-from graphrw.solvers import CG, LU, Auto, Cholesky, Dense, SuperLU
+from graphrw.solvers import CG, CHOLMOD, LU, Auto, Cholesky, Dense, Pardiso, SuperLU
 from graphrw.solvers import rslab as embedded
-from graphrw.testing import SOLVERS, UNDIRECTED_ONLY, check_solver, dense_operator, sample_graphs, sample_walk
+from graphrw.testing import (
+    INSTALLED,
+    MISSING,
+    SOLVERS,
+    UNDIRECTED_ONLY,
+    check_solver,
+    dense_operator,
+    sample_graphs,
+    sample_walk,
+)
 
 GRAPHS = sample_graphs()
+SKIPPED = [
+    pytest.param(solver, marks=pytest.mark.skip(reason=f"{module} is not installed"))
+    for module, solver in MISSING.items()
+]
+EVERY = [*SOLVERS, *SKIPPED]
+DIRECT = [Dense(), Cholesky(), LU(), SuperLU(), *INSTALLED, *SKIPPED]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", GRAPHS)
-@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("solver", EVERY, ids=lambda solver: type(solver).__name__)
 def test_every_solver_is_right_on_every_graph(solver, name, device):
     graph = GRAPHS[name].to(device)
     if graph.directed and isinstance(solver, UNDIRECTED_ONLY):
@@ -26,13 +43,13 @@ def test_every_solver_is_right_on_every_graph(solver, name, device):
         check_solver(solver, graph)
 
 
-@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("solver", EVERY, ids=lambda solver: type(solver).__name__)
 def test_solvers_are_values(solver):
     assert dataclasses.replace(solver) == solver
     assert hash(dataclasses.replace(solver)) == hash(solver)
 
 
-@pytest.mark.parametrize("solver", [Dense(), Cholesky(), LU(), SuperLU()], ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("solver", DIRECT, ids=lambda solver: type(solver).__name__)
 @pytest.mark.parametrize("contrast", [0, 6, 10, 12])
 def test_direct_solvers_keep_every_digit_at_any_contrast(solver, contrast):
     graph = rw.grid_graph((20, 20))
@@ -44,6 +61,36 @@ def test_direct_solvers_keep_every_digit_at_any_contrast(solver, contrast):
     assert (z.sum(1) - 1).abs().max() < 1e-11
 
 
+def two_walks(name):
+    graph = sample_graphs()[name]
+    b = torch.randn(graph.num_nodes, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return [sample_walk(graph, seed) for seed in (0, 1)], b
+
+
+@pytest.mark.parametrize("solver", DIRECT, ids=lambda solver: type(solver).__name__)
+def test_several_factors_of_one_graph_live_side_by_side(solver):
+    for name in ("grid",) if isinstance(solver, UNDIRECTED_ONLY) else ("grid", "directed"):
+        walks, b = two_walks(name)
+        matrices = [dense_operator(walk) for walk in walks]
+        factors = [rw.factorize(walk, solver) for walk in walks]
+        for turn in (0, 1, 1, 0, 1):
+            for transpose in (False, True):
+                x = factors[turn].solve(b, transpose).detach()
+                expected = torch.linalg.solve(matrices[turn].T if transpose else matrices[turn], b)
+                torch.testing.assert_close(x, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("solver", DIRECT, ids=lambda solver: type(solver).__name__)
+def test_two_forwards_then_both_backwards_give_each_walk_its_gradient(solver, order):
+    walks, b = two_walks("grid")
+    alone = [torch.autograd.grad(rw.solve(walk, b, Dense()).square().sum(), walk.weight)[0] for walk in walks]
+    losses = [rw.solve(walk, b, solver).square().sum() for walk in walks]
+    for turn in order:
+        losses[turn].backward()
+        torch.testing.assert_close(walks[turn].weight.grad, alone[turn])
+
+
 def test_a_factor_without_digits_raises():
     generator = torch.Generator().manual_seed(0)
     graph = rw.grid_graph((9, 9))
@@ -53,10 +100,13 @@ def test_a_factor_without_digits_raises():
         rw.harmonic(rw.walk(graph, weight), torch.tensor([80]), torch.ones(1, dtype=torch.float64), SuperLU())
 
 
-def test_an_exactly_singular_factor_raises():
+@pytest.mark.parametrize("solver", [SuperLU(), *INSTALLED, *SKIPPED], ids=lambda solver: type(solver).__name__)
+def test_an_exactly_singular_factor_raises(solver):
     lost = rw.walk(rw.grid_graph((3,)), torch.tensor([1.0, 1e-20], dtype=torch.float64))
-    with pytest.raises(rw.ConvergenceError, match="could not factorise A: Factor is exactly singular"):
-        rw.harmonic(lost, torch.tensor([2]), torch.ones(1, dtype=torch.float64), SuperLU())
+    with pytest.raises(
+        rw.ConvergenceError, match=r"could not factorise A: .*(exactly singular|a pivot is not|not positive definite)"
+    ):
+        rw.harmonic(lost, torch.tensor([2]), torch.ones(1, dtype=torch.float64), solver)
 
 
 def test_cg_that_may_not_iterate_raises_with_causes_and_cures():
@@ -100,6 +150,17 @@ def test_the_plan_is_made_once_per_graph(monkeypatch):
         seeds[seed], seeds[399] = 0, 1
         weight = torch.rand(graph.num_edges, requires_grad=True)
         rw.hitting_probabilities(rw.walk(graph, weight + 0.1), seeds)[:, 0].sum().backward()
+    assert calls == [1]
+
+
+def test_batches_of_equal_graphs_share_one_plan(monkeypatch):
+    calls = []
+    analyse = embedded._analyse
+    monkeypatch.setattr(embedded, "_analyse", lambda *args: calls.append(1) or analyse(*args))
+    grid = rw.grid_graph((20, 20))
+    for copies in (1, 2, 3):
+        graph = rw.Graph.batch([grid] * copies)
+        rw.solve(rw.walk(graph, torch.rand(graph.num_edges), 0.1), torch.ones(graph.num_nodes))
     assert calls == [1]
 
 
@@ -157,3 +218,44 @@ def test_a_missing_embedded_solver_says_what_to_install(monkeypatch):
     monkeypatch.setattr(embedded, "AVAILABLE", False)
     with pytest.raises(rw.MissingDependencyError, match="pip install rslab"):
         Cholesky().plan(rw.grid_graph((3, 3)))
+
+
+def test_a_missing_pardiso_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypardiso", None)
+    with pytest.raises(rw.MissingDependencyError, match="needs the package pypardiso and MKL: pip install pypardiso"):
+        Pardiso().plan(rw.grid_graph((3, 3)))
+
+
+def test_a_missing_cholmod_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("graphrw.solvers.cholmod.AVAILABLE", False)
+    with pytest.raises(rw.MissingDependencyError, match=r'pip install "scikit-sparse>=0\.5", which compiles'):
+        CHOLMOD().plan(rw.grid_graph((3, 3)))
+
+
+def test_pardiso_gives_its_memory_back_with_the_graph(monkeypatch):
+    pypardiso = pytest.importorskip("pypardiso", reason="pypardiso is not installed")
+    released = []
+    free = pypardiso.PyPardisoSolver.free_memory
+    monkeypatch.setattr(
+        pypardiso.PyPardisoSolver, "free_memory", lambda self, everything: released.append(free(self, everything))
+    )
+    graph = rw.grid_graph((5, 5))
+    rw.solve(rw.walk(graph, torch.ones(graph.num_edges), 0.1), torch.ones(25), Pardiso())
+    assert released == []
+    del graph
+    gc.collect()
+    assert released == [None]
+
+
+def test_pardiso_factorises_again_only_where_the_walk_changes(monkeypatch):
+    pypardiso = pytest.importorskip("pypardiso", reason="pypardiso is not installed")
+    phases = []
+    call = pypardiso.PyPardisoSolver._call_pardiso
+    monkeypatch.setattr(
+        pypardiso.PyPardisoSolver, "_call_pardiso", lambda self, A, b: phases.append(self.phase) or call(self, A, b)
+    )
+    walks, b = two_walks("grid")
+    first, second = (rw.solve(walk, b, Pardiso()).sum() for walk in walks)
+    second.backward()
+    first.backward()
+    assert [phase for phase in phases if phase != 33] == [11, 22, 22, 22]

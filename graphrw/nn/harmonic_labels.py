@@ -1,6 +1,6 @@
 """The Learned Random Walker's layer: edge weights and seeds in, label probabilities out."""
 
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import walk
+
+GRIDS_KEPT = 8  # shapes of batches whose graphs a layer remembers
 
 
 class HarmonicLabels(nn.Module):
@@ -23,12 +25,12 @@ class HarmonicLabels(nn.Module):
         num_samples: let the gradient flow into so many edges only, drawn anew and without replacement at each forward
             pass (per graph of the batch), multiplied by E / num_samples so that it is unbiased (sec. 4.2 of the paper,
             which does not rescale).
-        prune: of each node's adjoint keep only the label whose incoming gradient is largest there (the paper's gradient
-            pruning, which does this edge by edge). Biased.
+        prune: let the gradient flow into each edge through one label only: that with the largest incoming gradient at
+            its two free ends (the paper's gradient pruning; the authors' code looks at one end). Biased.
         solver: how to solve.
 
     Raises:
-        ValueError: for `num_samples` below 1.
+        ValueError: if `num_samples` is not a whole number from 1; and as `hitting_probabilities`.
 
     Call it with images or with a graph:
 
@@ -36,6 +38,9 @@ class HarmonicLabels(nn.Module):
       (B, 3, D, H, W), seeds (B, H, W) or (B, D, H, W) → (B, L, H, W) or (B, L, D, H, W).
     * ``layer(graph, weight, seeds)``: a `Graph` (or PyG's (2, E') edge_index with both directions of each edge),
       weights (E,) (or (E',)), seeds (N,) → (N, L).
+
+    Weights in float16 or bfloat16, as autocast makes them, are widened to float32. An edge_index is folded, and
+    planned for, anew at each call; a `Graph` once.
 
     Seeds are int64: labels from 0, −1 where there is none. L is the largest label of the whole batch + 1; an image or
     graph with fewer labels has probability 0 for the rest. Every connected part must hold a seed.
@@ -47,8 +52,8 @@ class HarmonicLabels(nn.Module):
 
     def __init__(self, num_samples: int | None = None, prune: bool = False, solver: Solver = Auto()) -> None:
         super().__init__()
-        if num_samples is not None and num_samples < 1:
-            raise ValueError(f"`num_samples` must be at least 1, or None for the exact gradient; got {num_samples}.")
+        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
+            raise ValueError(f"`num_samples` must be an integer ≥ 1, or None (the exact gradient); got {num_samples}.")
         self.num_samples = num_samples
         self.prune = prune
         self.solver = solver
@@ -62,15 +67,19 @@ class HarmonicLabels(nn.Module):
 
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the two ways to call it."""
-        if isinstance(graph, Tensor):
-            if seeds is None:
-                return self._on_images(graph, weight)
-            graph, weight = from_edge_index(graph, weight, num_nodes=len(seeds))
+        if isinstance(graph, Tensor) and seeds is None:
+            return self._on_images(_widened(graph), weight)
         if seeds is None:
             raise TypeError("`HarmonicLabels` on a graph needs graph, weight and seeds; got no seeds.")
+        weight = _widened(weight)
+        if isinstance(graph, Tensor):
+            graph, weight = from_edge_index(graph, weight, num_nodes=len(seeds))
         if self.num_samples is not None:
             weight = sample_gradient(graph, weight, self.num_samples)
         return hitting_probabilities(walk(graph, weight), seeds, solver=self.solver, prune=self.prune)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_grids": {}}
 
     def extra_repr(self) -> str:
         return f"num_samples={self.num_samples}, prune={self.prune}, solver={self.solver}"
@@ -83,15 +92,22 @@ class HarmonicLabels(nn.Module):
             raise ValueError(f"`seeds` must be {(batch, *shape)} as `weight` asks; got {tuple(seeds.shape)}.")
         graph = self._grid(batch, shape, weight.device)
         probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
-        return probability.reshape(batch, *shape, -1).movedim(-1, 1)
+        return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()
 
     def _grid(self, batch: int, shape: tuple[int, ...], device: torch.device) -> Graph:
         """The graph of a batch of images, kept with its plans for the next batch of that size."""
         key = (batch, shape, device)
         if key not in self._grids:
+            while len(self._grids) >= GRIDS_KEPT:
+                del self._grids[next(iter(self._grids))]
             image = self._grid(1, shape, device) if batch > 1 else grid_graph(shape).to(device)
             self._grids[key] = Graph.batch([image] * batch) if batch > 1 else image
         return self._grids[key]
+
+
+def _widened(weight: Tensor) -> Tensor:
+    """Half-precision weights, as autocast makes them, in float32: the walk is always solved in float32 or better."""
+    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
 
 
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:

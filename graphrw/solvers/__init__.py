@@ -3,8 +3,23 @@
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
 from graphrw.solvers.cg import CG
+from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
+from graphrw.solvers.pardiso import Pardiso
 from graphrw.solvers.rslab import LU, Cholesky
 from graphrw.solvers.superlu import SuperLU
 
-__all__ = ["CG", "LU", "Auto", "Cholesky", "Dense", "Factor", "SolveReport", "Solver", "SuperLU", "record_solves"]
+__all__ = [
+    "CG",
+    "CHOLMOD",
+    "LU",
+    "Auto",
+    "Cholesky",
+    "Dense",
+    "Factor",
+    "Pardiso",
+    "SolveReport",
+    "Solver",
+    "SuperLU",
+    "record_solves",
+]

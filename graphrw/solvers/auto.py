@@ -26,7 +26,8 @@ class Auto(Solver):
     """The solver that suits the graph and its device: dense when small, direct where the predicted fill allows, else
     CG.
 
-    A direct solver's cost is predicted from its symbolic analysis, which is then used, not thrown away.
+    A direct solver's cost is predicted from its symbolic analysis, which is then used, not thrown away. `Pardiso` and
+    `CHOLMOD` are never taken unasked, so that installing a package changes no result: say ``solver=Pardiso()``.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).

@@ -157,7 +157,7 @@ class Factor(ABC):
 
 
 def _finite_norm(b: Tensor) -> Tensor:
-    norm = torch.linalg.vector_norm(b, dim=0)
+    norm: Tensor = torch.linalg.vector_norm(b, dim=0)
     if not bool(torch.isfinite(norm).all()):
         node, column = divmod(int(b.abs().nan_to_num(torch.inf).argmax()), b.shape[1])
         raise ValueError(

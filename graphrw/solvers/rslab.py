@@ -64,7 +64,8 @@ class Cholesky(Solver):
     def plan(self, graph: Graph) -> SparsePlan:
         if graph.directed:
             raise ValueError("`Cholesky` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
-        return _analyse(lower_pattern(_representative(graph)), "ldlt")
+        part = _representative(graph)
+        return _analyse(lower_pattern(graph), "ldlt") if part is graph else self.plan_for(part)
 
     def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
         return _RslabFactor(walk, self, plan)
@@ -81,7 +82,8 @@ class LU(Solver):
     rtol: float = 1e-10
 
     def plan(self, graph: Graph) -> SparsePlan:
-        return _analyse(column_pattern(_representative(graph)), "lu")
+        part = _representative(graph)
+        return _analyse(column_pattern(graph), "lu") if part is graph else self.plan_for(part)
 
     def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
         return _RslabFactor(walk, self, plan)

@@ -1,0 +1,93 @@
+"""SuiteSparse's CHOLMOD through scikit-sparse, where it is installed: LLᵀ for undirected graphs."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+from torch import Tensor
+
+from graphrw.errors import MissingDependencyError
+from graphrw.graph import Graph
+from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.pattern import Pattern, lower_pattern
+from graphrw.walk import Walk
+
+try:
+    from sksparse.cholmod import CholeskyFactor, CholmodError, CholmodWarning
+
+    AVAILABLE = True
+except ImportError:
+    AVAILABLE = False
+
+
+@dataclass(frozen=True)
+class CholmodPlan:
+    """A symbolic analysis, and where the numbers go."""
+
+    pattern: Pattern
+    symbolic: Any
+
+    def matrix(self, values: NDArray[np.float64]) -> csc_array:
+        """The lower triangle of A with these entries."""
+        return _matrix(self.pattern, values)
+
+
+@dataclass(frozen=True)
+class CHOLMOD(Solver):
+    """Sparse LLᵀ factors by CHOLMOD (Chen, Davis, Hager & Rajamanickam 2008); undirected graphs only.
+
+    The ordering (AMD) and the symbolic analysis are made once per graph. CHOLMOD's supernodal part, which it takes
+    where that is faster, is under the GPL. Tensors on another device are solved on the CPU and brought back.
+
+    Needs ``pip install "scikit-sparse>=0.5"``, which has no wheels: it compiles against SuiteSparse 7.4 or later.
+
+    Args:
+        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+
+    Raises:
+        ValueError: when it plans, for a directed graph.
+        MissingDependencyError: when it plans, if scikit-sparse is not there, or too old.
+    """
+
+    rtol: float = 1e-10
+
+    def plan(self, graph: Graph) -> CholmodPlan:
+        if graph.directed:
+            raise ValueError("`CHOLMOD` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
+        if not AVAILABLE:
+            raise MissingDependencyError(
+                'The solver `CHOLMOD` needs the package scikit-sparse: pip install "scikit-sparse>=0.5", which '
+                "compiles against SuiteSparse 7.4 or later. Without it, `solvers.Cholesky()` does the same."
+            )
+        pattern = lower_pattern(graph)
+        ones = np.ones(len(pattern.indices))
+        return CholmodPlan(pattern, CholeskyFactor(_matrix(pattern, ones), lower=True, order="amd"))
+
+    def factor(self, walk: Walk, plan: CholmodPlan) -> Factor:
+        return _CholmodFactor(walk, self, plan)
+
+
+class _CholmodFactor(DirectFactor):
+    def __init__(self, walk: Walk, solver: Solver, plan: CholmodPlan) -> None:
+        super().__init__(walk, solver)
+        matrix = plan.matrix(plan.pattern.values(walk).cpu().numpy())
+        try:
+            self._factor = plan.symbolic.copy().factorize(matrix)
+        except CholmodError as error:
+            raise RuntimeError(f"{error}") from error
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", ResourceWarning)  # near singularity is estimated; `error` measures it
+            x = self._factor.solve(np.asfortranarray(b.cpu().numpy()))
+        return torch.from_numpy(np.ascontiguousarray(x)).to(b.device), 0
+
+
+def _matrix(pattern: Pattern, values: NDArray[np.float64]) -> csc_array:
+    indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
+    return csc_array((values, indices, indptr), shape=(len(indptr) - 1,) * 2)

@@ -1,0 +1,142 @@
+"""MKL Pardiso through pypardiso, where it is installed: LLᵀ for undirected graphs, LU for directed ones.
+
+pypardiso's public `solve` and `factorize` order the matrix anew for every set of values. To keep the analysis, its
+handle is called phase by phase through `_call_pardiso`; whoever updates pypardiso looks at that name first.
+"""
+
+import copy
+import weakref
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from graphrw.errors import MissingDependencyError
+from graphrw.graph import Graph
+from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.pattern import Pattern, lower_pattern, row_pattern
+from graphrw.walk import Walk
+
+ANALYSE, FACTORISE, SOLVE = 11, 22, 33
+SYMMETRIC, GENERAL = 2, 11
+OWN_SETTINGS, TRANSPOSE, TWO_LEVEL = 1, 12, 24  # iparm, counted from 1; the rest stays 0: no matching, no scaling
+ORDERING, PIVOT = (2, 3), (10, 13)  # nested dissection in parallel; a pivot below 1e-13 ‖A‖ is raised to that
+CAUSES = {-2: "not enough memory. ", -4: "a pivot is not positive. "}
+
+
+@dataclass(frozen=True)
+class PardisoPlan:
+    """A Pardiso handle with the analysis of a pattern, and where the numbers go."""
+
+    pattern: Pattern
+    handle: "_Handle"
+
+
+@dataclass(frozen=True)
+class Pardiso(Solver):
+    """Sparse factors by the Pardiso of Intel's MKL (Schenk & Gärtner 2004), which is proprietary, free of charge.
+
+    The analysis is made once per graph, and holds the numbers of one walk at a time. Where several walks on one graph
+    are solved in turns (two forward passes, then both backward), it factorises again at each change of walk. Threads
+    are MKL's: ``MKL_NUM_THREADS``, not `torch.set_num_threads`. Tensors on another device are solved on the CPU.
+
+    Needs ``pip install pypardiso`` (x86-64; with MKL some 0.7 GB).
+
+    Args:
+        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+
+    Raises:
+        MissingDependencyError: when it plans, if pypardiso or its MKL is not there.
+    """
+
+    rtol: float = 1e-10
+
+    def plan(self, graph: Graph) -> PardisoPlan:
+        pattern = row_pattern(graph) if graph.directed else lower_pattern(graph)
+        return PardisoPlan(pattern, _Handle(pattern, GENERAL if graph.directed else SYMMETRIC))
+
+    def factor(self, walk: Walk, plan: PardisoPlan) -> Factor:
+        return _PardisoFactor(walk, self, plan)
+
+
+class _PardisoFactor(DirectFactor):
+    """The matrix entries of a walk, and the handle that holds their factor, unless another walk has taken it since."""
+
+    def __init__(self, walk: Walk, solver: Solver, plan: PardisoPlan) -> None:
+        super().__init__(walk, solver)
+        self._handle = plan.handle
+        self._values: NDArray[np.float64] = plan.pattern.values(walk).cpu().numpy()
+        self._handle.factorise(self._values)
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        x = self._handle.solve(self._values, np.asfortranarray(b.cpu().numpy()), transpose)
+        return torch.from_numpy(x).to(b.device), 0
+
+
+class _Handle:
+    """One Pardiso handle: the analysis of a matrix and the factor of one set of its values, known by identity."""
+
+    def __init__(self, pattern: Pattern, matrix_type: int) -> None:
+        indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
+        size = len(indptr) - 1
+        self._matrix = csr_array((np.ones(len(indices)), indices, indptr), shape=(size, size))
+        self._values: NDArray[np.float64] | None = None
+        self._lock = Lock()  # a solve in another thread must not put its walk between factorising and solving
+        self._pardiso = _new_pardiso(matrix_type)
+        self._call(ANALYSE, np.empty((size, 1)))
+        weakref.finalize(self, self._pardiso.free_memory, everything=True).atexit = False
+
+    def factorise(self, values: NDArray[np.float64]) -> None:
+        """Hold the factor of the matrix with these values."""
+        with self._lock:
+            self._hold(values)
+
+    def solve(self, values: NDArray[np.float64], b: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
+        """x with A x = b or Aᵀx = b for the A of these values; `b` (N, K) in columns."""
+        with self._lock:
+            self._hold(values)
+            self._pardiso.set_iparm(TRANSPOSE, 2 if transpose else 0)
+            return self._call(SOLVE, b)
+
+    def _hold(self, values: NDArray[np.float64]) -> None:
+        if self._values is values:
+            return
+        self._values = None
+        self._matrix.data = values
+        self._call(FACTORISE, np.empty((len(self._matrix.indptr) - 1, 1)))
+        self._values = values
+
+    def _call(self, phase: int, b: NDArray[np.float64]) -> NDArray[np.float64]:
+        self._pardiso.set_phase(phase)
+        try:
+            x: NDArray[np.float64] = self._pardiso._call_pardiso(self._matrix, b)
+        except _pypardiso().pardiso_wrapper.PyPardisoError as error:
+            raise RuntimeError(f"{CAUSES.get(error.value, '')}{error}") from error
+        return x
+
+
+def _new_pardiso(matrix_type: int) -> Any:
+    """A fresh handle on the library that pypardiso has found; its constructor would search the disk for it again."""
+    pardiso = copy.copy(_pypardiso().ps)
+    pardiso.pt, pardiso.iparm = np.zeros_like(pardiso.pt), np.zeros_like(pardiso.iparm)
+    pardiso.set_matrix_type(matrix_type)
+    for setting in ((OWN_SETTINGS, 1), (TWO_LEVEL, 1), ORDERING, PIVOT):
+        pardiso.set_iparm(*setting)
+    return pardiso
+
+
+def _pypardiso() -> Any:
+    try:
+        import pypardiso  # noqa: PLC0415 (it loads MKL)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"The solver `Pardiso` needs the package pypardiso and MKL: pip install pypardiso. ({error}) Without it, "
+            "`solvers.Cholesky()` (undirected) and `solvers.LU()` do the same."
+        ) from error
+    return pypardiso

@@ -1,0 +1,113 @@
+"""`gaussian_affinity` edge by edge, its derivatives, and what it refuses."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphrw import Graph, gaussian_affinity, grid_graph
+
+GRAPH = grid_graph((3, 4))
+
+
+def features(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(12, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def lengths(seed: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 0.5 + torch.rand(GRAPH.num_edges, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+@pytest.mark.parametrize("length", [None, lengths()])
+def test_each_weight_is_the_gaussian_of_a_slope(channels: tuple[int, ...], length: Tensor | None) -> None:
+    values = features(*channels)
+    weight = gaussian_affinity(GRAPH, values, 0.7, length)
+    assert weight.shape == (GRAPH.num_edges,)
+    for edge, (i, j) in enumerate(GRAPH.edges.T.tolist()):
+        square = sum(
+            (a - b) ** 2 for a, b in zip(values[i].view(-1).tolist(), values[j].view(-1).tolist(), strict=True)
+        )
+        step = 1.0 if length is None else float(length[edge])
+        assert float(weight[edge]) == pytest.approx(math.exp(-0.7 * square / step**2), rel=1e-12)
+
+
+def test_nothing_is_scaled_behind_the_formula() -> None:
+    values = features(2)
+    torch.testing.assert_close(gaussian_affinity(GRAPH, 3 * values, 1.0), gaussian_affinity(GRAPH, values, 9.0))
+    torch.testing.assert_close(gaussian_affinity(GRAPH, values + 5, 1.0), gaussian_affinity(GRAPH, values, 1.0))
+    repeated = gaussian_affinity(GRAPH, values.repeat(1, 4), 1.0)
+    torch.testing.assert_close(repeated, gaussian_affinity(GRAPH, values, 4.0))
+
+
+def test_without_beta_or_difference_every_edge_is_one_and_far_nodes_are_parted() -> None:
+    ones = torch.ones(GRAPH.num_edges, dtype=torch.float64)
+    assert torch.equal(gaussian_affinity(GRAPH, features(2), 0.0), ones)
+    assert torch.equal(gaussian_affinity(GRAPH, torch.ones(12).double(), 130), ones)
+    assert torch.equal(gaussian_affinity(GRAPH, features(2), 1e6), 0 * ones)
+
+
+def test_the_direction_in_which_an_edge_is_listed_does_not_matter() -> None:
+    turned = Graph(GRAPH.edges.flip(0), 12)
+    assert torch.equal(gaussian_affinity(turned, features(2), 2.0), gaussian_affinity(GRAPH, features(2), 2.0))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_weights_have_the_type_of_the_features(kind: torch.dtype) -> None:
+    weight = gaussian_affinity(GRAPH, features(2).to(kind), torch.tensor(2.0, dtype=torch.float64), lengths().to(kind))
+    assert weight.dtype == kind
+    torch.testing.assert_close(weight.double(), gaussian_affinity(GRAPH, features(2), 2.0, lengths()), check_dtype=True)
+
+
+def test_a_graph_without_edges_has_no_weight() -> None:
+    empty = Graph(torch.empty(2, 0, dtype=torch.int64), 12)
+    assert gaussian_affinity(empty, features(2), 1.0).shape == (0,)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_graph_without_nodes_has_no_weight(channels: tuple[int, ...]) -> None:
+    nothing = Graph(torch.empty(2, 0, dtype=torch.int64), 0)
+    assert gaussian_affinity(nothing, torch.empty(0, *channels), 1.0).shape == (0,)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    leaves = (features(3).requires_grad_(), lengths().requires_grad_())
+    assert torch.autograd.gradcheck(lambda values, length: gaussian_affinity(GRAPH, values, 0.7, length), leaves)
+    assert torch.autograd.gradgradcheck(lambda values: gaussian_affinity(GRAPH, values, 0.7), leaves[:1])
+
+
+def test_beta_may_be_learned() -> None:
+    beta = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda leaf: gaussian_affinity(GRAPH, features(3), leaf), beta)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            (features(3)[:5], 1.0),
+            r"`features` must be \(N, C\) or \(N,\) floats with N = 12; got \(5, 3\) torch.float64",
+        ),
+        ((features(3, 2), 1.0), r"got \(12, 3, 2\) torch.float64"),
+        ((torch.arange(12), 1.0), r"`features` must be .* floats .*; got \(12,\) torch.int64"),
+        ((features(), -0.5), "`beta` must not be negative; got -0.5"),
+        ((features(), torch.tensor(-2.0)), "`beta` must not be negative; got -2.0"),
+        ((features(), math.nan), "`beta` must not be negative; got nan"),
+        pytest.param(
+            (features(), torch.ones(2)),
+            r"`beta` must .*\(2,\)",
+        ),
+        ((features(), 1.0, torch.ones(5)), r"`length` must be \(17,\) and positive; got \(5,\)"),
+        ((features(), 1.0, torch.zeros(17)), r"`length` must be \(17,\) and positive"),
+        pytest.param(
+            (features(), 1.0, lengths() - 0.75),
+            r"`length` must be .* positive; got -0\.",
+        ),
+    ],
+)
+def test_what_makes_no_weight_is_refused(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gaussian_affinity(GRAPH, *arguments)

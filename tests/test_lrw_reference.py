@@ -1,0 +1,77 @@
+"""What the Learned Random Walker's scripts rest on: their references give the library's gradient, and say what else."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import graphrw as rw
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> dict[str, Any]:
+    pytest.importorskip("skimage")
+    return runpy.run_path(str(ROOT / "benchmarks" / "lrw_backward.py"))
+
+
+@pytest.fixture(scope="module")
+def experiment() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "experiments" / "lrw_table2.py"))
+
+
+def random_weight(num_edges: int) -> torch.Tensor:
+    return torch.rand(num_edges, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
+
+
+def three_seeds() -> torch.Tensor:
+    seeds = torch.full((64,), -1)
+    seeds[[0, 1, 27, 60]] = torch.tensor([0, 0, 1, 2])
+    return seeds
+
+
+def test_one_solve_per_edge_gives_the_gradient_of_the_one_adjoint_on_every_edge(benchmark: dict[str, Any]) -> None:
+    graph = rw.grid_graph((8, 8))
+    at = benchmark["problem"](graph, random_weight(graph.num_edges), three_seeds())
+    everything = torch.arange(graph.num_edges)
+    ours = benchmark["exact_adjoint"](at, everything)
+    for reference in ("columns_per_edge", "column_per_edge"):
+        torch.testing.assert_close(benchmark[reference](at, everything), ours, rtol=1e-10, atol=1e-12)
+    touching = (three_seeds()[graph.edges] >= 0).any(0)
+    assert float(ours[touching].abs().max()) > 0.01
+
+
+def test_edges_that_touch_a_seed_hold_much_of_the_gradient(experiment: dict[str, Any]) -> None:
+    target = torch.arange(8).repeat(1, 8, 1) // 4
+    example = experiment["Example"](target, {"sparse": rw.oracle_seeds(target[0])[None]})
+    assert 0.2 < experiment["seed_edge_share"](example, "sparse") < 1
+
+
+def test_one_jacobi_step_has_the_value_of_the_layer_and_the_gradient_of_its_own_adjoint(
+    experiment: dict[str, Any],
+) -> None:
+    graph, seeds = rw.grid_graph((8, 8)), three_seeds()
+    image = rw.weight_images(random_weight(graph.num_edges), (8, 8))[None].requires_grad_()
+    z = experiment["one_jacobi_step"](image, seeds.reshape(1, 8, 8))
+    torch.testing.assert_close(z, rw.nn.HarmonicLabels()(image, seeds.reshape(1, 8, 8)))
+    upstream = torch.randn(z.shape, generator=torch.Generator().manual_seed(1), dtype=z.dtype)
+    (gradient,) = torch.autograd.grad(z, image, upstream)
+    weight, x = rw.grid_weight(image.detach()[0], (8, 8)), z.detach().flatten(2)[0].T
+    adjoint = upstream.flatten(2)[0].T / rw.degree(graph, weight)[:, None] * (seeds < 0)[:, None]
+    tail, head = graph.edges
+    expected = -((adjoint[tail] - adjoint[head]) * (x[tail] - x[head])).sum(1)
+    torch.testing.assert_close(rw.grid_weight(gradient[0], (8, 8)), expected)
+
+
+def test_extended_seeds_fill_the_inner_half_of_each_segment(experiment: dict[str, Any]) -> None:
+    target = torch.tensor([[[0, 0, 0, 0, 0, 0, 1, 1]]])
+    assert experiment["inner_half"](target).tolist() == [[[0, 0, 0, -1, -1, -1, -1, 1]]]
+
+
+@pytest.mark.parametrize("folder", [None, "no/such/folder"])
+def test_a_missing_example_is_named_with_its_source_and_layout(experiment: dict[str, Any], folder: str | None) -> None:
+    with pytest.raises(SystemExit, match=r"em_cremi_lrw_example/example\.npz(.|\n)*pytorch-LearnedRandomWalker"):
+        experiment["load"](folder)

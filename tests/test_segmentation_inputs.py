@@ -1,0 +1,161 @@
+"""What `random_walker` takes and gives: arrays of every type and layout, tensors and gradients, and what it refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage.segmentation import random_walker as reference
+from torch import Tensor
+
+from graphrw import random_walker
+
+Array = NDArray[Any]
+
+
+def noise(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).random(shape)
+
+
+def markers(shape: tuple[int, ...], ids: tuple[int, ...] = (1, 2, 3), seed: int = 1) -> Array:
+    """Two seeds of each id at random places."""
+    labels = np.zeros(shape, np.int64)
+    places = np.random.default_rng(seed).choice(labels.size, 2 * len(ids), replace=False)
+    labels.reshape(-1)[places] = np.repeat(ids, 2)
+    return labels
+
+
+def brute_force(image: Array, labels: Array, **keywords: Any) -> Array:
+    answer: Array = reference(image, labels, mode="bf", return_full_prob=True, **keywords)
+    return answer
+
+
+def close(ours: Any, theirs: Any, tolerance: float = 1e-9) -> None:
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=tolerance)
+
+
+# --- images ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32", "int16", "int32", "bool", "float32", "float16"])
+def test_images_of_every_type_are_read_as_brute_force_reads_them(kind: str) -> None:
+    integers = np.dtype(kind).kind in "iu"
+    image = (noise(9, 11) * np.iinfo(kind).max if integers else noise(9, 11).round(0 if kind == "bool" else 9)).astype(
+        kind
+    )
+    labels, tolerance = markers(image.shape), 1e-6 if np.dtype(kind).kind == "f" else 1e-9
+    close(random_walker(image, labels, 10, return_full_prob=True), brute_force(image, labels, beta=10), tolerance)
+
+
+def test_a_float32_array_gives_float64() -> None:
+    probability = random_walker(noise(9, 11).astype(np.float32), markers((9, 11)), return_full_prob=True)
+    assert probability.dtype == np.float64
+    close(probability.sum(0), 1)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(lambda array: array[::-1].copy()[::-1], id="negative stride"),
+        pytest.param(lambda array: array.astype(array.dtype.newbyteorder()), id="byte order"),
+        pytest.param(lambda array: np.broadcast_to(array, array.shape), id="read only"),
+        pytest.param(np.asfortranarray, id="Fortran order"),
+        pytest.param(lambda array: array.tolist(), id="list"),
+    ],
+)
+def test_arrays_of_every_layout_are_read(form: Callable[[Array], Any]) -> None:
+    image, labels = noise(9, 11), markers((9, 11))
+    ours = random_walker(form(image), form(labels), return_full_prob=True)
+    close(ours, random_walker(image, labels, return_full_prob=True), 0)
+
+
+def test_what_is_outside_may_be_nan() -> None:
+    image, labels = noise(9, 11), markers((9, 11))
+    image[0, labels[0] == 0], labels[0, labels[0] == 0] = np.nan, -1
+    assert np.isfinite(random_walker(image, labels, return_full_prob=True)).all()
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["int8", "int16", "int32", "int64", "uint8"] + [pytest.param(kind) for kind in ("uint16", "uint32", "uint64")],
+)
+def test_labels_keep_their_type_if_it_can_hold_minus_one(kind: str) -> None:
+    labels = markers((9, 11)).astype(kind)
+    answer = random_walker(noise(9, 11), labels)
+    assert answer.dtype == (np.int64 if kind.startswith("u") else kind)
+    assert answer.shape == labels.shape
+    np.testing.assert_array_equal(answer, random_walker(noise(9, 11), labels.astype(np.int64)))
+
+
+def test_only_without_copy_labels_are_overwritten() -> None:
+    image, labels = noise(9, 11), markers((9, 11), (3, 7))
+    kept = labels.copy()
+    answer = random_walker(image, labels)
+    random_walker(image, labels, copy=False, return_full_prob=True)
+    np.testing.assert_array_equal(labels, kept)
+    np.testing.assert_array_equal(random_walker(image, labels, copy=False), answer)
+    np.testing.assert_array_equal(labels, answer)
+
+
+# --- torch ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.uint8])
+def test_torch_in_torch_out(kind: torch.dtype) -> None:
+    image, labels = torch.from_numpy(200 * noise(9, 11)).to(kind), torch.from_numpy(markers((9, 11), (3, 7)))
+    image = image / 200 if kind.is_floating_point else image
+    answer, probability = random_walker(image, labels), random_walker(image, labels, return_full_prob=True)
+    assert isinstance(answer, Tensor)
+    assert answer.dtype == torch.int64
+    assert probability.dtype == (torch.float32 if kind == torch.float32 else torch.float64)
+    close(probability, brute_force(image.numpy(), labels.numpy()), 1e-6)
+    np.testing.assert_array_equal(answer, random_walker(image.numpy(), labels.numpy()))
+
+
+def test_a_gradient_reaches_every_pixel_of_a_torch_image() -> None:
+    image = torch.from_numpy(noise(6, 7)).requires_grad_()
+    probability = random_walker(image, torch.from_numpy(markers((6, 7))), return_full_prob=True)
+    probability[0].square().sum().backward()
+    assert image.grad is not None
+    assert bool((torch.isfinite(image.grad) & (image.grad != 0)).all())
+    assert random_walker(image, torch.from_numpy(markers((6, 7)))).requires_grad is False
+
+
+def test_the_gradient_is_that_of_finite_differences() -> None:
+    image, labels = torch.from_numpy(noise(4, 5)).requires_grad_(), torch.from_numpy(markers((4, 5)))
+    assert torch.autograd.gradcheck(lambda leaf: random_walker(leaf, labels, 30, return_full_prob=True), image)
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+IMAGE, LABELS = noise(4, 5), markers((4, 5))
+REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
+    "floating labels": (IMAGE, LABELS * 1.0, {}, "`labels` must be integers; got torch.float64"),
+    "boolean labels": (IMAGE, LABELS > 0, {}, "`labels` must be integers; got torch.bool"),
+    "another shape": (IMAGE, LABELS[:3], {}, r"shape \(H, W\) or \(D, H, W\); got \(4, 5\) and \(3, 5\)"),
+    "one axis": (IMAGE[0], LABELS[0], {}, r"must be \(H, W\) or \(D, H, W\) and not empty; got \(5,\)"),
+    "no channels": (IMAGE, LABELS, {"channel_axis": -1}, "`image` with channels along `channel_axis`; got"),
+    "no such axis": (IMAGE, LABELS, {"channel_axis": 5}, "`channel_axis`"),
+    "NaN": (IMAGE * np.nan, LABELS, {}, "`image` holds NaN or infinite values; fill them"),
+    "complex image": (IMAGE * 1j, LABELS, {}, "`image`"),
+    "no seed": (IMAGE, 0 * LABELS - 1, {}, "`labels` holds no seed: mark at least one pixel"),
+    "spacing": (IMAGE, LABELS, {"spacing": (1.0, 1, 2)}, r"`spacing` must be 2 positive .*; got \(1.0, 1, 2\)"),
+    "negative spacing": (IMAGE, LABELS, {"spacing": (1, -1)}, r"`spacing` must be 2 positive .*; got \(1, -1\)"),
+    "mode": (IMAGE, LABELS, {"mode": "amg"}, "`mode` must be one of .*'cg_mg'.*; got 'amg'"),
+    "beta": (IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),
+    "beta of a constant image": (0 * IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),
+}
+
+
+@pytest.mark.parametrize(
+    ("image", "labels", "keywords", "message"),
+    [pytest.param(*case, id=name) for name, case in REFUSED.items()],
+)
+def test_what_has_no_answer_is_refused(image: Any, labels: Any, keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        random_walker(image, labels, **keywords)
