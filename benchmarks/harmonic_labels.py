@@ -1,8 +1,8 @@
 """Seeded segmentation of an image: one training step, beside what people use today.
 
-Claim: from the second step on, at 512² with 8 labels, the embedded default is at least 2 × faster than an adjoint around
-SuperLU in symmetric mode and at least 6 × faster than around SciPy's default SuperLU; backward costs at most 1.25 ×
-one bare solve with the factor.
+Claim: from the second step on, at 512² with 8 labels, the embedded default is at least 2 × faster than an adjoint
+around SuperLU in symmetric mode and at least 6 × faster than around SciPy's default SuperLU; backward costs at most
+1.25 × one bare solve with the factor.
 Peers: an adjoint written around SciPy's `splu` (symmetric mode; default), scikit-image's `random_walker` (cg_j, cg_mg,
 bf; forward only: it has no gradient).
 Run: pip install -e '.[benchmark]', then python benchmarks/harmonic_labels.py --sizes 128 512 1024 --labels 1 8 16

@@ -62,7 +62,10 @@ class FactorizedWalk:
         """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
         weight, killing = self.walk.weight, self.walk.killing
         _check_right_hand_side(self.walk, b)
-        columns = b.reshape(b.shape[0], -1).to(torch.promote_types(b.dtype, weight.dtype))
+        kind = torch.promote_types(b.dtype, weight.dtype)
+        if b.numel() == 0:
+            return b.to(kind)
+        columns = b.reshape(b.shape[0], -1).to(kind)
         return _invert(weight, killing, columns, self.system, transpose != self.transpose).reshape(b.shape)
 
 
@@ -96,13 +99,11 @@ class _System:
 
     def __init__(self, graph: Graph, solver: Solver, prune: bool = False) -> None:
         self.graph, self.solver, self.prune = graph, solver, prune
-        self._plan: Any = solver.plan_for(graph)
+        self._plan: Any = solver.plan_for(graph) if graph.num_nodes else None
         self._factor: Factor | None = None
 
     def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool) -> Tensor:
         """x of the type of `b`. All tensors are plain: below autograd and functorch."""
-        if b.numel() == 0:
-            return b.clone()
         if self._factor is None:
             start = time.perf_counter()
             self._factor = self._factorize(Walk(self.graph, weight.detach().double(), killing.detach().double()))

@@ -71,6 +71,12 @@ def test_the_answer_has_the_common_type_and_the_shape_of_b():
         assert rw.solve(walk, torch.ones(12, 0, dtype=b_type)).shape == (12, 0)
 
 
+def test_a_graph_without_nodes_has_an_empty_answer():
+    walk = rw.walk(rw.Graph(torch.empty(2, 0, dtype=torch.int64), 0), torch.ones(0))
+    assert rw.solve(walk, torch.ones(0, 3)).shape == (0, 3)
+    assert rw.solve(walk, torch.ones(0)).shape == (0,)
+
+
 def test_float32_gradients_agree_with_float64():
     gradients = []
     for dtype in (torch.float32, torch.float64):

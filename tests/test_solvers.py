@@ -50,7 +50,7 @@ def test_solvers_are_values(solver):
 
 
 @pytest.mark.parametrize("solver", DIRECT, ids=lambda solver: type(solver).__name__)
-@pytest.mark.parametrize("contrast", [0, 6, 10, 12])
+@pytest.mark.parametrize("contrast", [0, 6, 10, 12, 16])
 def test_direct_solvers_keep_every_digit_at_any_contrast(solver, contrast):
     graph = rw.grid_graph((20, 20))
     generator = torch.Generator().manual_seed(0)
