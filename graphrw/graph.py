@@ -71,7 +71,7 @@ class Graph:
         edges = self.edges.to(device)
         if edges is self.edges:
             return self
-        moved = _unchecked(edges, self.num_nodes, self.directed)
+        moved = unchecked(edges, self.num_nodes, self.directed)
         moves: dict[int, Graph] = {id(part): part.to(device) for part in self.parts}
         object.__setattr__(moved, "parts", tuple(moves[id(part)] for part in self.parts))
         return moved
@@ -93,7 +93,7 @@ class Graph:
             raise ValueError(f"`Graph.batch` got graphs on {', '.join(devices)}; move them to one device first.")
         offsets = _offsets([part.num_nodes for part in parts])
         edges = torch.cat([part.edges + offset for part, offset in zip(parts, offsets, strict=False)], dim=1)
-        union = _unchecked(edges, offsets[-1], parts[0].directed)
+        union = unchecked(edges, offsets[-1], parts[0].directed)
         object.__setattr__(union, "parts", parts)
         return union
 
@@ -123,8 +123,8 @@ def _offsets(sizes: Sequence[int]) -> list[int]:
     return offsets
 
 
-def _unchecked(edges: Tensor, num_nodes: int, directed: bool) -> Graph:
-    """A graph whose edges are known to be right because they come from one that was checked."""
+def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
+    """A graph whose edges are right by construction; only for code of this library that can say so."""
     graph = object.__new__(Graph)
     state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": {}}
     graph.__dict__.update(state)

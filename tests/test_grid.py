@@ -26,6 +26,14 @@ def pairs_where(shape, joined):
     return {frozenset((i, j)) for (i, p), (j, q) in found if joined([b - a for a, b in zip(p, q, strict=True)])}
 
 
+@pytest.mark.parametrize(
+    ("shape", "options"), [((5, 4), {}), ((3, 4, 5), {"connectivity": 3}), ((9, 7), {"radius": 3.7})]
+)
+def test_a_grid_passes_every_check_that_other_graphs_must_pass(shape, options):
+    grid = grid_graph(shape, **options)
+    assert Graph(grid.edges, grid.num_nodes).num_edges == grid.num_edges
+
+
 @pytest.mark.parametrize(("shape", "connectivity"), [(s, c) for s in SHAPES for c in range(1, len(s) + 1)])
 def test_connectivity_joins_the_pixels_that_scikit_image_and_scipy_call_neighbours(shape, connectivity):
     near = generate_binary_structure(len(shape), connectivity)

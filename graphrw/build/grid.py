@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from graphrw.graph import Graph
+from graphrw.graph import Graph, unchecked
 
 
 def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None = None) -> Graph:
@@ -50,7 +50,7 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
         start, end = (index[_window(shape, offset, sign)] for sign in (1, -1))
         tail.view(start.shape).copy_(start)
         head.view(end.shape).copy_(end)
-    return Graph(edges, index.numel())
+    return unchecked(edges, index.numel())
 
 
 def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
