@@ -77,6 +77,7 @@ def exact_adjoint(at: Problem, chosen: Tensor | None = None) -> Tensor:
     return gradient if chosen is None else gradient[chosen]
 
 
+@torch.no_grad()
 def columns_per_edge(at: Problem, chosen: Tensor) -> Tensor:
     """∂ℓ/∂w of the edges `chosen`, a solve of L columns for each: ∂z/∂w = −A⁻¹ (∂A/∂w) z, then ⟨∂ℓ/∂z, ∂z/∂w⟩."""
     z, gradient = at.z.detach(), []
@@ -88,6 +89,7 @@ def columns_per_edge(at: Problem, chosen: Tensor) -> Tensor:
     return torch.stack(gradient)
 
 
+@torch.no_grad()
 def column_per_edge(at: Problem, chosen: Tensor) -> Tensor:
     """The same with one column u = A⁻¹ (e_tail − e_head) per edge: ∂z/∂w = u (z_head − z_tail)ᵀ."""
     z, gradient = at.z.detach(), []
