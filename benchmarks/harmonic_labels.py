@@ -12,13 +12,13 @@ Last result: docs/benchmarks.md.
 import argparse
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -111,9 +111,15 @@ def peak_memory(method: str, size: int, labels: int) -> float:
 
 def print_memory(method: str, size: int, labels: int) -> None:
     case = problem(size, labels)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory("VmRSS")
     METHODS[method](case, labels)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+    print((memory("VmHWM") - before) / 2**20)
+
+
+def memory(field: str) -> int:
+    """KiB of this process, now (VmRSS) or at its peak (VmHWM); Linux only."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def bare_solve(case: Problem, labels: int) -> float:
@@ -133,6 +139,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--labels", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
@@ -146,12 +153,12 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for size in options.sizes:
         for labels in options.labels:
-            report(size, labels, options.runs)
+            report(size, labels, options.runs, options.methods)
 
 
-def report(size: int, labels: int, runs: int) -> None:
+def report(size: int, labels: int, runs: int, wanted: list[str]) -> None:
     case = problem(size, labels)
-    methods = [method for method in METHODS if fits(method, size, labels)]
+    methods = [method for method in wanted if fits(method, size, labels)]
     first = {method: sum(METHODS[method](case, labels)) for method in methods}
     timings: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     bare = []
