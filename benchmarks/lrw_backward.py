@@ -148,11 +148,13 @@ def table(seconds: dict[tuple[str, int], float], sizes: Sequence[int], total: in
 def plot(seconds: dict[tuple[str, int], float], sizes: Sequence[int], total: int, path: Path) -> None:
     mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    *_, ours = METHODS
     for name, marker in zip(METHODS, "so^", strict=True):
         (line,) = axes.loglog(sizes, [seconds[name, size] for size in sizes], marker=marker, label=name)
-        last = (sizes[-1], total)
-        axes.loglog(last, [seconds[name, size] for size in last], ":", marker=marker, mfc="w", color=line.get_color())
-    axes.set(xlabel="edges that get a gradient (hollow: all, extrapolated)", ylabel="backward, seconds")
+        ends, color = (sizes[-1], total), line.get_color()
+        axes.loglog(ends, [seconds[name, size] for size in ends], "-" if name == ours else ":", color=color)
+        axes.loglog(total, seconds[name, total], marker, mfc=color if name == ours else "w", color=color)
+    axes.set(xlabel="edges that get a gradient (hollow: extrapolated)", ylabel="backward, seconds")
     axes.set_title(f"{SHAPE[0]} × {SHAPE[1]} pixels, {LABELS} labels")
     axes.grid(alpha=0.3)
     axes.legend()
