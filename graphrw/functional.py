@@ -13,7 +13,7 @@ PAIRS_AT_ONCE = 64
 
 
 def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(), *, prune: bool = False) -> Tensor:
-    """The function that takes `values` on `nodes` and is harmonic elsewhere: A_UU x_U = W_UM x_M (Grady 2006, eq. 10).
+    """The function that takes `values` on `nodes` and is harmonic elsewhere: A_UU x_U = W_UM x_M (Grady 2006).
 
     x_i is the expected value at the node of `nodes` where a walker from i ends (0 if it is killed on the way).
 

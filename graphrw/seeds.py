@@ -9,7 +9,7 @@ from torch import Tensor
 def oracle_seeds(segments: Tensor, ignore: int | None = None) -> Tensor:
     """One seed in each segment of a ground truth, at the pixel farthest from the segment's boundary.
 
-    The seeding of the Learned Random Walker's experiments (Cerrone et al. 2019, sec. 5). The image's border counts as
+    The seeding of the Learned Random Walker's experiments (Cerrone et al. 2019). The image's border counts as
     boundary.
 
     Args:

@@ -75,7 +75,7 @@ def random_walker(
     standard deviation of all the data, ℓ the spacing and C the number of channels (1 without `channel_axis`). Integer
     images are first scaled by the largest value of their type, as scikit-image does.
 
-    What differs: the system is always solved to the accuracy of float64, whatever `mode`; label ids survive (seed 7
+    What differs: the system is solved by `solver`, whatever `mode` and `tol`; label ids survive (seed 7
     comes out as 7); with `return_full_prob` the label axis is always first; pixels that no seed reaches are −1, with a
     warning.
 
@@ -86,7 +86,7 @@ def random_walker(
         beta: ≥ 0; the larger, the harder it is to cross an edge.
         mode: accepted for scikit-image's sake (None, "bf", "cg", "cg_j" or "cg_mg"), and all mapped to `solvers.Auto`:
             direct wherever that is affordable.
-        tol: accepted likewise; solves are always at least as accurate as the smallest tolerance worth asking for.
+        tol: accepted likewise, and not used: the solver has its own, tighter tolerance.
         copy: if false, a NumPy result is also written into `labels`.
         return_full_prob: return probabilities instead of labels.
         spacing: the distance of pixels along each spatial axis, > 0.

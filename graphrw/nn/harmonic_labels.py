@@ -18,13 +18,13 @@ GRIDS_KEPT = 8  # shapes of batches whose graphs a layer remembers
 class HarmonicLabels(nn.Module):
     """Label probabilities from predicted edge weights and seeds (Cerrone, Zeilmann & Hamprecht, CVPR 2019).
 
-    Z solves A_UU Z_U = W_UM Z_M (their eq. 4). The gradient is exact by default, edges that touch a seed included, and
+    Z solves A_UU Z_U = W_UM Z_M. The gradient is exact by default, edges that touch a seed included, and
     costs one more solve. The paper's two economies are options on the same adjoint:
 
     Args:
         num_samples: let the gradient flow into so many edges only, drawn anew and without replacement at each forward
-            pass (per graph of the batch), multiplied by E / num_samples so that it is unbiased (sec. 4.2 of the paper,
-            which does not rescale).
+            pass (per graph of the batch), multiplied by E / num_samples so that it is unbiased (the authors' code
+            does not rescale).
         prune: let the gradient flow into each edge through one label only: that with the largest incoming gradient at
             its two free ends (the paper's gradient pruning; the authors' code looks at one end). Biased.
         solver: how to solve.
