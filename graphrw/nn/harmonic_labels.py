@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_graph, grid_weight
-from graphrw.convert import from_edge_index
 from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
+from graphrw.nn.inputs import as_graph, widened
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import walk
 
@@ -68,12 +68,10 @@ class HarmonicLabels(nn.Module):
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the two ways to call it."""
         if isinstance(graph, Tensor) and seeds is None:
-            return self._on_images(_widened(graph), weight)
+            return self._on_images(widened(graph), weight)
         if seeds is None:
             raise TypeError("`HarmonicLabels` on a graph needs graph, weight and seeds; got no seeds.")
-        weight = _widened(weight)
-        if isinstance(graph, Tensor):
-            graph, weight = from_edge_index(graph, weight, num_nodes=len(seeds))
+        graph, weight = as_graph(graph, weight, len(seeds))
         if self.num_samples is not None:
             weight = sample_gradient(graph, weight, self.num_samples)
         return hitting_probabilities(walk(graph, weight), seeds, solver=self.solver, prune=self.prune)
@@ -103,11 +101,6 @@ class HarmonicLabels(nn.Module):
             image = self._grid(1, shape, device) if batch > 1 else grid_graph(shape).to(device)
             self._grids[key] = Graph.batch([image] * batch) if batch > 1 else image
         return self._grids[key]
-
-
-def _widened(weight: Tensor) -> Tensor:
-    """Half-precision weights, as autocast makes them, in float32: the walk is always solved in float32 or better."""
-    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
 
 
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:

@@ -1,10 +1,11 @@
-"""How well predicted labels agree with the truth: for images, volumes and nodes of a graph alike."""
+"""How well a partition into segments agrees with the true one, whatever the segments are called."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from graphrw.metrics.pixels import counted_pixels
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def variation_of_information(
     >>> variation_of_information(torch.tensor([0, 1, 2, 2]), torch.tensor([5, 5, 6, 6]))
     VariationOfInformation(split=0.5, merge=0.0)
     """
-    overlap = _overlap(*_counted(predicted, truth, ignore, boundary_tolerance))
+    overlap = _overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance))
     joint = overlap.joint.double()
     share = joint / joint.sum()
     split = (share * torch.log2(overlap.truth[overlap.row] / joint)).sum()
@@ -77,7 +78,9 @@ def adjusted_rand_error(
     >>> adjusted_rand_error(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 0, 1, 1]))  # doctest: +ELLIPSIS
     0.428571...
     """
-    joint, in_truth, in_predicted, pairs = _pairs(_overlap(*_counted(predicted, truth, ignore, boundary_tolerance)))
+    joint, in_truth, in_predicted, pairs = _pairs(
+        _overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance))
+    )
     missed = (in_truth + in_predicted) * pairs - 2 * joint * pairs
     if missed == 0:
         return 0.0
@@ -103,37 +106,9 @@ def adapted_rand_error(
     >>> adapted_rand_error(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 0, 1, 1]))  # doctest: +ELLIPSIS
     0.333333...
     """
-    joint, in_truth, in_predicted, _ = _pairs(_overlap(*_counted(predicted, truth, ignore, boundary_tolerance)))
+    joint, in_truth, in_predicted, _ = _pairs(_overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance)))
     missed = in_truth + in_predicted - 2 * joint
     return missed / (in_truth + in_predicted) if missed else 0.0
-
-
-def mean_iou(predicted: Tensor, truth: Tensor, *, num_classes: int | None = None, ignore: int | None = None) -> float:
-    """Mean intersection over union of the classes, (1/C) Σ_c |P_c ∩ T_c| / |P_c ∪ T_c|: 1 is best, 0 is worst.
-
-    Classes that occur neither in the prediction nor in the truth are not counted, so C ≤ num_classes.
-
-    Source: M. Everingham et al., The Pascal visual object classes challenge: a retrospective, IJCV 111, 2015. Give the
-    pixels of all images at once for the mean over a data set; a mean over images is another number.
-
-    Args:
-        predicted: integer classes of any shape, not negative.
-        truth: integer classes of the same shape, not negative where they count.
-        num_classes: if given, classes must lie in [0, num_classes); the result does not depend on it.
-        ignore: pixels whose *true* class is this one do not count, whatever is predicted there; None: all count.
-
-    Raises:
-        ValueError: for classes that are no integers or out of range, differing shapes, or if no pixel is left to count.
-
-    >>> mean_iou(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 255]), ignore=255)
-    1.0
-    """
-    pixels = torch.stack(_counted(predicted, truth, ignore, 0))
-    _check_classes(pixels, num_classes)
-    classes, index = torch.unique(pixels, return_inverse=True)
-    both = torch.bincount(index[0][index[0] == index[1]], minlength=len(classes))
-    either = torch.bincount(index.flatten(), minlength=len(classes)) - both
-    return float((both.cpu().double() / either.cpu().double()).mean())
 
 
 @dataclass(frozen=True)
@@ -163,79 +138,3 @@ def _pairs(overlap: _Overlap) -> tuple[int, int, int, int]:
         int((count * count).sum()) - total for count in (overlap.joint, overlap.truth, overlap.predicted)
     )
     return joint, truth, predicted, total * (total - 1)
-
-
-def _counted(predicted: Tensor, truth: Tensor, ignore: int | None, tolerance: float) -> tuple[Tensor, Tensor]:
-    """Both labels of the pixels that count, as int64 vectors."""
-    _check_labels(predicted, truth)
-    _check_tolerance(truth, tolerance)
-    predicted, truth = predicted.long(), truth.long()
-    counts = torch.ones_like(truth, dtype=torch.bool) if ignore is None else truth != ignore
-    ignored = truth.numel() - int(counts.sum())
-    if tolerance > 0:
-        counts &= ~_near_boundary(truth, tolerance)
-    if not bool(counts.any()):
-        raise ValueError(
-            f"No pixel is left to score: of {truth.numel()}, {ignored} have the ignored label {ignore}, and "
-            f"`boundary_tolerance`={tolerance} leaves out the rest. Score more pixels, or leave out fewer."
-        )
-    return predicted[counts], truth[counts]
-
-
-def _near_boundary(labels: Tensor, distance: float) -> Tensor:
-    """Pixels whose Euclidean distance to a boundary pixel is at most `distance` (exact, one axis after the other).
-
-    The squared distance is a sum over axes, so its minimum can be taken axis by axis: d²(x) ← min_s d²(x + s) + s².
-    """
-    boundary = torch.zeros_like(labels, dtype=torch.bool)
-    for axis, size in enumerate(labels.shape):
-        differs = labels.narrow(axis, 1, size - 1) != labels.narrow(axis, 0, size - 1)
-        boundary.narrow(axis, 0, size - 1).logical_or_(differs)
-        boundary.narrow(axis, 1, size - 1).logical_or_(differs)
-    squared = torch.full(labels.shape, math.inf, device=labels.device).masked_fill_(boundary, 0)
-    for axis, size in enumerate(labels.shape):
-        nearest = squared.clone()
-        for shift in range(1, min(math.floor(distance), size - 1) + 1):
-            left, right = (slice(None),) * axis + (slice(-shift),), (slice(None),) * axis + (slice(shift, None),)
-            nearest[left] = torch.minimum(nearest[left], squared[right] + shift**2)
-            nearest[right] = torch.minimum(nearest[right], squared[left] + shift**2)
-        squared = nearest
-    return squared <= distance**2
-
-
-def _check_labels(predicted: Tensor, truth: Tensor) -> None:
-    for name, labels in (("predicted", predicted), ("truth", truth)):
-        if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-            kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-            raise ValueError(f"`{name}` must be a tensor of integer labels; got {kind}.")
-    if predicted.shape != truth.shape:
-        raise ValueError(
-            f"`predicted` and `truth` must have the same shape; got {tuple(predicted.shape)} and {tuple(truth.shape)}."
-        )
-    if truth.numel() == 0:
-        raise ValueError(f"There is no pixel to score: `predicted` and `truth` have shape {tuple(truth.shape)}.")
-    if predicted.device != truth.device:
-        raise ValueError(
-            f"`predicted` is on {predicted.device} and `truth` on {truth.device}; move them to one device first."
-        )
-
-
-def _check_tolerance(truth: Tensor, tolerance: float) -> None:
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(f"`boundary_tolerance` is a distance in pixels, finite and not negative; got {tolerance}.")
-    if tolerance > 0 and truth.ndim not in (2, 3):
-        raise ValueError(
-            f"`boundary_tolerance` needs labels of shape (H, W) or (D, H, W), where pixels have neighbours; "
-            f"got shape {tuple(truth.shape)}. Leave it at 0, or score one image at a time."
-        )
-
-
-def _check_classes(classes: Tensor, num_classes: int | None) -> None:
-    low, high = (int(bound) for bound in torch.aminmax(classes))
-    if low < 0:
-        raise ValueError(f"Classes must not be negative; got {low}. If it marks unlabelled truth, pass `ignore={low}`.")
-    if num_classes is not None and high >= num_classes:
-        raise ValueError(
-            f"Classes must lie in [0, {num_classes}) (num_classes={num_classes}); got {high}. "
-            f"If it marks unlabelled truth, pass `ignore={high}`."
-        )

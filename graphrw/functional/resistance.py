@@ -1,0 +1,64 @@
+"""Effective resistances between nodes."""
+
+import torch
+from torch import Tensor
+
+from graphrw.reach import components, stranded
+from graphrw.solve import factorize_nonsingular
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import Walk, absorb, node_mask
+
+PAIRS_AT_ONCE = 64
+
+
+def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:
+    """The resistance between two nodes when weights are conductances: R_ij = (e_i − e_j)ᵀ A⁺ (e_i − e_j).
+
+    Klein & Randić 1993. Killing is conductance to the ground, through which current may also flow.
+
+    Args:
+        walk: on an undirected graph.
+        pairs: (P, 2) int64.
+        solver: how to solve.
+
+    Returns:
+        (P,): ≥ 0; infinite between nodes of different components where nothing kills.
+
+    Raises:
+        ValueError: for a directed graph, or pairs of a wrong shape, type or range.
+
+    >>> from graphrw import grid_graph, walk
+    >>> effective_resistance(walk(grid_graph((3,)), torch.tensor([1.0, 0.5])), torch.tensor([[0, 2], [1, 2]]))
+    tensor([3., 2.])
+    """
+    if walk.graph.directed:
+        raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
+    node_mask(walk.graph, pairs.reshape(-1))
+    grounded, held, component = _ground(walk)
+    factor = factorize_nonsingular(grounded, solver)
+    resistances = [walk.weight.new_zeros(0)]
+    for first, second in (chunk.T for chunk in pairs.split(PAIRS_AT_ONCE)):
+        columns = torch.arange(len(first), device=pairs.device)
+        current = walk.weight.new_zeros(walk.graph.num_nodes, len(first))
+        current = current.index_put((first, columns), current.new_ones(()), accumulate=True)
+        current = current.index_put((second, columns), -current.new_ones(()), accumulate=True)
+        potential = factor.solve(torch.where(held[:, None], 0.0, current))
+        resistances.append(potential[first, columns] - potential[second, columns])
+    apart = component[pairs[:, 0]] != component[pairs[:, 1]]
+    return torch.where(apart, torch.inf, torch.cat(resistances))
+
+
+def _ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
+    """The walk with one node held at 0 in each component where nothing kills; these nodes; each node's component.
+
+    Components where something kills are joined through the ground, and so count as one, the last.
+    """
+    component = components(walk.graph, walk.weight.detach())
+    lost = stranded(walk, walk.killing.detach() > 0)
+    nodes = torch.arange(walk.graph.num_nodes, device=component.device)
+    first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
+    held = lost & (first[component] == nodes)
+    component = torch.where(lost, component, walk.graph.num_nodes)
+    return absorb(walk, held.nonzero().squeeze(1)), held, component

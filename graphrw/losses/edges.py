@@ -1,0 +1,92 @@
+"""How far edge weights are from the true labels of their two ends."""
+
+import torch
+from torch import Tensor
+
+from graphrw.losses.checks import check_range, check_target, safe_log
+
+
+def weight_side_loss(weight: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
+    """Binary cross entropy of the edge weights of an image against whether the two ends carry the same label.
+
+        ℓ = −mean over edges ij of  s log w + (1 − s) log(1 − w),    s = [t(i) = t(j)].
+
+    weight[:, a] at a pixel belongs to the edge from it to the next pixel along axis a; there is none behind the last
+    pixel, so the values there do not count. Logarithms end as in `cross_entropy`.
+
+    Source: L. Cerrone, A. Zeilmann, F. Hamprecht, End-to-end learned random walker, CVPR 2019, section 4.
+
+    Args:
+        weight: (B, 2, H, W) or (B, 3, D, H, W), in [0, 1].
+        target: int64 labels, (B, H, W) or (B, D, H, W); only which pixels share a label matters.
+        ignore_index: target of the pixels whose edges do not count.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: for wrong shapes or types, weights outside [0, 1], or if no edge counts.
+
+    >>> weight_side_loss(torch.full((1, 2, 4, 4), 0.5), torch.arange(16).reshape(1, 4, 4))
+    tensor(0.6931)
+    """
+    check_target(target)
+    if weight.ndim not in (4, 5) or weight.shape != (len(weight), weight.ndim - 2, *target.shape[1:]):
+        raise ValueError(
+            "`weight` must have shape (B, 2, H, W) with `target` (B, H, W), or (B, 3, D, H, W) with (B, D, H, W); "
+            f"got {tuple(weight.shape)} with {tuple(target.shape)}."
+        )
+    edges = []
+    for axis, size in enumerate(target.shape[1:], start=1):
+        values = weight[:, axis - 1].narrow(axis, 0, size - 1)
+        edges.append((values, target.narrow(axis, 0, size - 1), target.narrow(axis, 1, size - 1)))
+    values, tail, head = (torch.cat([part.flatten() for part in parts]) for parts in zip(*edges, strict=True))
+    return _edge_cross_entropy(values, tail, head, ignore_index)
+
+
+def edge_side_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
+    """Binary cross entropy of edge weights against whether the two ends carry the same label, on any graph.
+
+    The loss is that of `weight_side_loss`, which takes images.
+
+    Args:
+        weight: (E,), in [0, 1].
+        edges: (2, E) int64 as in `Graph`, node indices in [0, N).
+        target: (N,) int64 labels of the nodes; only which nodes share a label matters.
+        ignore_index: target of the nodes whose edges do not count.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: for wrong shapes or types, nodes out of range, weights outside [0, 1], or if no edge counts.
+
+    >>> path = torch.tensor([[0, 1], [1, 2]])
+    >>> edge_side_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
+    tensor(0.3466)
+    """
+    check_target(target)
+    if weight.ndim != 1 or edges.shape != (2, len(weight)) or edges.dtype != torch.int64 or target.ndim != 1:
+        raise ValueError(
+            "`weight`, `edges` (int64) and `target` must have shapes (E,), (2, E) and (N,); "
+            f"got {tuple(weight.shape)}, {tuple(edges.shape)} ({edges.dtype}) and {tuple(target.shape)}."
+        )
+    outside = (edges < 0) | (edges >= len(target))
+    if bool(outside.any()):
+        raise ValueError(
+            f"`edges` names node {int(edges[outside][0])}, but `target` has {len(target)} nodes, counted from 0."
+        )
+    tail, head = target[edges]
+    return _edge_cross_entropy(weight, tail, head, ignore_index)
+
+
+def _edge_cross_entropy(weight: Tensor, tail: Tensor, head: Tensor, ignore_index: int) -> Tensor:
+    """The side loss of edges whose ends carry the labels `tail` and `head`."""
+    counts = (tail != ignore_index) & (head != ignore_index)
+    if not bool(counts.any()):
+        raise ValueError(
+            f"No edge is left to score: of {len(weight)}, all have an end with target {ignore_index} (`ignore_index`)."
+        )
+    weight, same = weight[counts], (tail == head)[counts]
+    check_range(weight, "weight", 0)
+    return -safe_log(torch.where(same, weight, 1 - weight)).mean()
