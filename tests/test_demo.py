@@ -48,6 +48,13 @@ def test_no_steps_are_refused(demo, tmp_path, capsys):
     assert "--steps and --placements must be at least 1; got 0 and 4" in capsys.readouterr().err
 
 
+def test_a_file_in_place_of_the_folder_is_named(demo, capsys, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(SystemExit):
+        demo("--out", str(tmp_path / "taken"))
+    assert f"--out must be a folder that can be made or written to; got {tmp_path / 'taken'}" in capsys.readouterr().err
+
+
 def test_a_missing_package_is_named_with_what_to_install(demo, monkeypatch):
     monkeypatch.delitem(sys.modules, "ground_truth", raising=False)
     monkeypatch.setitem(sys.modules, "skimage", None)

@@ -1,45 +1,20 @@
 """`random_walker` against scikit-image's brute force, and what must hold whatever the image."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from skimage.segmentation import random_walker as reference
+from brute_force import Array, brute_force, close, markers, noise, reference
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from graphrw import hitting_probabilities, random_walker, record_solves, solvers, walk
 from graphrw.build import grid_graph
 
-Array = NDArray[Any]
-
 SHAPES = {"image": (9, 11), "volume": (5, 6, 7), "row": (1, 12), "slice": (1, 6, 7)}
 
 
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
-
-
-def noise(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).random(shape)
-
-
-def markers(shape: tuple[int, ...], ids: tuple[int, ...] = (1, 2, 3), seed: int = 1) -> Array:
-    """Two seeds of each id at random places, in the order of `ids`."""
-    labels = np.zeros(shape, np.int64)
-    places = np.random.default_rng(seed).choice(labels.size, 2 * len(ids), replace=False)
-    labels.reshape(-1)[places] = np.repeat(ids, 2)
-    return labels
-
-
-def brute_force(image: Array, labels: Array, **keywords: Any) -> Array:
-    answer: Array = reference(image, labels, mode="bf", return_full_prob=True, **keywords)
-    return answer
-
-
-def close(ours: Any, theirs: Any, tolerance: float = 1e-9) -> None:
-    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=tolerance)
 
 
 # --- parity with scikit-image ---------------------------------------------------------------------------------------

@@ -92,7 +92,10 @@ def _options(arguments: list[str] | None) -> tuple[Path, int, int]:
     options = parser.parse_args(arguments)
     if min(options.steps, options.placements) < 1:
         parser.error(f"--steps and --placements must be at least 1; got {options.steps} and {options.placements}")
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out must be a folder that can be made or written to; got {options.out} ({error.strerror})")
     return options.out, options.steps, options.placements
 
 
