@@ -18,7 +18,11 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 BETA = 2000
-CLICKS = {1: [(130, 250), (30, 420), (60, 60)], 2: [(110, 215), (330, 210)], 3: [(470, 60), (440, 450)]}  # row, column
+CLICKS = {  # row, column
+    1: [(60, 60), (30, 420), (210, 400)],
+    2: [(150, 205), (260, 80), (480, 40), (260, 200)],
+    3: [(380, 190), (330, 420), (350, 270)],
+}
 NAMES = {1: "sky and city", 2: "man", 3: "grass"}
 
 
@@ -50,7 +54,7 @@ def main() -> None:
     print(f"{reports[0].solver}, true relative residual {reports[0].relative_residual:.0e}")
     print(f"least certain: row {worst[0]}, column {worst[1]}, {entropy.max():.2f} nats; click there next")
 
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
     axes[0].imshow(segmentation.mark_boundaries(image, labels, color=(1, 0.8, 0), mode="thick"))
     for label, places in CLICKS.items():
         axes[0].scatter(*np.transpose(places)[::-1], color=f"C{label - 1}", edgecolor="white", label=NAMES[label])
@@ -63,7 +67,7 @@ def main() -> None:
     ):
         axis.set_title(title)
         axis.set_axis_off()
-    figure.savefig(out / "image.png", dpi=110)
+    figure.savefig(out / "image.png", dpi=110, bbox_inches="tight")
     print(f"picture: {out / 'image.png'}")
 
 

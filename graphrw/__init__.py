@@ -1,8 +1,25 @@
 """Random walks you can train, on any graph."""
 
-from graphrw import losses, metrics, nn, solvers
-from graphrw.affinity import gaussian_affinity
-from graphrw.build import grid_graph, grid_weight, weight_images
+from graphrw import estimators, losses, metrics, models, nn, solvers
+from graphrw.affinity import gaussian_affinity, local_scale, self_tuning_affinity
+from graphrw.build import (
+    cotangent_weight,
+    edge_length,
+    grid_graph,
+    grid_weight,
+    knn_graph,
+    mesh_dual_graph,
+    mesh_graph,
+    pool_boundaries,
+    pool_regions,
+    project_regions,
+    region_features,
+    region_index,
+    shared_edge_length,
+    superpixel_graph,
+    weight_images,
+)
+from graphrw.clustering import kernel_kmeans, kmeans
 from graphrw.convert import (
     from_edge_index,
     from_networkx,
@@ -17,12 +34,31 @@ from graphrw.convert import (
     to_torch_sparse,
 )
 from graphrw.errors import ConvergenceError, MissingDependencyError, SingularWalkError
-from graphrw.functional import effective_resistance, entropy, harmonic, hitting_probabilities
+from graphrw.functional import (
+    abstain,
+    boundary_probabilities,
+    class_mass_normalize,
+    damp,
+    diffusion_distance,
+    diffusion_map,
+    effective_resistance,
+    entropy,
+    harmonic,
+    hitting_probabilities,
+    missing_neighbours,
+    pagerank,
+    poisson_labels,
+    resolvent,
+    step,
+    unrolled_diffusion_map,
+)
 from graphrw.graph import Graph
+from graphrw.hierarchy import kernel_hierarchy, map_hierarchy
 from graphrw.seeds import oracle_seeds
 from graphrw.segmentation import random_walker
 from graphrw.solve import FactorizedWalk, factorize, solve
 from graphrw.solvers import SolveReport, record_solves
+from graphrw.spectral import SpectralCutWarning
 from graphrw.walk import Walk, absorb, degree, walk
 
 __all__ = [
@@ -32,11 +68,21 @@ __all__ = [
     "MissingDependencyError",
     "SingularWalkError",
     "SolveReport",
+    "SpectralCutWarning",
     "Walk",
     "absorb",
+    "abstain",
+    "boundary_probabilities",
+    "class_mass_normalize",
+    "cotangent_weight",
+    "damp",
     "degree",
+    "diffusion_distance",
+    "diffusion_map",
+    "edge_length",
     "effective_resistance",
     "entropy",
+    "estimators",
     "factorize",
     "from_edge_index",
     "from_networkx",
@@ -48,20 +94,43 @@ __all__ = [
     "grid_weight",
     "harmonic",
     "hitting_probabilities",
+    "kernel_hierarchy",
+    "kernel_kmeans",
+    "kmeans",
+    "knn_graph",
+    "local_scale",
     "losses",
+    "map_hierarchy",
+    "mesh_dual_graph",
+    "mesh_graph",
     "metrics",
+    "missing_neighbours",
+    "models",
     "nn",
     "oracle_seeds",
+    "pagerank",
+    "poisson_labels",
+    "pool_boundaries",
+    "pool_regions",
+    "project_regions",
     "random_walker",
     "record_solves",
+    "region_features",
+    "region_index",
+    "resolvent",
+    "self_tuning_affinity",
+    "shared_edge_length",
     "solve",
     "solvers",
+    "step",
+    "superpixel_graph",
     "to_edge_index",
     "to_networkx",
     "to_pyg",
     "to_scipy",
     "to_sparse_tensor",
     "to_torch_sparse",
+    "unrolled_diffusion_map",
     "walk",
     "weight_images",
 ]

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
+from graphrw.plain import plainly
+
 T = TypeVar("T")
 
 
@@ -100,7 +102,7 @@ class Graph:
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
         if key not in self._plans:
-            self._plans[key] = make()
+            self._plans[key] = plainly(make)
         return cast(T, self._plans[key])
 
     def __repr__(self) -> str:

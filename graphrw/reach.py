@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphrw.errors import SingularWalkError
 from graphrw.graph import Graph
+from graphrw.plain import plainly
 from graphrw.walk import Walk
 
 
@@ -16,15 +17,7 @@ def stranded(walk: Walk, ends: Tensor) -> Tensor:
 
     Only edges of positive weight count: a weight that has underflowed to 0 joins nothing.
     """
-    if bool(ends.all()):
-        return ~ends
-    weight = walk.weight.detach()
-    if walk.graph.directed:
-        return _stranded_directed(walk.graph, weight > 0, ends)
-    component = components(walk.graph, weight)
-    alive = torch.zeros(int(component.max()) + 1, dtype=torch.bool, device=ends.device)
-    alive[component[ends]] = True
-    return ~alive[component]
+    return plainly(lambda weight, ends: _stranded(walk.graph, weight, ends), walk.weight, ends)
 
 
 def require_ends(walk: Walk) -> None:
@@ -39,10 +32,25 @@ def require_ends(walk: Walk) -> None:
 
 def components(graph: Graph, weight: Tensor) -> Tensor:
     """(N,) int64: the connected component of each node, over edges of positive weight; found once if all are."""
-    if bool((weight > 0).all()):
-        everything = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
-        return graph.cached("components", lambda: _components(graph, everything))
-    return _components(graph, weight > 0)
+
+    def find(weight: Tensor) -> Tensor:
+        if bool((weight > 0).all()):
+            everything = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
+            return graph.cached("components", lambda: _components(graph, everything))
+        return _components(graph, weight > 0)
+
+    return plainly(find, weight)
+
+
+def _stranded(graph: Graph, weight: Tensor, ends: Tensor) -> Tensor:
+    if bool(ends.all()):
+        return ~ends
+    if graph.directed:
+        return _stranded_directed(graph, weight > 0, ends)
+    component = components(graph, weight)
+    alive = torch.zeros(int(component.max()) + 1, dtype=torch.bool, device=ends.device)
+    alive[component[ends]] = True
+    return ~alive[component]
 
 
 def _components(graph: Graph, open_edges: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""`gaussian_affinity` edge by edge, its derivatives, and what it refuses."""
+"""Affinities edge by edge, their derivatives, and what they refuse."""
 
 import math
 from typing import Any
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, gaussian_affinity, grid_graph
+from graphrw.affinity import local_scale, self_tuning_affinity
+from graphrw.build.knn import knn_graph
 
 GRAPH = grid_graph((3, 4))
 
@@ -111,3 +113,90 @@ def test_beta_may_be_learned() -> None:
 def test_what_makes_no_weight_is_refused(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gaussian_affinity(GRAPH, *arguments)
+
+
+def clusters() -> Tensor:
+    """A dense and a sparse cluster."""
+    return torch.cat([0.01 * features(3, seed=2), 5 + features(3, seed=3)])
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_the_local_scale_is_the_distance_to_the_kth_neighbour(k: int) -> None:
+    points = clusters()
+    graph, distance = knn_graph(points, 5)
+    expected = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").sort(1).values[:, k]
+    torch.testing.assert_close(local_scale(graph, distance, k), expected)
+
+
+def test_the_local_scale_of_any_graph_is_the_kth_smallest_distance_at_each_node() -> None:
+    distance = lengths()
+    at_node: list[list[float]] = [[] for _ in range(12)]
+    for edge, pair in enumerate(GRAPH.edges.T.tolist()):
+        for node in pair:
+            at_node[node].append(float(distance[edge]))
+    assert local_scale(GRAPH, distance, 2).tolist() == [sorted(found)[1] for found in at_node]
+
+
+def test_each_self_tuning_weight_is_the_gaussian_in_the_scales_of_its_ends() -> None:
+    graph, distance = knn_graph(clusters(), 7)
+    for k, weight in ((7, self_tuning_affinity(graph, distance)), (2, self_tuning_affinity(graph, distance, 2))):
+        scale = local_scale(graph, distance, k)
+        for edge, (i, j) in enumerate(graph.edges.T.tolist()):
+            square = float(distance[edge]) ** 2
+            assert float(weight[edge]) == pytest.approx(math.exp(-square / float(scale[i] * scale[j])), rel=1e-12)
+
+
+def test_self_tuning_weights_know_no_unit() -> None:
+    graph, distance = knn_graph(clusters().float(), 4)
+    weight = self_tuning_affinity(graph, distance, 3)
+    assert weight.dtype == torch.float32
+    for unit in (1e-25, 1e25):  # whose squares float32 cannot hold
+        torch.testing.assert_close(self_tuning_affinity(graph, unit * distance, 3), weight)
+
+
+def test_the_gradient_of_self_tuning_weights_counts_the_scales() -> None:
+    graph, distance = knn_graph(clusters(), 3)
+    leaf = distance.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda d: self_tuning_affinity(graph, d, 2), leaf)
+    points = clusters().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: self_tuning_affinity(*knn_graph(x, 3), 2), points)
+
+
+def test_equal_points_have_weight_1_and_a_scale_from_the_others() -> None:
+    points = torch.cat([clusters(), clusters()[:1]])
+    weight = self_tuning_affinity(*knn_graph(points, 3), 2)
+    assert bool(weight.isfinite().all())
+    assert float(weight.max()) == 1.0
+
+
+def test_a_graph_without_nodes_has_no_scale() -> None:
+    nothing = Graph(torch.empty(2, 0, dtype=torch.int64), 0)
+    assert local_scale(nothing, torch.empty(0), 1).shape == (0,)
+    assert self_tuning_affinity(nothing, torch.empty(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("scale", [local_scale, self_tuning_affinity])
+@pytest.mark.parametrize(
+    ("graph", "distance", "k", "message"),
+    [
+        (GRAPH, lengths(), 3, r"`k` is 3, but 4 of 12 nodes have fewer edges \(first: node 0 with 2\)\. Use a smaller"),
+        (GRAPH, lengths(), 0, r"`k` must be a whole number from 1; got 0"),
+        (GRAPH, lengths(), 1.5, r"`k` must be a whole number from 1; got 1\.5"),
+        (GRAPH, lengths(), True, r"`k` must be a whole number from 1; got True"),
+        (GRAPH, lengths()[:5], 1, r"`distance` must be \(17,\) floats, one per edge; got \(5,\) torch\.float64"),
+        (GRAPH, lengths().long(), 1, r"`distance` must be \(17,\) floats, .* got \(17,\) torch\.int64"),
+        (GRAPH, lengths() - 1, 1, r"`distance` must be finite and not negative; got -0\."),
+        (GRAPH, lengths() / 0, 1, r"`distance` must be finite and not negative; got inf"),
+        (Graph(GRAPH.edges, 12, directed=True), lengths(), 1, r"`local_scale` is defined on undirected graphs only"),
+    ],
+)
+def test_what_makes_no_scale_is_refused(scale: Any, graph: Graph, distance: Tensor, k: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scale(graph, distance, k)
+
+
+def test_a_node_whose_neighbours_all_coincide_with_it_has_no_scale() -> None:
+    graph, distance = knn_graph(clusters()[[0, 0, 0, 1, 2, 3]], 2)
+    assert local_scale(graph, distance, 2)[:3].tolist() == [0.0] * 3
+    with pytest.raises(ValueError, match=r"`distance` is 0 to the first 2 neighbours of 3 nodes \(first: node 0\)"):
+        self_tuning_affinity(graph, distance, 2)

@@ -1,5 +1,33 @@
 """Graphs from images, segmentations, meshes and points."""
 
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
+from graphrw.build.knn import edge_length, knn_graph
+from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
+from graphrw.build.superpixel import (
+    RegionFeatures,
+    pool_boundaries,
+    pool_regions,
+    project_regions,
+    region_features,
+    region_index,
+    superpixel_graph,
+)
 
-__all__ = ["grid_graph", "grid_weight", "weight_images"]
+__all__ = [
+    "RegionFeatures",
+    "cotangent_weight",
+    "edge_length",
+    "grid_graph",
+    "grid_weight",
+    "knn_graph",
+    "mesh_dual_graph",
+    "mesh_graph",
+    "pool_boundaries",
+    "pool_regions",
+    "project_regions",
+    "region_features",
+    "region_index",
+    "shared_edge_length",
+    "superpixel_graph",
+    "weight_images",
+]

@@ -42,7 +42,7 @@ def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(),
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
     columns = values.reshape(len(nodes), -1)
-    return _dirichlet(walk, nodes, columns, None, solver, prune).reshape(walk.graph.num_nodes, *values.shape[1:])
+    return dirichlet(walk, nodes, columns, None, solver, prune).reshape(walk.graph.num_nodes, *values.shape[1:])
 
 
 def hitting_probabilities(
@@ -83,7 +83,7 @@ def hitting_probabilities(
     >>> hitting_probabilities(line, torch.tensor([0, -1, -1, 1]))[:, 1]
     tensor([0.0000, 0.3333, 0.6667, 1.0000], dtype=torch.float64)
     """
-    num_labels = _count_labels(walk, seeds, num_labels, absorption)
+    num_labels = count_labels(walk, seeds, num_labels, absorption)
     seeded = seeds >= 0
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
@@ -91,12 +91,12 @@ def hitting_probabilities(
     values = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
     values[seeded, seeds[seeded]] = 1
     if bool(lost.any()):
-        values[lost] = _fill(lost, unreachable, values)
+        values[lost] = fill_unreachable(lost, unreachable, values)
     nodes = (seeded | lost).nonzero().squeeze(1)
-    return _dirichlet(walk, nodes, values[nodes], absorption, solver, prune)
+    return dirichlet(walk, nodes, values[nodes], absorption, solver, prune)
 
 
-def _dirichlet(walk: Walk, nodes: Tensor, values: Tensor, source: Tensor | None, solver: Solver, prune: bool) -> Tensor:
+def dirichlet(walk: Walk, nodes: Tensor, values: Tensor, source: Tensor | None, solver: Solver, prune: bool) -> Tensor:
     """(N, K): `values` (M, K) on `nodes`; elsewhere A x = `source` (N, K), for a walk known to end."""
     mask = node_mask(walk.graph, nodes)
     fixed = walk.weight.new_zeros(walk.graph.num_nodes, values.shape[1]).index_put((nodes,), values)
@@ -127,7 +127,7 @@ def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:
         raise ValueError(f"`nodes` names node {int(unique[counts > 1][0])} more than once; give each node one value.")
 
 
-def _count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption: Tensor | None) -> int:
+def count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption: Tensor | None) -> int:
     num_nodes = walk.graph.num_nodes
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
         raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
@@ -150,7 +150,7 @@ def _count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption:
     return num_labels
 
 
-def _fill(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
+def fill_unreachable(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
     """The distribution for the nodes that are lost, or the error that there is none."""
     if unreachable is None:
         raise SingularWalkError(

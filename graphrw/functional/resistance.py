@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from graphrw.reach import components, stranded
+from graphrw.functional.ground import ground
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, absorb, node_mask
+from graphrw.walk import Walk, node_mask
 
 PAIRS_AT_ONCE = 64
 
@@ -36,7 +36,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
     node_mask(walk.graph, pairs.reshape(-1))
-    grounded, held, component = _ground(walk)
+    grounded, held, component = ground(walk)
     factor = factorize_nonsingular(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]
     for first, second in (chunk.T for chunk in pairs.split(PAIRS_AT_ONCE)):
@@ -48,17 +48,3 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         resistances.append(potential[first, columns] - potential[second, columns])
     apart = component[pairs[:, 0]] != component[pairs[:, 1]]
     return torch.where(apart, torch.inf, torch.cat(resistances))
-
-
-def _ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
-    """The walk with one node held at 0 in each component where nothing kills; these nodes; each node's component.
-
-    Components where something kills are joined through the ground, and so count as one, the last.
-    """
-    component = components(walk.graph, walk.weight.detach())
-    lost = stranded(walk, walk.killing.detach() > 0)
-    nodes = torch.arange(walk.graph.num_nodes, device=component.device)
-    first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
-    held = lost & (first[component] == nodes)
-    component = torch.where(lost, component, walk.graph.num_nodes)
-    return absorb(walk, held.nonzero().squeeze(1)), held, component

@@ -1,6 +1,18 @@
-"""What training minimises: how far label probabilities, or edge weights, are from the true labels."""
+"""What training minimises: how far labels, edge weights or similarities are from the truth."""
 
-from graphrw.losses.edges import edge_side_loss, weight_side_loss
+from graphrw.losses.edges import affinity_loss, edge_side_loss, weight_side_loss
 from graphrw.losses.labels import cross_entropy, dice, mean_squared_error
+from graphrw.losses.propagation import propagation_loss
+from graphrw.losses.similarity import kernel_matching, segment_matching
 
-__all__ = ["cross_entropy", "dice", "edge_side_loss", "mean_squared_error", "weight_side_loss"]
+__all__ = [
+    "affinity_loss",
+    "cross_entropy",
+    "dice",
+    "edge_side_loss",
+    "kernel_matching",
+    "mean_squared_error",
+    "propagation_loss",
+    "segment_matching",
+    "weight_side_loss",
+]

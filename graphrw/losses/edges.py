@@ -14,7 +14,7 @@ def weight_side_loss(weight: Tensor, target: Tensor, *, ignore_index: int = -1) 
     weight[:, a] at a pixel belongs to the edge from it to the next pixel along axis a; there is none behind the last
     pixel, so the values there do not count. Logarithms end as in `cross_entropy`.
 
-    Source: L. Cerrone, A. Zeilmann, F. Hamprecht, End-to-end learned random walker, CVPR 2019, section 4.
+    Source: L. Cerrone, A. Zeilmann, F. Hamprecht, End-to-end learned random walker, CVPR 2019.
 
     Args:
         weight: (B, 2, H, W) or (B, 3, D, H, W), in [0, 1].
@@ -65,6 +65,44 @@ def edge_side_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_inde
     >>> edge_side_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
     tensor(0.3466)
     """
+    return _edge_cross_entropy(weight, *_labels_of_ends(weight, edges, target), ignore_index)
+
+
+def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
+    """Squared error of edge weights against the true affinity, which is 1 where both ends share a label, else 0.
+
+        ℓ = mean over edges ij of  (w_ij − [t(i) = t(j)])².
+
+    Source: G. Bertasius et al., Convolutional random walk networks, CVPR 2017 (a Euclidean loss to
+    the true similarity). Here it is a mean, whose scale does not grow with the number of edges; edges of the two kinds
+    are not balanced.
+
+    Args:
+        weight: (E,).
+        edges: (2, E) int64 as in `Graph`, node indices in [0, N): within the radius R of the grid.
+        target: (N,) int64 labels of the nodes; only which nodes share a label matters.
+        ignore_index: target of the nodes whose edges do not count.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: for wrong shapes or types, nodes out of range, or if no edge counts.
+
+    >>> path = torch.tensor([[0, 1], [1, 2]])
+    >>> affinity_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
+    tensor(0.1250)
+    """
+    if not weight.is_floating_point():
+        raise ValueError(f"`weight` must be floating point numbers; got {weight.dtype}.")
+    tail, head = _labels_of_ends(weight, edges, target)
+    counts = _counted(tail, head, ignore_index)
+    error = weight - (tail == head).to(weight.dtype)
+    return torch.where(counts, error, 0.0).square().sum() / counts.sum()
+
+
+def _labels_of_ends(weight: Tensor, edges: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """(E,) each: the labels at both ends of each edge."""
     check_target(target)
     if weight.ndim != 1 or edges.shape != (2, len(weight)) or edges.dtype != torch.int64 or target.ndim != 1:
         raise ValueError(
@@ -77,16 +115,22 @@ def edge_side_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_inde
             f"`edges` names node {int(edges[outside][0])}, but `target` has {len(target)} nodes, counted from 0."
         )
     tail, head = target[edges]
-    return _edge_cross_entropy(weight, tail, head, ignore_index)
+    return tail, head
+
+
+def _counted(tail: Tensor, head: Tensor, ignore_index: int) -> Tensor:
+    """(E,) bool: the edges that both of their ends let count."""
+    counts = (tail != ignore_index) & (head != ignore_index)
+    if not bool(counts.any()):
+        raise ValueError(
+            f"No edge is left to score: of {len(tail)}, all have an end with target {ignore_index} (`ignore_index`)."
+        )
+    return counts
 
 
 def _edge_cross_entropy(weight: Tensor, tail: Tensor, head: Tensor, ignore_index: int) -> Tensor:
     """The side loss of edges whose ends carry the labels `tail` and `head`."""
-    counts = (tail != ignore_index) & (head != ignore_index)
-    if not bool(counts.any()):
-        raise ValueError(
-            f"No edge is left to score: of {len(weight)}, all have an end with target {ignore_index} (`ignore_index`)."
-        )
+    counts = _counted(tail, head, ignore_index)
     weight, same = weight[counts], (tail == head)[counts]
     check_range(weight, "weight", 0)
     return -safe_log(torch.where(same, weight, 1 - weight)).mean()

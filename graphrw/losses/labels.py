@@ -70,7 +70,7 @@ def dice(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tens
     Sums run over the labelled pixels of one image and the mean over the labels present there; images are then averaged,
     without those that have no labelled pixel. Nodes (N, L) are one image.
 
-    Source: F. Milletari, N. Navab, S. Ahmadi, V-Net, 3DV 2016, section 3 (there for one label).
+    Source: F. Milletari, N. Navab, S. Ahmadi, V-Net, 3DV 2016 (there for one label).
 
     Args and errors are those of `cross_entropy`.
 

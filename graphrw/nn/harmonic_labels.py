@@ -1,18 +1,17 @@
 """The Learned Random Walker's layer: edge weights and seeds in, label probabilities out."""
 
-from typing import Any, overload
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
-from graphrw.build import grid_graph, grid_weight
+from graphrw.build import grid_weight
 from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
+from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import as_graph, widened
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import walk
-
-GRIDS_KEPT = 8  # shapes of batches whose graphs a layer remembers
 
 
 class HarmonicLabels(nn.Module):
@@ -57,7 +56,7 @@ class HarmonicLabels(nn.Module):
         self.num_samples = num_samples
         self.prune = prune
         self.solver = solver
-        self._grids: dict[tuple[int, tuple[int, ...], torch.device], Graph] = {}
+        self._grids = Grids()
 
     @overload
     def forward(self, graph: Tensor, weight: Tensor, /) -> Tensor: ...
@@ -65,6 +64,7 @@ class HarmonicLabels(nn.Module):
     @overload
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor) -> Tensor: ...
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the two ways to call it."""
         if isinstance(graph, Tensor) and seeds is None:
@@ -76,9 +76,6 @@ class HarmonicLabels(nn.Module):
             weight = sample_gradient(graph, weight, self.num_samples)
         return hitting_probabilities(walk(graph, weight), seeds, solver=self.solver, prune=self.prune)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_grids": {}}
-
     def extra_repr(self) -> str:
         return f"num_samples={self.num_samples}, prune={self.prune}, solver={self.solver}"
 
@@ -88,19 +85,9 @@ class HarmonicLabels(nn.Module):
             raise ValueError(f"`weight` must be (B, 2, H, W) or (B, 3, D, H, W); got {tuple(weight.shape)}.")
         if seeds.shape != (batch, *shape):
             raise ValueError(f"`seeds` must be {(batch, *shape)} as `weight` asks; got {tuple(seeds.shape)}.")
-        graph = self._grid(batch, shape, weight.device)
+        graph = self._grids.batch(batch, shape, weight.device)
         probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()
-
-    def _grid(self, batch: int, shape: tuple[int, ...], device: torch.device) -> Graph:
-        """The graph of a batch of images, kept with its plans for the next batch of that size."""
-        key = (batch, shape, device)
-        if key not in self._grids:
-            while len(self._grids) >= GRIDS_KEPT:
-                del self._grids[next(iter(self._grids))]
-            image = self._grid(1, shape, device) if batch > 1 else grid_graph(shape).to(device)
-            self._grids[key] = Graph.batch([image] * batch) if batch > 1 else image
-        return self._grids[key]
 
 
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:

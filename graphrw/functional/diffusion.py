@@ -1,0 +1,201 @@
+"""Diffusion maps and distances: how differently walkers from two nodes are spread after a time."""
+
+import torch
+from torch import Tensor
+
+from graphrw.graph import Graph
+from graphrw.spectral import (
+    TOLERANCE,
+    check_time,
+    check_undirected,
+    inverse_root,
+    power_iteration,
+    power_iteration_as_published,
+    spectral_map,
+)
+from graphrw.walk import Walk, node_mask
+
+
+def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float = TOLERANCE) -> Tensor:
+    """Coordinates whose squared Euclidean distances are diffusion distances (Coifman & Lafon 2006).
+
+    Row i is (|λ_m|ᵗ Φ_m(i))_m, with S = C^{−½} W C^{−½} = ΨΛΨᵀ, Φ = C^{−½}Ψ·√(Σc), c = degree + killing, of the k
+    eigenpairs of largest |λ|: on bipartite graphs, such as grids, both of λ and −λ. The constant Φ_1 (λ = 1, without
+    killing) is one of them and drops out of distances. Columns are in no order and of no sign to rely on.
+
+    Time is real through (λ²)ᵗ. With killing P = C⁻¹W loses walkers, and distances compare those that survive. A node
+    without any rate, which no walker leaves, is at the origin. Each graph of a batch has its own k eigenpairs: the
+    result is that of its parts, one below the other. In a graph of several components that is not a batch, eigenvalues
+    of all components compete for the k places.
+
+    The derivative is right wherever there is one: see `graphrw.spectral.spectral_map`.
+
+    Args:
+        walk: on an undirected graph of N nodes.
+        time: t ≥ 0 in steps; a tensor () may be learned.
+        k: from 1 to the number of nodes (of the smallest graph in a batch).
+        tolerance: the true residual ‖S ψ − λ ψ‖ of the eigenpairs, in float64.
+
+    Returns:
+        (N, k), of the walk's type.
+
+    Raises:
+        ValueError: for a directed graph, or a time, `k` or tolerance out of range; in the backward pass where there is
+            no derivative.
+        ConvergenceError: if the eigenpairs, or their derivative, do not converge.
+
+    Warns:
+        SpectralCutWarning: when the eigenvalue after the k-th has the same |λ|: k = 5, say, on a grid.
+
+    >>> from graphrw import grid_graph, walk
+    >>> z = diffusion_map(walk(grid_graph((3,)), torch.ones(2, dtype=torch.float64)), time=1.0, k=2)
+    >>> torch.cdist(z, z).square().round(decimals=6)
+    tensor([[0., 4., 0.],
+            [4., 0., 4.],
+            [0., 4., 0.]], dtype=torch.float64)
+    """
+    check_undirected(walk)
+    return torch.cat([_scaled(part, spectral_map(part, time, k, tolerance)[0]) for part in _parts(walk)])
+
+
+def diffusion_distance(
+    walk: Walk,
+    time: Tensor | float,
+    k: int,
+    pairs: Tensor | None = None,
+    *,
+    rows: Tensor | None = None,
+    tolerance: float = TOLERANCE,
+) -> Tensor:
+    """D_t(i, j) = Σ_l (Pᵗ_il − Pᵗ_jl)² / π_l = Σ_m |λ_m|²ᵗ (Φ_m(i) − Φ_m(j))², π = c / Σc (Coifman & Lafon 2006).
+
+    Squared: no root is taken. The sum over m is cut to the k largest |λ|; with k = N it is exact. See `diffusion_map`
+    for killing, batches and what is differentiable. Nodes of different graphs of a batch are infinitely far apart.
+
+    Args:
+        walk: on an undirected graph of N nodes.
+        time: t ≥ 0 in steps; a tensor () may be learned.
+        k: from 1 to the number of nodes (of the smallest graph in a batch).
+        pairs: (P, 2) int64, the pairs of nodes wanted; no N × N matrix is made then.
+        rows: (R,) int64, in place of `pairs`: the distances of these nodes to all.
+        tolerance: the true residual ‖S ψ − λ ψ‖ of the eigenpairs, in float64.
+
+    Returns:
+        (P,) for `pairs`, (R, N) for `rows`, else (N, N); ≥ 0.
+
+    Raises:
+        ValueError: as `diffusion_map`; for `pairs` or `rows` of a wrong shape, type or range, or both together.
+        ConvergenceError: if the eigenpairs, or their derivative, do not converge.
+
+    Warns:
+        SpectralCutWarning: when the eigenvalue after the k-th has the same |λ|.
+
+    >>> from graphrw import grid_graph, walk
+    >>> line = walk(grid_graph((3,)), torch.ones(2, dtype=torch.float64))
+    >>> diffusion_distance(line, time=1.0, k=2, pairs=torch.tensor([[0, 1], [0, 2]])).round(decimals=6)
+    tensor([4., 0.], dtype=torch.float64)
+    """
+    _check_chosen(walk.graph, pairs, rows)
+    return squared_distance(walk.graph, diffusion_map(walk, time, k, tolerance=tolerance), pairs, rows)
+
+
+def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
+    """Squared distances between rows of a map `z` (N, k), infinite between graphs of a batch.
+
+    Arguments `pairs` and `rows`, result and errors as for `diffusion_distance`.
+    """
+    _check_chosen(graph, pairs, rows)
+    distance = _to_all(z, rows) if pairs is None else (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
+    index = _component_of(graph)
+    if index is None:
+        return distance
+    first, second = (index if rows is None else index[rows])[:, None], index
+    if pairs is not None:
+        first, second = index[pairs.T]
+    return torch.where(first == second, distance, torch.inf)
+
+
+def unrolled_diffusion_map(
+    walk: Walk, time: Tensor | float, k: int, *, rounds: int = 2, steps: int = 20, as_published: bool = False
+) -> Tensor:
+    """The diffusion map from power iteration and QR, differentiated step by step (Sun & Xu, NeurIPS 2019).
+
+    An approximation that tends to `diffusion_map` as steps grow and columns separate; memory grows with the steps. It
+    can be differentiated to every order, forward and backward.
+
+    Args:
+        walk: on an undirected graph of N nodes.
+        time: t ≥ 0 in steps; a tensor () may be learned.
+        k: from 1 to the number of nodes (of the smallest graph in a batch).
+        rounds: QR factorisations.
+        steps: power steps on the squared matrix before each of them.
+        as_published: iterate on P = C⁻¹W in place of S. This gives Schur vectors q of P, and the coordinates λᵗ q: what
+            the paper prints, but their distances are not diffusion distances.
+
+    Returns:
+        (N, k), of the walk's type.
+
+    Raises:
+        ValueError: for a directed graph, or a number out of range.
+
+    >>> from graphrw import grid_graph, walk
+    >>> line = walk(grid_graph((3,)), torch.ones(2, dtype=torch.float64))
+    >>> z = unrolled_diffusion_map(line, time=1.0, k=2)
+    >>> torch.allclose(torch.cdist(z, z), torch.tensor([[0, 2, 0], [2, 0, 2], [0, 2, 0]]).double(), atol=1e-6)
+    True
+    """
+    check_undirected(walk)
+    time = check_time(time, walk.weight)
+    iterate = power_iteration_as_published if as_published else power_iteration
+    maps = []
+    for part in _parts(walk):
+        values, vectors = iterate(part, k, rounds=rounds, steps=steps)
+        z = vectors * values**time
+        maps.append(z if as_published else _scaled(part, z))
+    return torch.cat(maps)
+
+
+def _to_all(z: Tensor, rows: Tensor | None) -> Tensor:
+    """|z_i|² + |z_j|² − 2 z_i · z_j, centred and in float64, so that next to nothing cancels."""
+    centred = z.double() - z.double().mean(0)
+    chosen = centred if rows is None else centred[rows]
+    square = torch.addmm(chosen.square().sum(1, keepdim=True), chosen, centred.T, alpha=-2)
+    return (square + centred.square().sum(1)).clamp(min=0).to(z.dtype)
+
+
+def _scaled(walk: Walk, z: Tensor) -> Tensor:
+    """C^{−½} z √(Σc)."""
+    rate = walk.rate
+    return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
+
+
+def _parts(walk: Walk) -> list[Walk]:
+    """The walks on the graphs of a batch, or the walk alone."""
+    graphs = _leaves(walk.graph)
+    weights = walk.weight.split([graph.num_edges for graph in graphs])
+    killings = walk.killing.split([graph.num_nodes for graph in graphs])
+    return [Walk(*part) for part in zip(graphs, weights, killings, strict=True)]
+
+
+def _leaves(graph: Graph) -> list[Graph]:
+    """The graphs of a batch, those of batches inside it too."""
+    return [leaf for part in graph.parts for leaf in _leaves(part)] if graph.parts else [graph]
+
+
+def _component_of(graph: Graph) -> Tensor | None:
+    """(N,): the graph of the batch of each node; None if there is one only."""
+    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=graph.device)
+    return torch.repeat_interleave(sizes) if len(sizes) > 1 else None
+
+
+def _check_chosen(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> None:
+    if pairs is not None and rows is not None:
+        raise ValueError("Give `pairs` or `rows`, not both.")
+    if pairs is not None:
+        if pairs.ndim != 2 or pairs.shape[1] != 2:
+            raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
+        node_mask(graph, pairs.reshape(-1))
+    if rows is not None:
+        if rows.ndim != 1:
+            raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
+        node_mask(graph, rows)

@@ -1,0 +1,23 @@
+"""Grounding: a singular walk made regular, one node of each closed component held at 0."""
+
+import torch
+from torch import Tensor
+
+from graphrw.reach import components, stranded
+from graphrw.walk import Walk, absorb
+
+
+def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
+    """The walk with one node held at 0 in each component where nothing kills.
+
+    Returns:
+        That walk; (N,) bool, the nodes that are held; (N,) int64, each node's component. Components where something
+        kills are joined through the ground, and so count as one, N.
+    """
+    component = components(walk.graph, walk.weight.detach())
+    lost = stranded(walk, walk.killing.detach() > 0)
+    nodes = torch.arange(walk.graph.num_nodes, device=component.device)
+    first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
+    held = lost & (first[component] == nodes)
+    component = torch.where(lost, component, walk.graph.num_nodes)
+    return absorb(walk, held.nonzero().squeeze(1)), held, component

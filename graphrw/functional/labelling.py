@@ -1,0 +1,191 @@
+"""Node labelling from few seeds: class-mass normalisation and Poisson learning."""
+
+import torch
+from torch import Tensor
+
+from graphrw.functional.ground import ground
+from graphrw.functional.harmonic import count_labels, fill_unreachable
+from graphrw.solve import factorize_nonsingular
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import Walk, check_rates, degree
+
+
+def class_mass_normalize(probability: Tensor, seeds: Tensor, prior: Tensor | None = None) -> Tensor:
+    """Label probabilities reweighted so that the labels share the unlabelled nodes as `prior` says.
+
+    From few seeds harmonic labels are nearly the same at all nodes, and the label of the best connected seed wins
+    everywhere. Each label is therefore divided by its mass m_l = Σ_{i unlabelled} p_il and multiplied by q_l,
+
+        p'_il ∝ q_l p_il / m_l.
+
+    Source: X. Zhu, Z. Ghahramani, J. Lafferty, Semi-supervised learning using Gaussian fields and harmonic functions,
+    ICML 2003, section 4, equation (9), here for any number of labels. It gives weights for a decision; as probabilities
+    are wanted here, each row is divided by its sum and multiplied by what the sum was before (1 without killing). The
+    largest label stays the largest. Masses equal q exactly before this last step, and roughly after it.
+
+    Args:
+        probability: (N, L) ≥ 0, as from `hitting_probabilities`.
+        seeds: (N,) int64, −1 at the unlabelled nodes. The other rows stay what they are.
+        prior: q, (L,) ≥ 0 of sum 1, the expected share of each label; None: its share of the seeds (on Planetoid-like
+            splits this is uniform). For equal shares pass ``torch.full((L,), 1 / L)``.
+
+    Returns:
+        (N, L), differentiable in `probability`. Of a batch of graphs, all nodes count together.
+
+    Raises:
+        ValueError: for wrong shapes, types or values; for a label of positive prior that no unlabelled node has any
+            probability of; and for a node that has only labels of prior 0.
+
+    >>> probability = torch.tensor([[1.0, 0.0], [0.8, 0.2], [0.7, 0.3], [0.0, 1.0]])
+    >>> class_mass_normalize(probability, torch.tensor([0, -1, -1, 1])).argmax(1)
+    tensor([0, 0, 1, 1])
+    """
+    _check_table(probability, seeds)
+    prior = _checked_prior(prior, seeds, probability)
+    free = (seeds < 0)[:, None]
+    mass = torch.where(free, probability, 0.0).sum(0)
+    empty = (prior > 0) & (mass.detach() == 0) & bool(free.any())
+    if bool(empty.any()):
+        label = int(empty.nonzero()[0])
+        raise ValueError(
+            f"`prior` gives label {label} a share of {float(prior.detach()[label]):.3g}, but no unlabelled node has "
+            "any probability of it. Give it a seed, or the prior 0."
+        )
+    scaled = probability * (prior / torch.where(mass > 0, mass, 1.0))
+    before, after = probability.sum(1, keepdim=True), scaled.sum(1, keepdim=True)
+    undecided = (free & (before > 0) & (after == 0)).detach().squeeze(1)
+    if bool(undecided.any()):
+        node = int(undecided.nonzero()[0])
+        raise ValueError(f"Node {node} can only have labels whose `prior` is 0. Give them a positive prior.")
+    return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability)
+
+
+def poisson_labels(
+    walk: Walk,
+    seeds: Tensor,
+    num_labels: int | None = None,
+    prior: Tensor | None = None,
+    *,
+    unreachable: Tensor | None = None,
+    solver: Solver = Auto(),
+) -> Tensor:
+    """Label scores from sources and sinks at the seeds, which stay informative where harmonic labels go flat.
+
+    Each seed j sends out what sets it apart from the mean seed, and u is the potential of that current:
+
+        A u = Σ_j (y_j − ȳ) δ_j,   Σ_i d_i u_i = 0,   label of i = argmax_l u_il,   or of u_il q_l / ȳ_l with a prior
+
+    where y_j is the one-hot label of seed j. A = D − W is singular; in each component one node is held at 0, and u then
+    shifted to the constraint.
+
+    Source: J. Calder, B. Cook, M. Thorpe, D. Slepčev, Poisson learning: graph based semi-supervised learning at very
+    low label rates, ICML 2020, section 2: the equation's exact solution, which the paper's algorithm 1 iterates towards
+    with a finite number of steps. The paper assumes a connected graph. Here each component is a problem of its own,
+    with ȳ the mean over its own seeds (otherwise it has no solution). Where all seeds of a component carry one label
+    nothing flows and all scores would be 0: there the score is 1 for this label and 0 for the others.
+
+    Args:
+        walk: on an undirected graph, without killing, which would drain what the seeds send out.
+        seeds: (N,) int64: the label of each seed, −1 elsewhere.
+        num_labels: L; by default the largest seed + 1.
+        prior: q, (L,) ≥ 0 of sum 1: the expected share of each label. Its scores are multiplied by q_l / ȳ_l, with ȳ
+            the mean over all seeds (so that the seeds' own shares change nothing).
+        unreachable: (L,) of sum 1, to give to nodes in components without a seed. Without it they are an error.
+        solver: how to solve.
+
+    Returns:
+        (N, L) scores, of both signs, in inverse units of the weights: not probabilities. Differentiable in the weights
+        to every order.
+
+    Raises:
+        SingularWalkError: if some component has no seed, and `unreachable` is not given.
+        ValueError: for a directed graph, killing, wrong shapes, types or values, or a prior for a label without seed.
+
+    >>> from graphrw import grid_graph, walk
+    >>> line = walk(grid_graph((4,)), torch.ones(3, dtype=torch.float64))
+    >>> poisson_labels(line, torch.tensor([0, -1, -1, 1]))[:, 1]
+    tensor([-0.7500, -0.2500,  0.2500,  0.7500], dtype=torch.float64)
+    """
+    _check_walk(walk)
+    num_labels = count_labels(walk, seeds, num_labels, None)
+    seeded = seeds >= 0
+    target = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
+    target[seeded, seeds[seeded]] = 1
+    grounded, held, component = ground(walk)
+    counts = walk.weight.new_zeros(walk.graph.num_nodes, num_labels).index_add(0, component, target)[component]
+    mean = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    source = torch.where(seeded[:, None] & ~held[:, None], target - mean, 0.0)
+    potential = factorize_nonsingular(grounded, solver).solve(source)
+    scores = _centred(walk, potential, component)
+    scores = torch.where(mean.amax(1, keepdim=True) == 1, mean, scores)
+    if prior is not None:
+        scores = scores * _prior_factor(prior, target)
+    lost = counts.sum(1) == 0
+    if not bool(lost.any()):
+        return scores
+    return torch.where(lost[:, None], fill_unreachable(lost, unreachable, scores), scores)
+
+
+def _centred(walk: Walk, values: Tensor, component: Tensor) -> Tensor:
+    """(N, L): `values` less their mean over each component, every node weighted with its degree."""
+    rate = degree(walk.graph, walk.weight)[:, None]
+    volume = torch.zeros_like(rate).index_add(0, component, rate)
+    total = torch.zeros_like(values).index_add(0, component, rate * values)
+    return values - (total / torch.where(volume > 0, volume, 1.0))[component]
+
+
+def _prior_factor(prior: Tensor, target: Tensor) -> Tensor:
+    """(L,): q_l / ȳ_l."""
+    prior = _checked_distribution(prior, target)
+    count = target.sum(0)
+    missing = ((prior > 0) & (count == 0)).nonzero()
+    if len(missing):
+        label = int(missing[0])
+        raise ValueError(
+            f"`prior` gives label {label} a share of {float(prior.detach()[label]):.3g}, but it has no seed. Add one, "
+            "or give it the prior 0."
+        )
+    return prior * count.sum() / count.clamp(min=1)
+
+
+def _checked_prior(prior: Tensor | None, seeds: Tensor, like: Tensor) -> Tensor:
+    """The prior, or the share of each label among the seeds."""
+    if prior is not None:
+        return _checked_distribution(prior, like)
+    count = seeds[seeds >= 0].bincount(minlength=like.shape[1]).to(like)
+    if not bool(count.sum() > 0):
+        raise ValueError("`seeds` are all −1, so that their labels have no shares: pass a `prior`.")
+    return count / count.sum()
+
+
+def _checked_distribution(prior: Tensor, like: Tensor) -> Tensor:
+    if prior.shape != like.shape[1:]:
+        raise ValueError(f"`prior` must be (L,) = ({like.shape[1]},); got {tuple(prior.shape)}.")
+    if bool((prior < 0).any()) or not abs(float(prior.detach().sum()) - 1) <= 1e-5:
+        raise ValueError(f"`prior` must be a distribution (≥ 0, sum 1); got {prior.tolist()}.")
+    return prior.to(like)
+
+
+def _check_table(probability: Tensor, seeds: Tensor) -> None:
+    if probability.ndim != 2 or not probability.is_floating_point():
+        got = f"{tuple(probability.shape)} {probability.dtype}"
+        raise ValueError(f"`probability` must be (N, L) floats; got {got}.")
+    check_rates("probability", probability)
+    num_nodes, num_labels = probability.shape
+    if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+    wrong = seeds[(seeds < -1) | (seeds >= num_labels)]
+    if len(wrong):
+        raise ValueError(f"`seeds` must be labels from 0 to {num_labels - 1}, or −1; got {int(wrong[0])}.")
+
+
+def _check_walk(walk: Walk) -> None:
+    if walk.graph.directed:
+        raise ValueError("`poisson_labels` is defined on undirected graphs only; got a directed one.")
+    killed = (walk.killing.detach() > 0).nonzero()
+    if len(killed):
+        node = int(killed[0])
+        raise ValueError(
+            f"`poisson_labels` is defined without killing; got {float(walk.killing.detach()[node]):.3g} at node "
+            f"{node}. Make the walk with `killing=0`."
+        )

@@ -1,0 +1,238 @@
+"""Features carried along a walk: some of its steps, the limit of all of them, and where walkers are found.
+
+With P = diag(c)⁻¹ W one step averages over the neighbours; c = degree + killing, so rows of P sum to less than 1 where
+something kills. A self loop of weight s lets the walker stay: P = diag(c + s)⁻¹ (W + diag(s)). Symmetric normalisation
+takes S = diag(c + s)^−½ (W + diag(s)) diag(c + s)^−½ in place of P. A node without any rate, c + s = 0, has no edge to
+take: its row of P is zero, and in S its column too.
+"""
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from graphrw.graph import unchecked
+from graphrw.solve import solve
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import Walk, check_rates, neighbour_sum
+
+ENTRIES_KEPT = 2**24  # numbers gathered along the edges (E × K) that one step may keep for backward; above, in blocks
+ENTRIES_AT_ONCE = 2**20  # … gathered by a block: as many as stay in the cache
+
+
+def step(
+    walk: Walk,
+    f: Tensor,
+    steps: int = 1,
+    restart: Tensor | float | None = None,
+    *,
+    self_loops: Tensor | float = 0.0,
+    symmetric: bool = False,
+) -> Tensor:
+    """Pᵗ f after t steps; with restart r, t times y ← (1 − r) P y + r f from y = f.
+
+    With r = 1 − α that is ŷ_{t+1} = αAŷ_t + (1 − α) f of Convolutional Random Walk Networks (Bertasius et al., CVPR
+    2017), and APPNP (Klicpera et al., ICLR 2019). It tends to r · `resolvent` of the walk that `damp` makes with α.
+
+    Where E × K is large, edges are visited in blocks, and again in backward, so that memory does not grow with them.
+    This is torch's `checkpoint`, which the reverse-mode transforms of `torch.func` refuse; autograd takes any order.
+
+    Args:
+        walk: N nodes, E edges.
+        f: (N, K) or (N,), float32 or float64.
+        steps: t ≥ 0.
+        restart: r in (0, 1), a number or a tensor (); None: never.
+        self_loops: s ≥ 0 in the units of weights, a number or (N,).
+        symmetric: S in place of P.
+
+    Returns:
+        y, of the shape of `f` and the common type of `f` and the walk. Nodes without any rate hold 0, with restart r f.
+
+    Raises:
+        ValueError: for a wrong shape, type or device, or `steps`, `restart` or `self_loops` out of range.
+
+    >>> from graphrw import Graph, walk
+    >>> path = walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.tensor([1.0, 3.0]))
+    >>> step(path, torch.tensor([0.0, 0.0, 1.0]))
+    tensor([0.0000, 0.7500, 0.0000])
+    >>> step(path, torch.tensor([0.0, 0.0, 1.0]), restart=0.5)
+    tensor([0.0000, 0.3750, 0.5000])
+    """
+    if not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"`steps` must be a whole number from 0; got {steps}.")
+    if restart is not None:
+        _check_fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
+    walk, first = _prepared(walk, f)
+    loops = _loops(walk, self_loops)
+    rate, dead = _rate(walk, loops)
+    after = torch.where(dead, 0.0, rate.rsqrt() if symmetric else 1 / rate)[:, None]
+    lazy = None if isinstance(self_loops, float | int) and self_loops == 0 else loops[:, None]
+    y = first
+    for _ in range(steps):
+        sent = after * y if symmetric else y
+        arrived = _spread(walk, sent)
+        y = after * (arrived if lazy is None else arrived + lazy * sent)
+        y = y if restart is None else (1 - restart) * y + restart * first
+    return y.reshape(f.shape)
+
+
+def resolvent(
+    walk: Walk,
+    f: Tensor,
+    solver: Solver = Auto(),
+    *,
+    self_loops: Tensor | float = 0.0,
+    symmetric: bool = False,
+    transpose: bool = False,
+) -> Tensor:
+    """(I − P)⁻¹ f = f + P f + P² f + …, from A x = (c + s) ⊙ f: the sum of f along the walk until it ends.
+
+    On a walk that `damp` made with α, P is α times what it was: (I − αA)⁻¹ f with A = D⁻¹W, the prediction of
+    Convolutional Random Walk Networks (Bertasius et al., CVPR 2017). Times 1 − α it is the limit of `step` with
+    restart.
+
+    Args:
+        walk: N nodes; from each of them a walker must be able to end.
+        f: (N, K) or (N,), float32 or float64.
+        solver: how to solve.
+        self_loops: s ≥ 0 in the units of weights, a number or (N,).
+        symmetric: S in place of P.
+        transpose: (I − Pᵀ)⁻¹ f, from Aᵀ y = f, x = (c + s) ⊙ y: how often walkers that start as f tells visit a node.
+
+    Returns:
+        x, of the shape of `f` and the common type of `f` and the walk. Isolated nodes hold f.
+
+    Raises:
+        SingularWalkError: if a walker from some node can never end.
+        ConvergenceError: as `solve`.
+        ValueError: for a wrong shape, type or device, or `self_loops` out of range.
+
+    >>> from graphrw import Graph, walk
+    >>> path = walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.tensor([1.0, 3.0]))
+    >>> resolvent(damp(path, alpha=0.5), torch.tensor([0.0, 0.0, 1.0]))
+    tensor([0.2500, 0.5000, 1.2500])
+    """
+    walk, columns = _prepared(walk, f)
+    rate, dead = _rate(walk, _loops(walk, self_loops))
+    ending = Walk(walk.graph, walk.weight, torch.where(dead, rate, walk.killing))
+    half = torch.where(dead, 0.0, rate.sqrt())[:, None] if symmetric else None
+    if half is not None:
+        x = half * solve(ending, half * columns, solver, transpose)
+    elif transpose:
+        x = rate[:, None] * solve(ending, columns, solver, transpose)
+    else:
+        x = solve(ending, rate[:, None] * columns, solver)
+    if symmetric or not (transpose and walk.graph.directed):  # else walkers may come to a node that none leaves
+        x = torch.where(dead[:, None], columns, x)
+    return x.reshape(f.shape)
+
+
+def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0) -> Walk:
+    """The walk that before each step ends with probability 1 − α: its P is α times what it was.
+
+    Its killing is k + (1/α − 1)(c + s), so without killing or self loops d (1/α − 1).
+
+    Args:
+        walk: N nodes.
+        alpha: α in (0, 1), a number or a tensor (), which may be learned.
+        self_loops: those that `step` or `resolvent` will be given.
+
+    Raises:
+        ValueError: if `alpha` or `self_loops` is out of range.
+
+    >>> from graphrw import Graph, walk
+    >>> damp(walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.tensor([1.0, 3.0])), alpha=0.5).killing
+    tensor([1., 4., 3.])
+    """
+    check_alpha(alpha)
+    rate = walk.rate + _loops(walk, self_loops)
+    return Walk(walk.graph, walk.weight, walk.killing + (1 / alpha - 1) * rate)
+
+
+def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = None, solver: Solver = Auto()) -> Tensor:
+    """Where a walker is found in the long run who starts again, as `start` tells, whenever the walk ends.
+
+    π ∝ (I − αPᵀ)⁻¹ v, from Aᵀ y = v, π ∝ c ⊙ y: personalised PageRank (Page et al. 1999; Haveliwala 2002). The walk
+    ends with probability 1 − α before each step, by killing, and at nodes without an edge to take, as in networkx.
+
+    Args:
+        walk: N ≥ 1 nodes.
+        alpha: α in (0, 1), a number or a tensor ().
+        start: v ≥ 0, (N, K) or (N,), each column with a positive sum, which is divided out; None: alike for all nodes.
+        solver: how to solve.
+
+    Returns:
+        π, of the shape of `start`, or (N,): each column sums to 1.
+
+    Raises:
+        ConvergenceError: as `solve`.
+        ValueError: for values out of range, or a wrong shape, type or device.
+
+    >>> from graphrw import Graph, walk
+    >>> path = walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.ones(2))
+    >>> pagerank(path)
+    tensor([0.2568, 0.4865, 0.2568])
+    """
+    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else start
+    check_rates("start", start)
+    empty = start.detach().sum(0) == 0
+    if bool(empty.any()):
+        raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
+    visits = resolvent(damp(walk, alpha), start / start.sum(0), solver, transpose=True)
+    return visits / visits.sum(0)
+
+
+def _spread(walk: Walk, y: Tensor) -> Tensor:
+    """W y; above `ENTRIES_KEPT` block by block, so that the gathered rows are never all in memory."""
+    graph, columns = walk.graph, max(y.shape[1], 1)
+    if graph.num_edges * columns <= ENTRIES_KEPT:
+        return neighbour_sum(graph, walk.weight, y)
+    size = max(graph.num_nodes, ENTRIES_AT_ONCE // columns)  # so adding up a block costs no more than gathering it
+    total = torch.zeros_like(y)
+    for edges, weight in zip(graph.edges.split(size, dim=1), walk.weight.split(size), strict=True):
+        block = unchecked(edges, graph.num_nodes, graph.directed)
+        total = total + checkpoint(neighbour_sum, block, weight, y, use_reentrant=False, preserve_rng_state=False)
+    return total
+
+
+def _prepared(walk: Walk, f: Tensor) -> tuple[Walk, Tensor]:
+    """The walk and the columns (N, K) of `f`, in their common type."""
+    num_nodes = walk.graph.num_nodes
+    if f.ndim not in (1, 2) or len(f) != num_nodes or f.dtype not in (torch.float32, torch.float64):
+        got = f"{tuple(f.shape)} {f.dtype}"
+        raise ValueError(f"`f` must be (N, K) or (N,), float32 or float64, with N = {num_nodes}; got {got}.")
+    if f.device != walk.weight.device:
+        raise ValueError(f"`f` is on {f.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
+    kind = torch.promote_types(f.dtype, walk.weight.dtype)
+    moved = Walk(walk.graph, walk.weight.to(kind), walk.killing.to(kind))
+    return moved, f.to(kind) if f.ndim == 2 else f.to(kind)[:, None]
+
+
+def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) c + s, and where it is 0. There it is replaced by the largest weight, which keeps A well scaled."""
+    rate = walk.rate + loops
+    dead = rate.detach() == 0
+    scale = torch.cat([walk.weight.detach(), walk.weight.new_zeros(1)]).amax()
+    return torch.where(dead, torch.where(scale > 0, scale, 1.0), rate), dead
+
+
+def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
+    """(N,): the weight of each node's self loop."""
+    loops = torch.as_tensor(self_loops, dtype=walk.weight.dtype, device=walk.weight.device)
+    num_nodes = walk.graph.num_nodes
+    if loops.ndim and loops.shape != (num_nodes,):
+        raise ValueError(f"`self_loops` must be a number or (N,) = ({num_nodes},); got {tuple(loops.shape)}.")
+    check_rates("self_loops", loops)
+    return loops.expand(num_nodes)
+
+
+def check_alpha(alpha: Tensor | float) -> None:
+    """Raise `ValueError` unless α is a number or a tensor () in (0, 1)."""
+    _check_fraction("alpha", alpha, "At 0 nothing walks.", "At 1 the walk never ends.")
+
+
+def _check_fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> None:
+    number = torch.as_tensor(value).detach()
+    if number.ndim:
+        raise ValueError(f"`{name}` must be a number or a tensor (); got {tuple(number.shape)}.")
+    if not 0 < number < 1:
+        raise ValueError(f"`{name}` must lie in (0, 1); got {float(number)}. {at_one if number >= 1 else at_zero}")

@@ -1,0 +1,119 @@
+"""RAWKS' layer: boundary scores and seeds in, label probabilities out."""
+
+from typing import overload
+
+import torch
+from torch import Tensor, nn
+
+from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
+from graphrw.graph import Graph
+from graphrw.nn.grids import Grids
+from graphrw.nn.inputs import as_graph, widened
+from graphrw.solvers import Auto, Solver
+
+
+class BoundaryLabels(nn.Module):
+    """Label probabilities from predicted boundary scores and seeds (Vernaza & Chandraker, CVPR 2017).
+
+    P_il = Z_il / Σ_m Z_im, where Z_i = e^{−B_i} / d_i · Σ_j w_ij Z_j off the seeds, and Z is 1 for a seed's own label,
+    0 for the others; see `boundary_probabilities`, also for what departs from the paper.
+
+    Args:
+        num_labels: L; None: the largest label of the whole batch + 1.
+        degree_normalised: divide each step by the degree d. False: the paper's recursion as printed, an error where
+            its sum is infinite.
+        leave: whether paths leave an image at its border (so they do in the paper), as if it went on there. Otherwise
+            the border reflects: only neighbours that are there count; as printed, the pixel itself stands in for a
+            neighbour that is missing. A graph has no border.
+        solver: how to solve.
+
+    Call it with images or with a graph:
+
+    * ``layer(boundary, seeds)``: boundary (B, 1, H, W) or (B, 1, D, H, W), seeds (B, H, W) or (B, D, H, W)
+      → (B, L, H, W) or (B, L, D, H, W).
+    * ``layer(graph, boundary, seeds, weight=None)``: a `Graph` (or PyG's (2, E') edge_index with both directions of
+      each edge), boundary (N,), seeds (N,), weights (E,) (or (E',)) → (N, L).
+
+    Scores are ≥ 0: put a softplus behind the network. In float16 or bfloat16, as autocast makes them, they are widened
+    to float32. An edge_index is folded, and planned for, anew at each call; a `Graph` once. Seeds are int64: labels
+    from 0, −1 where there is none. Every connected part must hold a seed.
+
+    >>> import torch
+    >>> layer = BoundaryLabels()
+    >>> layer(torch.tensor([[[[0.0, 0.0, 1.0, 0.0]]]]), torch.tensor([[[0, -1, -1, 1]]]))[0, 1, 0]
+    tensor([0.0000, 0.1554, 0.6667, 1.0000])
+    """
+
+    def __init__(
+        self,
+        num_labels: int | None = None,
+        *,
+        degree_normalised: bool = True,
+        leave: bool = False,
+        solver: Solver = Auto(),
+    ) -> None:
+        super().__init__()
+        self.num_labels = num_labels
+        self.degree_normalised = degree_normalised
+        self.leave = leave
+        self.solver = solver
+        self._grids = Grids()
+
+    @overload
+    def forward(self, graph: Tensor, boundary: Tensor, /) -> Tensor: ...
+
+    @overload
+    def forward(
+        self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor, weight: Tensor | None = None
+    ) -> Tensor: ...
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def forward(
+        self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Label probabilities; see the class for the two ways to call it."""
+        if isinstance(graph, Tensor) and seeds is None:
+            return self._on_images(widened(graph), boundary)
+        if seeds is None:
+            raise TypeError("`BoundaryLabels` on a graph needs graph, boundary and seeds; got no seeds.")
+        graph, weight = as_graph(graph, weight, len(seeds))
+        return self._propagate(graph, widened(boundary), seeds, weight=weight)
+
+    def extra_repr(self) -> str:
+        options = f"degree_normalised={self.degree_normalised}, leave={self.leave}, solver={self.solver}"
+        return f"num_labels={self.num_labels}, {options}"
+
+    def _on_images(self, boundary: Tensor, seeds: Tensor) -> Tensor:
+        batch, shape = boundary.shape[0], tuple(boundary.shape[2:])
+        if boundary.ndim not in (4, 5) or boundary.shape[1] != 1:
+            raise ValueError(f"`boundary` must be (B, 1, H, W) or (B, 1, D, H, W); got {tuple(boundary.shape)}.")
+        if seeds.shape != (batch, *shape):
+            raise ValueError(f"`seeds` must be {(batch, *shape)} as `boundary` asks; got {tuple(seeds.shape)}.")
+        graph, missing = self._grids.batch(batch, shape, boundary.device), None
+        if self.leave == self.degree_normalised:
+            missing = missing_neighbours(shape).to(boundary).repeat(batch)
+        stay, exits = (None, missing) if self.leave else (missing, None)
+        probability = self._propagate(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)
+        return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()
+
+    def _propagate(
+        self,
+        graph: Graph,
+        boundary: Tensor,
+        seeds: Tensor,
+        *,
+        weight: Tensor | None = None,
+        stay: Tensor | None = None,
+        exits: Tensor | None = None,
+    ) -> Tensor:
+        return boundary_probabilities(
+            graph,
+            boundary,
+            seeds,
+            self.num_labels,
+            weight=weight,
+            stay=stay,
+            exits=exits,
+            degree_normalised=self.degree_normalised,
+            solver=self.solver,
+        )

@@ -1,0 +1,67 @@
+"""Edge weights from a graph neural network."""
+
+import torch
+from torch import Tensor, nn
+
+from graphrw.graph import Graph
+from graphrw.nn.edge_weights.head import FLOOR
+from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
+
+
+class EdgeWeightsGNN(nn.Module):
+    """A graph network reads the neighbourhood of each node, a symmetric head the two ends of each edge.
+
+        h = encoder(x, edge_index),   w_ij as in `EdgeWeightsMLP` of h
+
+    so that weights are positive, symmetric, and about 1/2 before training (for h of about unit size).
+
+    Args:
+        encoder: any module called as ``encoder(x, edge_index)`` → (N, H): PyG's convolutions (`GCNConv`), models
+            (`torch_geometric.nn.GCN`) and `Sequential`.
+        num_channels: H; None: what the encoder's `out_channels` says.
+        num_attributes: A of the edge attributes that the head sees as well, or 0.
+        hidden: width of the head's hidden layer.
+        floor: ε in (0, 1), the smallest weight.
+
+    Raises:
+        ValueError: for values outside these ranges, or if the encoder does not say how many channels it has.
+
+    ``module(x, graph, edge_attr=None)``: x, whatever the encoder takes, of N rows; a `Graph` → (E,), or PyG's
+    edge_index (2, M), both directions of an edge listed → (M,). The encoder sees each undirected edge of a `Graph` in
+    both directions.
+
+    >>> from torch_geometric.nn import GCNConv
+    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    >>> EdgeWeightsGNN(GCNConv(4, 8))(torch.ones(3, 4), path).shape
+    torch.Size([2])
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        num_channels: int | None = None,
+        num_attributes: int = 0,
+        *,
+        hidden: int = 32,
+        floor: float = FLOOR,
+    ) -> None:
+        super().__init__()
+        num_channels = getattr(encoder, "out_channels", None) if num_channels is None else num_channels
+        if not isinstance(num_channels, int):
+            raise ValueError(
+                f"`encoder` ({type(encoder).__name__}) has no `out_channels`: give `num_channels`, the length of its "
+                "output for a node."
+            )
+        self.encoder = encoder
+        self.head = EdgeWeightsMLP(num_channels, num_attributes, hidden=hidden, floor=floor)
+
+    def forward(self, x: Tensor, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
+        """The weight of each edge; see the class."""
+        features: Tensor = self.encoder(x, both_ways(graph) if isinstance(graph, Graph) else graph)
+        weight: Tensor = self.head(features, graph, edge_attr)
+        return weight
+
+
+def both_ways(graph: Graph) -> Tensor:
+    """PyG's edge_index of a graph: (2, 2E), every undirected edge in both directions; (2, E) if it is directed."""
+    return graph.edges if graph.directed else torch.cat([graph.edges, graph.edges.flip(0)], dim=1)

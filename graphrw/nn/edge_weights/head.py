@@ -1,0 +1,65 @@
+"""The head that all learned edge weights share: from what is at the two ends of an edge to its weight."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from graphrw.nn.inputs import widened
+
+FLOOR = 1e-6  # the smallest weight: no edge is quite closed, so that no part of a graph is cut off its seeds
+SHARPNESS = 4.0  # how many e-folds a weight loses for each unit of a large score
+START = 0.5  # the weight of every edge before training, where both log w and log (1 − w) have room
+SPREAD = 0.1  # of the scores before training, in units of what a linear layer of torch starts with
+
+
+class PairHead(nn.Module):
+    """w = ε + (1 − ε) exp(−s · softplus(z)), with a score z from symmetric features of the two ends of an edge.
+
+    z is an MLP with one hidden layer on |a − b|, a + b, a ⊙ b and, where there are any, further attributes: exchanging
+    the ends a and b changes no bit of it. exp(−softplus(z)) is the sigmoid of −z; its power s = 4 reaches a contrast of
+    1e4 at z = 2.2 already, for which the sigmoid itself needs z = 9.2.
+
+    Args:
+        num_channels: C of each end, or 0.
+        num_attributes: A, or 0.
+        hidden: width of the hidden layer.
+        floor: ε in (0, 1).
+    """
+
+    def __init__(self, num_channels: int, num_attributes: int, hidden: int, floor: float) -> None:
+        super().__init__()
+        if num_channels < 0 or num_attributes < 0 or num_channels + num_attributes == 0:
+            got = f"{num_channels} and {num_attributes}"
+            raise ValueError(f"Edge weights need channels of nodes or of edges, or both; got {got}.")
+        if hidden < 1:
+            raise ValueError(f"`hidden` must be at least 1; got {hidden}.")
+        self.floor = checked_floor(floor)
+        self.inner = nn.Linear(3 * num_channels + num_attributes, hidden)
+        self.outer = nn.Linear(hidden, 1)
+        with torch.no_grad():
+            self.outer.weight *= SPREAD
+            self.outer.bias.fill_(math.log(math.expm1(-math.log(START) / SHARPNESS)))
+
+    def forward(self, ends: tuple[Tensor, Tensor] | None, attributes: Tensor | None) -> Tensor:
+        """Ends (…, C) each, attributes (…, A) → (…,) weights in [ε, 1]."""
+        features = [] if ends is None else _symmetric(*ends)
+        features += [] if attributes is None else [attributes]
+        score = self.outer(torch.relu(self.inner(torch.cat(features, dim=-1)))).squeeze(-1)
+        return above(self.floor, torch.exp(-SHARPNESS * softplus(widened(score))))
+
+
+def above(floor: float, share: Tensor) -> Tensor:
+    """ε + (1 − ε) · `share`: from (0, 1] into [ε, 1]."""
+    return floor + (1 - floor) * share
+
+
+def checked_floor(floor: float) -> float:
+    if not 0 < floor < 1:
+        raise ValueError(f"`floor` must lie in (0, 1); got {floor}. At 0 a weight may underflow and cut the graph.")
+    return floor
+
+
+def _symmetric(a: Tensor, b: Tensor) -> list[Tensor]:
+    return [(a - b).abs(), a + b, a * b]

@@ -1,0 +1,109 @@
+"""The affinity branch of Convolutional Random Walk Networks: edge weights from differences of feature maps."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from graphrw.convert.edge_index import as_tensor
+from graphrw.graph import Graph
+from graphrw.nn.inputs import widened
+
+START = 0.1  # Σ θ of a fresh layer: weights near exp(−0.1) between features that lie 1 apart in each channel
+ENTRIES_AT_ONCE = 2**19  # differences (E × C) in one go: as many as stay in the cache
+ENTRIES_KEPT = 2**23  # … that are kept for backward; of more edges backward makes them again, so many at a time
+
+
+class FeatureAffinity(nn.Module):
+    """Edge weights from feature differences: w_ij = exp(−b − Σ_c θ_c |f_ic − f_jc|), learned θ ≥ 0 and b ≥ 0.
+
+    This is the affinity branch of Bertasius et al. (Convolutional Random Walk Networks, CVPR 2017): L1
+    distances in each channel, a 1 × 1 × k convolution, an exponential; with RGB and two layers of 64 channels 131
+    parameters, so without b. There nothing keeps the exponent from being positive; here θ = `root`² and b = `offset`²
+    do, and W lies in [0, 1]. (From small θ a softplus learns far more slowly, and a ReLU loses channels for good.) b
+    cancels in D⁻¹W, but a regression to the true affinity can use it.
+
+    All weights are near 1 at first, a plain walk, if features differ by about 1. Scale them if not, or give the layer
+    its own learning rate. The differences of all pairs and channels are never in memory together: edges come in blocks,
+    which backward makes again. From 8 million differences on that is torch's `checkpoint`, which the reverse-mode
+    transforms of `torch.func` refuse.
+
+    Args:
+        channels: C ≥ 1.
+        bias: whether to learn b; else it is 0.
+
+    Raises:
+        ValueError: if `channels` is no whole number from 1; when called, for shapes or types that do not fit.
+
+    Call it as ``layer(features, graph)`` with (N, C), or images (B, C, H, W) or (B, C, D, H, W), whose pixels are the
+    nodes of ``Graph.batch([grid_graph((H, W), radius=R)] * B)``, and a `Graph` or PyG's edge_index → (E,), in the order
+    of its edges. Half precision, as autocast makes it, is widened to float32.
+
+    >>> from graphrw import grid_graph
+    >>> weight = FeatureAffinity(3)(torch.rand(1, 3, 8, 8), grid_graph((8, 8), radius=5))
+    >>> weight.shape, bool((weight > 0.9).all())
+    (torch.Size([1336]), True)
+    """
+
+    def __init__(self, channels: int, bias: bool = False) -> None:
+        super().__init__()
+        if not isinstance(channels, int) or channels < 1:
+            raise ValueError(f"`channels` must be a whole number from 1; got {channels}.")
+        self.root = nn.Parameter(torch.full((channels,), math.sqrt(START / channels)))
+        self.offset = nn.Parameter(torch.tensor(math.sqrt(START))) if bias else None
+
+    def forward(self, features: Tensor, graph: Graph | Tensor) -> Tensor:
+        """Edge weights (E,); see the class."""
+        nodes = self._nodes(features)
+        edges = _edges(graph, len(nodes))
+        exponent = edge_distance(nodes * widened(self.root).square(), edges)
+        return torch.exp(-exponent if self.offset is None else -exponent - widened(self.offset).square())
+
+    def extra_repr(self) -> str:
+        return f"channels={len(self.root)}, bias={self.offset is not None}"
+
+    def _nodes(self, features: Tensor) -> Tensor:
+        """(N, C): one row for each node."""
+        channels = len(self.root)
+        if features.ndim not in (2, 4, 5) or features.shape[1] != channels or not features.is_floating_point():
+            got = f"{tuple(features.shape)} {features.dtype}"
+            raise ValueError(
+                f"`features` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
+            )
+        return features.movedim(1, -1).reshape(-1, channels).contiguous()  # rows are gathered by the million
+
+
+def edge_distance(features: Tensor, edges: Tensor) -> Tensor:
+    """(E,): Σ_c |f_ic − f_jc| for each edge ij, of features (N, C), a block of edges at a time."""
+    size = max(1, ENTRIES_KEPT // features.shape[1])
+    if edges.shape[1] <= size:
+        return _blockwise(features, edges)
+    blocks = edges.split(size, dim=1)
+    return torch.cat(
+        [checkpoint(_blockwise, features, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
+    )
+
+
+def _blockwise(features: Tensor, edges: Tensor) -> Tensor:
+    size = max(1, ENTRIES_AT_ONCE // features.shape[1])
+    return torch.cat([(_rows(features, i) - _rows(features, j)).abs().sum(1) for i, j in edges.split(size, dim=1)])
+
+
+def _rows(features: Tensor, nodes: Tensor) -> Tensor:
+    """The rows of `nodes`; `gather`, because its backward adds rows up faster than that of indexing."""
+    return features.gather(0, nodes[:, None].expand(-1, features.shape[1]))
+
+
+def _edges(graph: Graph | Tensor, num_nodes: int) -> Tensor:
+    if isinstance(graph, Graph):
+        if graph.num_nodes != num_nodes:
+            raise ValueError(f"`features` has {num_nodes} nodes, but the graph has {graph.num_nodes}.")
+        return graph.edges
+    edges = as_tensor(graph)
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
+        raise ValueError(f"An edge_index must be (2, E) int64; got {tuple(edges.shape)} {edges.dtype}.")
+    low, high = torch.aminmax(edges) if edges.numel() else (0, 0)
+    if edges.numel() and not 0 <= low <= high < num_nodes:
+        raise ValueError(f"An edge_index names node {int(low if low < 0 else high)}, but `features` has {num_nodes}.")
+    return edges

@@ -1,0 +1,115 @@
+"""The layer of Convolutional Random Walk Networks: features spread along a random walk."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from graphrw.functional.propagation import check_alpha, damp, resolvent, step
+from graphrw.graph import Graph
+from graphrw.nn.inputs import as_graph, widened
+from graphrw.solvers import Auto, Solver
+from graphrw.walk import check_rates, walk
+
+
+class Propagation(nn.Module):
+    """Features spread along a random walk with transition matrix A (Bertasius et al., CVPR 2017).
+
+    * ``Propagation()``: the limit (1 − α)(I − αA)⁻¹ f of the steps below, by one solve, with an exact gradient;
+      with ``average=False`` (I − αA)⁻¹ f, the paper's prediction.
+    * ``Propagation(alpha, steps=t)``: t steps ŷ ← αAŷ + (1 − α) f from ŷ = f.
+    * ``Propagation(None, steps=1)``: A f, the paper's layer in training; for t steps Aᵗ f.
+
+    Here A = D⁻¹W, or D^−½ W D^−½ if `symmetric`; with self loops of weight s, W + s and D + s in place of W and D.
+
+    Args:
+        alpha: α in (0, 1): the probability of going on; None: without restart. The paper tests with 0.01, which hardly
+            spreads anything. What PyG's APPNP calls alpha is 1 − α.
+        steps: t; None: the limit.
+        learn_alpha: learn α, as the sigmoid of a parameter `logit`.
+        average: whether the limit has the factor 1 − α, with which rows sum to 1 (not if `symmetric`).
+        symmetric: the symmetric normalisation.
+        self_loops: s ≥ 0, in the units of weights.
+        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        solver: how to solve for the limit. On graphs without geometry, where factors fill up, `solvers.CG()` needs few
+            iterations (undirected graphs only): I − αA is well conditioned.
+
+    Raises:
+        ValueError: for values out of range, or options that exclude each other; and as `step` and `resolvent`.
+
+    Call it as ``layer(x, graph, weight)``, or without weight: x (N, K), a `Graph` with weights (E,), or PyG's
+    edge_index and edge_weight → (N, K). A node gathers from where a walker goes: along the edges of a directed `Graph`,
+    against those of a directed edge_index, as PyG's messages run from source to target. Self loops in an edge_index are
+    refused: `self_loops` makes them. Half precision, as autocast makes it, is widened to float32. An edge_index is
+    folded, and planned for, anew at each call; a `Graph` once.
+
+    APPNP(K, a) is ``Propagation(1 − a, K, symmetric=True, self_loops=1.0)``; for K → ∞ leave K out.
+
+    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    >>> Propagation(alpha=0.5)(torch.tensor([[0.0], [0.0], [1.0]]), path).T
+    tensor([[0.0833, 0.1667, 0.5833]])
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = 0.9,
+        steps: int | None = None,
+        *,
+        learn_alpha: bool = False,
+        average: bool = True,
+        symmetric: bool = False,
+        self_loops: float = 0.0,
+        directed: bool = False,
+        solver: Solver = Auto(),
+    ) -> None:
+        super().__init__()
+        _check_options(alpha, steps, learn_alpha, average)
+        check_rates("self_loops", torch.tensor(self_loops))
+        self._alpha, self.steps, self.average = alpha, steps, average
+        self.symmetric, self.self_loops, self.directed, self.solver = symmetric, self_loops, directed, solver
+        self.logit = nn.Parameter(torch.logit(torch.tensor(alpha))) if learn_alpha else None
+
+    @property
+    def alpha(self) -> Tensor | float | None:
+        """α: a number, or a tensor () if it is learned; None without restart."""
+        return self._alpha if self.logit is None else widened(self.logit).sigmoid()
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
+        """The features after the walk; see the class for the ways to call it."""
+        x, alpha = widened(x), self.alpha
+        if isinstance(graph, Tensor) and self.directed:
+            graph = graph.flip(0)
+        graph, weight = as_graph(graph, weight, len(x), directed=self.directed)
+        moved = walk(graph, weight.to(torch.promote_types(x.dtype, weight.dtype)))
+        if alpha is not None:
+            check_alpha(alpha)
+        if self.steps is not None:
+            restart = None if alpha is None else 1 - alpha
+            return step(moved, x, self.steps, restart, self_loops=self.self_loops, symmetric=self.symmetric)
+        alpha = cast(Tensor | float, alpha)  # without α there are steps
+        damped = damp(moved, alpha, self_loops=self.self_loops)
+        y = resolvent(damped, x, self.solver, self_loops=self.self_loops, symmetric=self.symmetric)
+        return (1 - alpha) * y if self.average else y
+
+    def extra_repr(self) -> str:
+        alpha = self._alpha if self.logit is None else f"{float(self.logit.detach().sigmoid()):.4g}, learn_alpha=True"
+        return (
+            f"alpha={alpha}, steps={self.steps}, average={self.average}, symmetric={self.symmetric}, "
+            f"self_loops={self.self_loops}, directed={self.directed}, solver={self.solver}"
+        )
+
+
+def _check_options(alpha: float | None, steps: int | None, learn_alpha: bool, average: bool) -> None:
+    if alpha is not None:
+        check_alpha(alpha)
+    elif steps is None:
+        raise ValueError("`alpha=None` never ends without `steps`; give a number of steps, or `alpha` in (0, 1).")
+    elif learn_alpha:
+        raise ValueError("`learn_alpha` needs an `alpha` to start from, in (0, 1); got None.")
+    if steps is not None and (not isinstance(steps, int) or steps < 0):
+        raise ValueError(f"`steps` must be a whole number from 0, or None (the limit); got {steps}.")
+    if steps is not None and not average:
+        raise ValueError(
+            f"`average=False` is for the limit alone; got `steps={steps}`, whose sum has no end to compare."
+        )

@@ -1,0 +1,63 @@
+"""What a spectral map can be asked for, and the warning about a `k` that it should not be asked for."""
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from graphrw.spectral.adjoint import NEGLIGIBLE
+from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs
+from graphrw.walk import Walk
+
+
+class SpectralCutWarning(UserWarning):
+    """The number of eigenpairs cuts through several of the same |λ|, so that the result depends on chance."""
+
+
+def check_undirected(walk: Walk) -> None:
+    if walk.graph.directed:
+        raise ValueError(
+            "Diffusion distances are defined on undirected graphs only, whose P has real eigenvalues; got a directed "
+            "one. Make it undirected, for example with the mean weight of both directions."
+        )
+
+
+def check_count(walk: Walk, k: int) -> None:
+    check_undirected(walk)
+    if not isinstance(k, int) or not 1 <= k <= walk.graph.num_nodes:
+        raise ValueError(f"`k` must be a whole number from 1 to N = {walk.graph.num_nodes}; got {k}.")
+
+
+def check_time(time: Tensor | float, like: Tensor) -> Tensor:
+    """t as a tensor () on the device of `like`."""
+    time = torch.as_tensor(time, dtype=None if isinstance(time, Tensor) else torch.float64, device=like.device)
+    if time.ndim or not time.is_floating_point():
+        raise ValueError(
+            f"`time` must be a number or a floating-point tensor (); got {tuple(time.shape)} {time.dtype}."
+        )
+    value = float(time.detach())
+    if not 0 <= value < math.inf:
+        raise ValueError(f"`time` must be finite and not negative; got {value}.")
+    return time
+
+
+def warn_of_cut(pairs: Eigenpairs, time: float) -> None:
+    """Warn when the eigenvalue after the k-th has the same |λ|, unless it is too small to matter at this time."""
+    size, k = pairs.values.abs(), pairs.kept
+    gaps = (size[:-1] - size[1:] > EQUAL).nonzero().squeeze(1) + 1  # the k at which the spectrum may be cut
+    if k == len(size) or bool((gaps == k).any()) or float(size[k - 1]) ** time <= NEGLIGIBLE:
+        return
+    cures = [f"k = {int(gaps[gaps < k][-1])}"] if bool((gaps < k).any()) else []
+    if bool((gaps > k).any()):
+        cures.append(f"k = {int(gaps[gaps > k][0])}")
+    elif pairs.complete:
+        cures.append(f"k = {len(size)}")
+    else:
+        cures.append(f"a k above {len(size)}")
+    warnings.warn(
+        f"k = {k} cuts through eigenvalues of the same size, |λ| = {float(size[k - 1]):.6g}: which of them are kept is "
+        f"chance, and so is what depends on them. Take {' or '.join(cures)}.",
+        SpectralCutWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,195 @@
+"""The four systems ready to train: shapes, gradients to every parameter, learning, saving, and what they refuse."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from graphrw import losses
+from graphrw.models import NDD, RAWKS, RWN, LearnedRandomWalker, Trunk
+from graphrw.models.learned_random_walker import coarse_seeds
+
+
+@pytest.fixture(autouse=True)
+def _reproducible() -> None:
+    torch.manual_seed(0)
+
+
+def image(*shape: int) -> Tensor:
+    """A bright left half, with noise."""
+    noise = 0.1 * torch.randn(1, 1, *shape)
+    noise[..., : shape[-1] // 2] += 1
+    return noise
+
+
+def halves(*shape: int) -> Tensor:
+    return (torch.arange(shape[-1]) >= shape[-1] // 2).long().expand(1, *shape).contiguous()
+
+
+def two_seeds(*shape: int) -> Tensor:
+    seeds = torch.full((1, *shape), -1)
+    middle = tuple(size // 2 for size in shape[:-1])
+    seeds[(0, *middle, 1)], seeds[(0, *middle, -2)] = 0, 1
+    return seeds
+
+
+def losses_of(model: nn.Module, loss, steps: int = 12) -> list[float]:
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    history = []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        optimiser.step()
+        history.append(float(value.detach()))
+    return history
+
+
+def saved_and_loaded(model: nn.Module) -> nn.Module:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+# --- the trunk ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stride", "shape"), [(1, (13, 9)), (2, (7, 5)), (4, (4, 3)), (8, (2, 2))])
+def test_the_trunk_keeps_one_pixel_for_each_stride(stride: int, shape: tuple[int, int]) -> None:
+    assert Trunk(2, 8, stride=stride)(torch.zeros(3, 2, 13, 9)).shape == (3, 8, *shape)
+
+
+def test_the_trunk_takes_volumes() -> None:
+    assert Trunk(1, 8, levels=1, axes=3)(torch.zeros(1, 1, 5, 6, 7)).shape == (1, 8, 5, 6, 7)
+
+
+def test_the_trunk_sees_farther_than_its_levels_alone() -> None:
+    """A change in one corner reaches features that no single convolution could."""
+    trunk, plain = Trunk(1, 8), torch.zeros(1, 1, 32, 32)
+    changed = plain.clone()
+    changed[..., 0, 0] = 1
+    moved = (trunk(plain) - trunk(changed)).abs().amax(1)[0] > 1e-6
+    assert moved[12, 12]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 12}, r"`width` must be a multiple of 8; got 12"),
+        ({"stride": 3}, r"`stride` must be a power of two; got 3"),
+        ({"stride": 16}, r"`levels` must be at least log2\(stride\) = 4; got 3"),
+        ({"axes": 1}, r"`axes` must be 2 \(images\) or 3 \(volumes\); got 1"),
+    ],
+)
+def test_a_trunk_that_cannot_be_is_refused(options: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Trunk(1, **{"width": 8} | options)
+
+
+# --- what all models do ---------------------------------------------------------------------------------------------
+
+
+SHAPE = (12, 14)
+CASES = {
+    "learned random walker": (
+        LearnedRandomWalker(1, 8),
+        lambda model: model.loss(image(*SHAPE), two_seeds(*SHAPE), halves(*SHAPE)),
+    ),
+    "rawks": (RAWKS(1, 2, 8), lambda model: model.loss(image(*SHAPE), two_seeds(*SHAPE))),
+    "rwn": (RWN(1, 2, 8, training_radius=3.0), lambda model: model.loss(image(*SHAPE), halves(*SHAPE))),
+    "ndd": (NDD(1, 8, k=6, stride=2, radius=2.0), lambda model: model.loss(image(*SHAPE), halves(1, 6, 7))),
+}
+every_model = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+
+
+@every_model
+def test_a_model_learns(case) -> None:
+    model, loss = copy.deepcopy(case[0]), case[1]
+    history = losses_of(model, lambda: loss(model))
+    assert min(history[-3:]) < 0.9 * history[0]
+
+
+@every_model
+def test_gradients_reach_every_parameter(case) -> None:
+    model, loss = copy.deepcopy(case[0]), case[1]
+    losses_of(model, lambda: loss(model), steps=1)
+    loss(model).backward()
+    idle = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.isfinite().all()]
+    assert idle == []
+
+
+@every_model
+def test_a_saved_model_answers_as_before(case) -> None:
+    model, loss = copy.deepcopy(case[0]).eval(), case[1]
+    torch.manual_seed(1)
+    before = loss(model)
+    torch.manual_seed(1)
+    torch.testing.assert_close(loss(saved_and_loaded(model)), before)
+
+
+# --- one by one -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("axes", "shape"), [(2, (9, 11)), (3, (5, 8, 9))])
+def test_the_learned_random_walker_answers_at_the_images_resolution(axes: int, shape: tuple[int, ...]) -> None:
+    probability = LearnedRandomWalker(1, 8, axes=axes)(image(*shape), two_seeds(*shape))
+    assert probability.shape == (1, 2, *shape)
+    torch.testing.assert_close(probability.sum(1), torch.ones(1, *shape))
+
+
+def test_the_side_loss_is_added_as_often_as_asked() -> None:
+    model, arguments = LearnedRandomWalker(1, 8, stride=1), (image(8, 8), two_seeds(8, 8), halves(8, 8))
+    weight = model.edge_weights(arguments[0])
+    expected = model.loss(*arguments, side=0.0) + 3 * losses.weight_side_loss(weight, arguments[2])
+    torch.testing.assert_close(model.loss(*arguments, side=3.0), expected)
+
+
+def test_coarse_seeds_keep_the_seed_of_each_block() -> None:
+    seeds = torch.full((1, 3, 4), -1)
+    seeds[0, 0, 1], seeds[0, 2, 3] = 0, 4
+    assert coarse_seeds(seeds, 2).tolist() == [[[0, -1], [-1, 4]]]
+
+
+def test_a_label_that_coarse_seeds_would_lose_is_named() -> None:
+    seeds = torch.tensor([[[0, 1], [-1, -1]]])
+    with pytest.raises(ValueError, match=r"At stride 2 image 0 loses label 0: .* Move a seed, or use a smaller"):
+        coarse_seeds(seeds, 2)
+
+
+def test_rawks_spreads_seeds_that_keep_their_labels() -> None:
+    model, seeds = RAWKS(1, 3, 8), two_seeds(10, 12)
+    spread = model.propagate(image(10, 12), seeds)
+    assert spread.shape == (1, 3, 10, 12)
+    assert torch.equal(spread.argmax(1)[seeds >= 0], seeds[seeds >= 0])
+    assert not spread[:, 2].any()
+
+
+def test_rawks_starts_with_boundaries_that_hardly_kill() -> None:
+    boundary = RAWKS(1, 2, 8).boundary(image(8, 8))
+    assert boundary.shape == (1, 1, 8, 8)
+    assert 0.04 < float(boundary.detach().mean()) < 0.06
+
+
+def test_rwn_walks_one_step_in_training_and_to_the_limit_in_evaluation() -> None:
+    model = RWN(1, 2, 8, alpha=0.95, radius=1.0, training_radius=1.0)
+    picture = image(8, 8)
+    f = model.classes(model.trunk(picture))
+    smoothness = [float(y.detach().diff().abs().mean()) for y in (f, model.train()(picture), model.eval()(picture))]
+    assert smoothness[0] > smoothness[1] > smoothness[2]
+
+
+def test_the_similarity_of_ndd_is_one_on_its_diagonal_and_symmetric() -> None:
+    similarity = NDD(1, 8, k=6, stride=2, radius=2.0)(image(8, 10))
+    assert similarity.shape == (1, 20, 20)
+    torch.testing.assert_close(similarity, similarity.transpose(1, 2))
+    torch.testing.assert_close(similarity.diagonal(dim1=1, dim2=2), torch.ones(1, 20))
+    assert float(similarity.detach().amin()) >= 0
+
+
+def test_segmentations_by_ndd_are_nested() -> None:
+    fine, coarse = NDD(1, 8, k=8, stride=2, radius=2.0).segment(image(16, 16), [6, 2])[0].flatten(1)
+    assert (int(fine.max()) + 1, int(coarse.max()) + 1) == (6, 2)
+    assert all(len(coarse[fine == label].unique()) == 1 for label in range(6))

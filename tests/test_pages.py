@@ -1,0 +1,29 @@
+"""The code of the README and of the page on the systems runs as it stands, and links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "systems.md")
+BLOCKS = {
+    f"{page.name}-{number}": block
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_of_code_runs(name):
+    exec(compile(BLOCKS[name], name, "exec"), {})
+
+
+def test_the_pages_have_their_blocks():
+    assert len(BLOCKS) == 2 + 3
+
+
+@pytest.mark.parametrize("page", [PAGES[0], *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+def test_every_page_and_picture_that_is_linked_to_is_there(page):
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []

@@ -1,0 +1,38 @@
+"""Under `torch.func` transforms: a graph may first be met there, and what cannot be mapped over says so."""
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.reach import stranded
+from graphrw.solvers import LU, Auto, Dense, SuperLU
+
+
+def first_label(graph, solver):
+    seeds = torch.tensor([0, -1, -1, -1, -1, 1])
+    return lambda weight: rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=solver)[1:4, 0]
+
+
+def chain(directed):
+    edges = torch.tensor([[0, 1, 2, 3, 4, 1, 3], [1, 2, 3, 4, 5, 0, 2]])
+    return rw.Graph(edges[:, : 7 if directed else 5], 6, directed)
+
+
+@pytest.mark.parametrize("solver", [Dense(), LU(), SuperLU(), Auto()], ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
+@pytest.mark.parametrize("transform", [torch.func.jacrev, torch.func.jacfwd, torch.func.hessian])
+def test_the_first_call_on_a_graph_may_come_from_inside_a_transform(transform, directed, solver):
+    fresh, warm = chain(directed), chain(directed)
+    weight = torch.linspace(0.5, 1.5, warm.num_edges, dtype=torch.float64)
+    expected = first_label(warm, solver)(weight)
+    torch.testing.assert_close(
+        transform(first_label(fresh, solver))(weight), transform(first_label(warm, solver))(weight)
+    )
+    torch.testing.assert_close(first_label(fresh, solver)(weight), expected)
+
+
+def test_vmap_over_weights_says_what_to_do():
+    graph, end = rw.grid_graph((3, 3)), torch.zeros(9, dtype=torch.bool).index_fill(0, torch.tensor([0]), True)
+    many, none = torch.ones(2, graph.num_edges), torch.zeros(9)
+    with pytest.raises(ValueError, match=r"may run over right-hand sides, not over weights.*use one `Graph.batch`"):
+        torch.func.vmap(lambda weight: stranded(rw.Walk(graph, weight, none), end))(many)

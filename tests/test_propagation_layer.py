@@ -1,0 +1,355 @@
+"""`Propagation` against its dense limit, PyG's APPNP, and as a module among others."""
+
+import copy
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch_geometric import EdgeIndex
+from torch_geometric.datasets import KarateClub
+from torch_geometric.nn import APPNP, GCNConv, Sequential
+from torch_geometric.utils import to_dense_adj
+
+from graphrw import Graph, grid_graph, record_solves, solvers, to_edge_index
+from graphrw.nn.propagation import Propagation
+from graphrw.testing import sample_graphs, sample_walk
+
+GRAPHS = sample_graphs()
+every_graph = pytest.mark.parametrize("graph", GRAPHS.values(), ids=list(GRAPHS))
+either_normalisation = pytest.mark.parametrize("symmetric", [False, True], ids=["row", "symmetric"])
+with_and_without_loops = pytest.mark.parametrize("self_loops", [0.0, 1.0], ids=["no loops", "loops"])
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def weights(graph: Graph) -> Tensor:
+    return sample_walk(graph).weight.detach()
+
+
+def dense(graph: Graph, weight: Tensor, self_loops: float, symmetric: bool) -> Tensor:
+    """A: row i holds what node i gathers, from the heads of its edges."""
+    edge_index, both = to_edge_index(graph, weight)
+    matrix: Tensor = to_dense_adj(edge_index, edge_attr=both, max_num_nodes=graph.num_nodes)[0]
+    matrix = matrix + self_loops * torch.eye(graph.num_nodes, dtype=torch.float64)
+    degree = matrix.sum(1)
+    inverse = torch.where(degree > 0, 1 / degree, 0.0)
+    left, right = (inverse.sqrt(), inverse.sqrt()) if symmetric else (inverse, torch.ones_like(inverse))
+    return left[:, None] * matrix * right
+
+
+def alpha_of(layer: Propagation) -> float:
+    return float(torch.as_tensor(layer.alpha).detach())
+
+
+def random_digraph(num_nodes: int = 12, num_edges: int = 40) -> tuple[Tensor, Tensor]:
+    """An edge_index without loops or repetitions, some of its edges in both directions, and weights."""
+    pairs = torch.cartesian_prod(torch.arange(num_nodes), torch.arange(num_nodes))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    chosen = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0))[:num_edges]
+    return pairs[chosen].T.contiguous(), 0.1 + normal(num_edges).abs()
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+@every_graph
+@either_normalisation
+@with_and_without_loops
+def test_the_limit_is_the_dense_inverse(graph: Graph, symmetric: bool, self_loops: float) -> None:
+    weight, x = weights(graph), normal(graph.num_nodes, 3)
+    for alpha in (0.01, 0.6, 0.99):
+        matrix = torch.eye(graph.num_nodes, dtype=torch.float64) - alpha * dense(graph, weight, self_loops, symmetric)
+        expected = torch.linalg.solve(matrix, x)
+        for average, factor in ((False, 1.0), (True, 1 - alpha)):
+            layer = Propagation(alpha, average=average, symmetric=symmetric, self_loops=self_loops)
+            torch.testing.assert_close(layer(x, graph, weight), factor * expected, rtol=1e-11, atol=1e-11)
+
+
+@every_graph
+@either_normalisation
+def test_steps_are_products_with_the_dense_matrix(graph: Graph, symmetric: bool) -> None:
+    weight, x = weights(graph), normal(graph.num_nodes, 3)
+    matrix = dense(graph, weight, 0.5, symmetric)
+    options: dict[str, Any] = {"symmetric": symmetric, "self_loops": 0.5}
+    torch.testing.assert_close(Propagation(None, 1, **options)(x, graph, weight), matrix @ x)
+    torch.testing.assert_close(Propagation(None, 3, **options)(x, graph, weight), matrix @ matrix @ matrix @ x)
+    once = 0.8 * matrix @ x + 0.2 * x
+    twice = 0.8 * matrix @ once + 0.2 * x
+    torch.testing.assert_close(Propagation(0.8, 2, **options)(x, graph, weight), twice)
+    torch.testing.assert_close(Propagation(0.8, 0, **options)(x, graph, weight), x)
+
+
+def test_the_average_of_a_constant_is_the_constant() -> None:
+    graph = grid_graph((4, 5))
+    torch.testing.assert_close(Propagation(0.97)(torch.ones(20, 2), graph, torch.rand(31)), torch.ones(20, 2))
+
+
+def test_without_weights_every_edge_counts_one_in_the_precision_of_the_features() -> None:
+    graph, x = grid_graph((4, 5)), normal(20, 2)
+    expected = Propagation()(x, graph, torch.ones(31, dtype=torch.float64))
+    torch.testing.assert_close(Propagation()(x, graph), expected, rtol=0, atol=1e-15)
+    torch.testing.assert_close(Propagation()(x, to_edge_index(graph, torch.ones(31))[0]), expected)
+
+
+# --- PyG ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@with_and_without_loops
+def test_appnp_is_its_steps_and_its_limit(weighted: bool, self_loops: float) -> None:
+    graph = GRAPHS["isolated nodes"] if self_loops else grid_graph((4, 5))
+    edge_index, both = to_edge_index(graph, weights(graph))
+    weight, x = both if weighted else None, normal(graph.num_nodes, 3)
+    options: dict[str, Any] = {"symmetric": True, "self_loops": self_loops}
+    for steps in (1, 10):
+        theirs = APPNP(steps, 0.15, add_self_loops=bool(self_loops))(x, edge_index, weight)
+        torch.testing.assert_close(Propagation(0.85, steps, **options)(x, edge_index, weight), theirs)
+    theirs = APPNP(300, 0.15, add_self_loops=bool(self_loops))(x, edge_index, weight)
+    torch.testing.assert_close(Propagation(0.85, **options)(x, edge_index, weight), theirs, rtol=0, atol=1e-10)
+
+
+@with_and_without_loops
+def test_appnp_on_a_directed_edge_index_gathers_from_source_to_target(self_loops: float) -> None:
+    edge_index, weight = random_digraph()
+    edge_index, weight = edge_index[:, edge_index[1] > 1], weight[edge_index[1] > 1]  # into 0 and 1 there is no edge
+    x = normal(12, 3)
+    layer = Propagation(0.85, symmetric=True, self_loops=self_loops, directed=True)
+    theirs = APPNP(300, 0.15, add_self_loops=bool(self_loops))(x, edge_index, weight)
+    torch.testing.assert_close(layer(x, edge_index, weight), theirs, rtol=0, atol=1e-10)
+    wrong_way = layer(x, edge_index.flip(0), weight)
+    assert not torch.allclose(wrong_way, theirs, atol=1e-2)
+
+
+def test_a_directed_graph_is_gathered_along_its_edges() -> None:
+    graph = Graph(torch.tensor([[0], [1]]), 2, directed=True)
+    x = torch.tensor([[1.0], [2.0]])
+    assert Propagation(None, steps=1)(x, graph).flatten().tolist() == [2.0, 0.0]
+    assert Propagation(None, steps=1, directed=True)(x, graph.edges).flatten().tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_a_graph_and_its_edge_index_get_the_same_answer_and_gradient(steps: int | None) -> None:
+    graph = grid_graph((4, 5))
+    weight, x = weights(graph).requires_grad_(), normal(20, 3)
+    layer = Propagation(0.9, steps)
+    expected = layer(x, graph, weight)
+    edge_index, both = to_edge_index(graph, weight)
+    answer = layer(x, EdgeIndex(edge_index, sparse_size=(20, 20)), both)
+    torch.testing.assert_close(answer, expected)
+    slopes = [torch.autograd.grad(y.square().sum(), weight)[0] for y in (answer, expected)]
+    torch.testing.assert_close(*slopes)
+
+
+def network() -> nn.Module:
+    """The layer between two convolutions, which pass x and edge_index on; weights reach the second layer only."""
+    torch.manual_seed(0)
+    layers = [
+        (GCNConv(34, 8), "x, edge_index -> x"),
+        nn.ReLU(),
+        (Propagation(learn_alpha=True), "x, edge_index -> x"),
+        (GCNConv(8, 8), "x, edge_index -> x"),
+        (Propagation(0.8, steps=3), "x, edge_index, edge_weight -> x"),
+        nn.Linear(8, 4),
+    ]
+    model: nn.Module = Sequential("x, edge_index, edge_weight", layers)
+    return model
+
+
+def test_in_a_sequential_of_pyg_everything_learns() -> None:
+    data, model = KarateClub()[0], network()
+    weight = torch.ones(data.num_edges, requires_grad=True)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    history = []
+    for _ in range(5):
+        loss = nn.functional.cross_entropy(model(data.x, data.edge_index, weight), data.y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        history.append(float(loss.detach()))
+    assert history == sorted(history, reverse=True)
+    assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in model.parameters())
+    assert weight.grad is not None
+    assert bool((weight.grad != 0).all())
+
+
+# --- alpha ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_learned_alpha_starts_where_it_is_told_and_has_a_gradient(steps: int | None) -> None:
+    graph, x, step = grid_graph((4, 5)), normal(20, 3), 1e-6
+    layer = Propagation(0.7, steps, learn_alpha=True).double()
+    assert alpha_of(layer) == pytest.approx(0.7)
+    layer(x, graph, weights(graph)).square().sum().backward()
+    values = []
+    for sign in (1, -1):
+        shifted = copy.deepcopy(layer)
+        with torch.no_grad():
+            next(shifted.parameters()).add_(sign * step)
+            values.append(float(shifted(x, graph, weights(graph)).square().sum()))
+    (logit,) = layer.parameters()
+    assert logit.grad is not None
+    assert float(logit.grad) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
+
+
+def test_an_alpha_that_has_run_away_is_an_error() -> None:
+    layer = Propagation(learn_alpha=True)
+    with torch.no_grad():
+        next(layer.parameters()).fill_(40.0)
+    with pytest.raises(ValueError, match=r"`alpha` must lie in \(0, 1\); got 1\.0\. At 1 the walk never ends\."):
+        layer(torch.ones(4, 1), grid_graph((2, 2)))
+
+
+# --- derivatives ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("graph", [GRAPHS["grid"], GRAPHS["directed"]], ids=["grid", "directed"])
+def test_derivatives_of_both_orders_are_those_of_finite_differences(graph: Graph) -> None:
+    layer = Propagation(0.8, symmetric=True, self_loops=0.3, learn_alpha=True).double()
+
+    def run(x: Tensor, weight: Tensor, logit: Tensor) -> Tensor:
+        answer: Tensor = torch.func.functional_call(layer, {"logit": logit}, (x, graph, weight))
+        return answer
+
+    values = (normal(graph.num_nodes, 2), weights(graph), torch.tensor(1.3, dtype=torch.float64))
+    leaves = tuple(value.requires_grad_() for value in values)
+    assert torch.autograd.gradcheck(run, leaves)
+    assert torch.autograd.gradgradcheck(run, leaves, fast_mode=True)
+
+
+# --- a module among others ------------------------------------------------------------------------------------------
+
+LAYERS = {
+    "limit": Propagation(0.9),
+    "steps": Propagation(0.9, steps=4),
+    "learned": Propagation(0.9, learn_alpha=True),
+    "symmetric": Propagation(0.9, symmetric=True, self_loops=1.0),
+}
+every_layer = pytest.mark.parametrize("layer", LAYERS.values(), ids=list(LAYERS))
+
+
+@every_layer
+def test_a_used_layer_can_be_copied_and_saved(layer: Propagation) -> None:
+    graph, x = grid_graph((12, 13)), torch.rand(156, 2)  # too large for `Dense`: plans are compiled objects
+    answer = layer(x, graph)
+    buffer = io.BytesIO()
+    torch.save(layer, buffer)
+    buffer.seek(0)
+    for other in (copy.deepcopy(layer), torch.load(buffer, weights_only=False)):
+        torch.testing.assert_close(other(x, graph), answer, rtol=0, atol=0)
+        assert repr(other) == repr(layer)
+
+
+def test_the_state_of_a_layer_is_its_learned_alpha() -> None:
+    assert Propagation(0.9).state_dict() == {}
+    trained, fresh = Propagation(0.6, learn_alpha=True), Propagation(learn_alpha=True)
+    assert list(trained.state_dict()) == ["logit"]
+    fresh.load_state_dict(trained.state_dict())
+    assert alpha_of(fresh) == pytest.approx(0.6)
+    assert "alpha=0.6, learn_alpha=True, steps=None, average=True, symmetric=False" in repr(fresh)
+    assert "alpha=None, steps=1" in repr(Propagation(None, steps=1))
+
+
+def test_parameters_move_with_the_module() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), Propagation(learn_alpha=True)).to("meta")
+    assert model[1].logit.device.type == "meta"
+    assert model.double()[1].logit.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
+)
+@every_layer
+def test_the_answer_does_not_depend_on_the_device(layer: Propagation, device: str) -> None:
+    graph, x = grid_graph((12, 13)), normal(156, 2)
+    weight = weights(graph)
+    expected = layer(x, graph, weight).detach()
+    moved = copy.deepcopy(layer).to(device)
+    answer = moved(x.to(device), graph.to(device), weight.to(device).requires_grad_())
+    assert answer.device.type == device
+    torch.testing.assert_close(answer.detach().cpu(), expected)
+    answer.sum().backward()
+
+
+@every_layer
+def test_autocast_leaves_the_walk_in_the_precision_of_its_weights(layer: Propagation) -> None:
+    graph, x, weight = grid_graph((4, 5)), torch.rand(20, 2), torch.rand(31)
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = layer(x, graph, weight)
+    torch.testing.assert_close(answer, layer(x, graph, weight), rtol=0, atol=0)
+
+
+def test_features_of_a_layer_under_autocast_are_widened() -> None:
+    torch.manual_seed(0)
+    linear, graph = nn.Linear(3, 2), grid_graph((4, 5))
+    with torch.autocast("cpu", torch.bfloat16):
+        features = linear(torch.rand(20, 3))
+        answer = Propagation()(features, graph)
+    assert features.dtype == torch.bfloat16
+    torch.testing.assert_close(answer, Propagation()(features.float(), graph))
+    answer[:, 0].sum().backward()
+    assert linear.weight.grad is not None
+    assert bool(linear.weight.grad[0].all())
+
+
+@pytest.mark.parametrize("layer", [LAYERS["learned"], LAYERS["steps"]], ids=["limit", "steps"])
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by the compiler, which looks at it
+def test_the_model_around_a_layer_can_be_compiled(layer: Propagation) -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before, self.walk, self.after = nn.Linear(2, 3), copy.deepcopy(layer), nn.Linear(3, 2)
+
+        def forward(self, x: Tensor, graph: Graph) -> Tensor:
+            y: Tensor = self.after(self.walk(self.before(x).relu(), graph))
+            return y
+
+    torch.manual_seed(0)
+    model, graph, x = Around(), grid_graph((4, 5)), torch.rand(20, 2)
+    compiled = torch.compile(model, backend="aot_eager")
+    slopes = []
+    for run in (model, compiled):
+        answer = run(x, graph)
+        slopes.append((answer, *torch.autograd.grad(answer.square().sum(), tuple(model.parameters()))))
+    torch.testing.assert_close(*slopes)
+
+
+def test_the_solver_is_the_one_that_is_asked_for() -> None:
+    with record_solves() as reports:
+        Propagation(solver=solvers.CG())(torch.rand(20, 2), grid_graph((4, 5)))
+        Propagation(steps=3, solver=solvers.CG())(torch.rand(20, 2), grid_graph((4, 5)))
+    assert [report.solver for report in reports] == [solvers.CG()]
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+X, GRID = torch.rand(6, 2), grid_graph((2, 3))
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "alpha 1": (lambda: Propagation(1.0), r"`alpha` must lie in \(0, 1\); got 1\.0\. At 1 the walk never ends\."),
+    "alpha 0": (lambda: Propagation(0.0), r"`alpha` must lie in \(0, 1\); got 0\.0\."),
+    "no end": (lambda: Propagation(None), "`alpha=None` never ends without `steps`"),
+    "nothing to learn": (lambda: Propagation(None, 1, learn_alpha=True), "`learn_alpha` needs an `alpha` to start"),
+    "steps": (lambda: Propagation(steps=-1), r"`steps` must be a whole number from 0, or None \(the limit\); got -1"),
+    "half steps": (lambda: Propagation(steps=0.5), r"`steps` must be a whole number from 0, .*; got 0\.5"),  # type: ignore[arg-type]
+    "a sum of steps": (lambda: Propagation(steps=3, average=False), "`average=False` is for the limit .* `steps=3`"),
+    "loops": (lambda: Propagation(self_loops=-0.5), "`self_loops` must be finite and not negative; got -0.5"),
+    "features of another graph": (lambda: Propagation()(X[1:], GRID), r"`f` must be .* N = 6; got \(5, 2\)"),
+    "weights of another graph": (lambda: Propagation()(X, GRID, torch.ones(3)), r"`weight` must have shape \(E,\)"),
+    "negative weights": (lambda: Propagation()(X, GRID, -torch.ones(7)), "`weight` must be .* not negative; got -1"),
+    "one way": (lambda: Propagation()(X, GRID.edges), "pass `directed=True` for a walk that may go one way only"),
+    "loops in the edge_index": (
+        lambda: Propagation()(X, torch.tensor([[0, 1, 2], [1, 0, 2]])),
+        r"`edge_index` holds 1 self loops \(first: node 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_what_has_no_answer_is_refused(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,334 @@
+"""Region adjacency graphs by hand, by loops and by scikit-image; pooling and projection; what they refuse."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import coo_array
+from skimage.graph import RAG, pixel_graph, rag_boundary
+from skimage.measure import regionprops
+from torch import Tensor
+
+from graphrw.build.superpixel import (
+    pool_boundaries,
+    pool_regions,
+    project_regions,
+    region_features,
+    region_index,
+    superpixel_graph,
+)
+from graphrw.graph import Graph
+
+SHAPES = [(7, 9), (1, 6), (5, 1), (1, 1), (4, 5, 3), (1, 3, 4)]
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+def labels(shape: tuple[int, ...], num_ids: int = 6, seed: int = 0) -> Tensor:
+    """Blobs of ids that are neither consecutive nor positive."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.tensor([-40, -1, 0, 7, 8, 10**12])[:num_ids]
+    coarse = torch.randint(num_ids, [(extent + 1) // 2 for extent in shape], generator=generator)
+    for axis, extent in enumerate(shape):
+        coarse = coarse.repeat_interleave(2, axis).narrow(axis, 0, extent)
+    return ids[coarse]
+
+
+def values(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def faces(segments: Tensor, ignore: int | None = None) -> dict[tuple[int, int], list[tuple[Any, Any, int]]]:
+    """For each pair of ids, all pairs of neighbouring pixels, and the axis that they lie along, by a loop."""
+    found: dict[tuple[int, int], list[tuple[Any, Any, int]]] = {}
+    for pixel in itertools.product(*map(range, segments.shape)):
+        for axis in range(segments.ndim):
+            beside = tuple(p + (a == axis) for a, p in enumerate(pixel))
+            if beside[axis] < segments.shape[axis]:
+                pair = sorted((int(segments[pixel]), int(segments[beside])))
+                if pair[0] != pair[1] and ignore not in pair:
+                    found.setdefault((pair[0], pair[1]), []).append((pixel, beside, axis))
+    return found
+
+
+def pairs_of_ids(graph: Graph, ids: Tensor) -> list[tuple[int, int]]:
+    return [(int(ids[i]), int(ids[j])) for i, j in graph.edges.T.tolist()]
+
+
+@every_shape
+@pytest.mark.parametrize("ignore", [None, 7, 5])
+def test_regions_that_share_a_face_are_joined_with_the_number_of_faces(shape: tuple[int, ...], ignore: Any) -> None:
+    segments = labels(shape)
+    graph, length = superpixel_graph(segments, ignore=ignore)
+    ids, _ = region_index(segments, ignore=ignore)
+    expected = faces(segments, ignore)
+    assert pairs_of_ids(graph, ids) == sorted(expected)
+    assert length.tolist() == [len(expected[pair]) for pair in sorted(expected)]
+    assert graph.num_nodes == len(set(segments.flatten().tolist()) - {ignore})
+
+
+def test_a_picture_by_hand() -> None:
+    segments = torch.tensor([[5, 5, 2], [5, 9, 2], [9, 9, 9]])
+    graph, length = superpixel_graph(segments)
+    assert graph.edges.tolist() == [[0, 0, 1], [1, 2, 2]]  # nodes: 2, 5, 9
+    assert length.tolist() == [1.0, 2.0, 3.0]
+
+
+@every_shape
+def test_the_graph_passes_every_check_that_other_graphs_must_pass(shape: tuple[int, ...]) -> None:
+    graph, length = superpixel_graph(labels(shape))
+    assert Graph(graph.edges, graph.num_nodes).num_edges == len(length)
+    assert bool((graph.edges[0] < graph.edges[1]).all())
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (9, 12, 10)], ids=str)
+def test_face_counts_are_those_of_scikit_images_pixel_graph(shape: tuple[int, ...]) -> None:
+    segments = labels(shape)
+    adjacency, _ = pixel_graph(np.ones(shape), edge_function=lambda a, b, distance: distance, connectivity=1)  # type: ignore[no-untyped-call]
+    ids, index = np.unique(segments.numpy(), return_inverse=True)
+    member = coo_array((np.ones(index.size), (index.ravel(), np.arange(index.size))), shape=(len(ids), index.size))
+    counts = (member @ adjacency @ member.T).toarray()
+    graph, length = superpixel_graph(segments)
+    dense = torch.zeros(len(ids), len(ids))
+    dense[graph.edges[0], graph.edges[1]] = length
+    assert torch.equal(dense, torch.from_numpy(np.triu(counts, 1)).float())
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (9, 12, 10)], ids=str)
+def test_edges_are_those_of_scikit_images_region_adjacency_graph(shape: tuple[int, ...]) -> None:
+    _, index = region_index(labels(shape))
+    graph, _ = superpixel_graph(index)
+    expected = RAG(index.numpy(), connectivity=1)  # type: ignore[no-untyped-call]
+    assert sorted(tuple(sorted(edge)) for edge in expected.edges) == [tuple(edge) for edge in graph.edges.T.tolist()]
+
+
+def test_boundary_means_are_scikit_images_where_boundaries_are_straight() -> None:
+    # Its weights average all pixels at a boundary; on straight ones that is the mean over faces.
+    segments = torch.arange(4).repeat_interleave(5).repeat(6, 1)
+    boundary_map = values(6, 20)
+    expected = rag_boundary(segments.numpy(), boundary_map.numpy(), connectivity=1)  # type: ignore[no-untyped-call]
+    graph, length = superpixel_graph(segments)
+    mean = pool_boundaries(boundary_map, segments)
+    for (i, j), b, count in zip(graph.edges.T.tolist(), mean.tolist(), length.tolist(), strict=True):
+        assert b == pytest.approx(expected[i][j]["weight"])
+        assert 2 * count == expected[i][j]["count"]
+
+
+def test_spacing_turns_face_counts_into_lengths_and_areas() -> None:
+    flat, solid = labels((7, 9)), labels((4, 5, 3))
+    for segments, spacing, areas in ((flat, (2.0, 0.5), (0.5, 2.0)), (solid, (4.0, 2.0, 0.5), (1.0, 2.0, 8.0))):
+        _, length = superpixel_graph(segments, spacing=spacing)
+        expected = faces(segments)
+        assert length.tolist() == [sum(areas[axis] for *_, axis in expected[pair]) for pair in sorted(expected)]
+
+
+def test_boundary_lengths_have_torchs_default_type() -> None:
+    assert superpixel_graph(labels((4, 4)))[1].dtype == torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert superpixel_graph(labels((4, 4)))[1].dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_every_integer_type_gives_the_same_graph(kind: torch.dtype) -> None:
+    segments = torch.tensor([[100, 3, 3], [100, 100, 120]])
+    graph, length = superpixel_graph(segments.to(kind))
+    assert torch.equal(graph.edges, superpixel_graph(segments)[0].edges)
+    assert torch.equal(length, superpixel_graph(segments)[1])
+
+
+def test_other_ids_in_the_same_order_change_nothing_and_in_another_order_permute_the_nodes() -> None:
+    segments = labels((12, 14))
+    ids, index = region_index(segments)
+    graph, length = superpixel_graph(segments)
+    for same in (index, 3 * index - 7, index * 10**15):
+        assert torch.equal(superpixel_graph(same)[0].edges, graph.edges)
+        assert torch.equal(superpixel_graph(same)[1], length)
+    order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(3))
+    permuted, new_length = superpixel_graph(order[index])
+    renamed = order[graph.edges].sort(0).values.T.tolist()
+    old = {tuple(pair): value for pair, value in zip(renamed, length.tolist(), strict=True)}
+    assert {tuple(p): v for p, v in zip(permuted.edges.T.tolist(), new_length.tolist(), strict=True)} == old
+
+
+@every_shape
+@pytest.mark.parametrize("far", [1, 10**15])
+def test_the_region_index_is_numpys_unique(shape: tuple[int, ...], far: int) -> None:
+    segments = labels(shape, 5) * far
+    ids, index = region_index(segments)
+    expected_ids, expected_index = np.unique(segments.numpy(), return_inverse=True)
+    assert ids.tolist() == expected_ids.tolist()
+    assert index.tolist() == expected_index.reshape(shape).tolist()
+
+
+def test_a_region_index_gives_the_same_regions_again() -> None:
+    segments = labels((7, 9))
+    _, index = region_index(segments, ignore=0)
+    assert torch.equal(region_index(index, ignore=-1)[1], index)
+    assert torch.equal(superpixel_graph(index, ignore=-1)[0].edges, superpixel_graph(segments, ignore=0)[0].edges)
+
+
+@every_shape
+@pytest.mark.parametrize("ignore", [None, 8])
+def test_pooling_is_the_mean_over_each_region(shape: tuple[int, ...], ignore: int | None) -> None:
+    segments, image = labels(shape), values(3, *shape)
+    pooled = pool_regions(image, segments, ignore=ignore)
+    ids, _ = region_index(segments, ignore=ignore)
+    expected = [image[:, segments == number].mean(1) for number in ids]
+    torch.testing.assert_close(pooled, torch.stack(expected) if expected else torch.empty(0, 3).double())
+    torch.testing.assert_close(pool_regions(image[1], segments, ignore=ignore), pooled[:, 1])
+
+
+@every_shape
+def test_projection_gives_each_pixel_the_value_of_its_region(shape: tuple[int, ...]) -> None:
+    segments = labels(shape)
+    ids, index = region_index(segments)
+    of_regions = values(len(ids), 3)
+    projected = project_regions(of_regions, segments)
+    assert projected.shape == (3, *shape)
+    for pixel in np.ndindex(*shape):
+        assert torch.equal(projected[:, *pixel], of_regions[index[pixel]])
+    assert torch.equal(project_regions(of_regions[:, 2], segments), projected[2])
+
+
+def test_labels_of_regions_are_projected_as_they_are() -> None:
+    segments = torch.tensor([[4, 4, 0], [9, 9, 0]])
+    assert project_regions(torch.tensor([3, 5]), segments, ignore=0, fill=-1).tolist() == [[3, 3, -1], [5, 5, -1]]
+    assert project_regions(torch.tensor([[3], [5]]), segments, ignore=0).tolist() == [[[3, 3, 0], [5, 5, 0]]]
+
+
+def test_pooling_takes_back_what_projection_gave() -> None:
+    segments = labels((8, 9))
+    of_regions = values(len(region_index(segments)[0]), 2)
+    torch.testing.assert_close(pool_regions(project_regions(of_regions, segments), segments), of_regions)
+
+
+@every_shape
+@pytest.mark.parametrize("ignore", [None, 8])
+def test_boundary_means_are_those_over_all_faces_of_an_edge(shape: tuple[int, ...], ignore: int | None) -> None:
+    segments, image = labels(shape), values(2, *shape)
+    found = faces(segments, ignore)
+    expected = [
+        torch.stack([(image[:, *p] + image[:, *q]) / 2 for p, q, _ in found[pair]]).mean(0) for pair in sorted(found)
+    ]
+    pooled = pool_boundaries(image, segments, ignore=ignore)
+    torch.testing.assert_close(pooled, torch.stack(expected) if expected else torch.empty(0, 2).double())
+    torch.testing.assert_close(pool_boundaries(image[0], segments, ignore=ignore), pooled[:, 0])
+
+
+@every_shape
+def test_region_features_are_those_of_scikit_image_and_numpy(shape: tuple[int, ...]) -> None:
+    segments, image = labels(shape), values(2, *shape)
+    features = region_features(image, segments)
+    ids, index = region_index(segments)
+    properties = regionprops(index.numpy() + 1)  # type: ignore[no-untyped-call]
+    assert features.size.tolist() == [region.area for region in properties]
+    centroids = torch.tensor([region.centroid for region in properties], dtype=torch.float64)
+    torch.testing.assert_close(features.centroid, centroids)
+    for node, number in enumerate(ids.tolist()):
+        inside = image[:, segments == number]
+        torch.testing.assert_close(features.mean[node], inside.mean(1))
+        torch.testing.assert_close(features.variance[node], inside.var(1, correction=0))
+
+
+def test_ignored_pixels_have_no_part_in_any_feature() -> None:
+    segments, image = labels((7, 9)), values(2, 7, 9)
+    ids, _ = region_index(segments)
+    outside = int((ids == 7).nonzero())
+    every, some = region_features(image, segments), region_features(image, segments, ignore=7)
+    for name in ("size", "centroid", "mean", "variance"):
+        kept = torch.cat([getattr(every, name)[:outside], getattr(every, name)[outside + 1 :]])
+        torch.testing.assert_close(getattr(some, name), kept)
+    spoilt = torch.where(segments == 7, torch.nan, image).requires_grad_()
+    features = region_features(spoilt, segments, ignore=7)
+    torch.testing.assert_close(features.mean, some.mean)
+    (gradient,) = torch.autograd.grad(features.mean.sum(), spoilt)
+    assert bool((gradient[:, segments == 7] == 0).all())
+
+
+def test_when_every_pixel_is_ignored_there_are_no_regions() -> None:
+    segments = torch.zeros(3, 4, dtype=torch.int64)
+    graph, length = superpixel_graph(segments, ignore=0)
+    assert (graph.num_nodes, graph.num_edges, len(length)) == (0, 0, 0)
+    assert pool_regions(torch.ones(5, 3, 4), segments, ignore=0).shape == (0, 5)
+    assert pool_boundaries(torch.ones(5, 3, 4), segments, ignore=0).shape == (0, 5)
+    assert region_features(torch.ones(3, 4), segments, ignore=0).centroid.shape == (0, 2)
+    assert project_regions(torch.ones(0, 2), segments, ignore=0, fill=3.0).tolist() == [[[3.0] * 4] * 3] * 2
+
+
+def test_large_regions_are_summed_without_loss_in_float32() -> None:
+    image = torch.full((1000, 1000), 0.1)
+    segments = torch.zeros(1000, 1000, dtype=torch.int64)
+    features = region_features(image, segments)
+    assert float(features.mean[0, 0]) == float(image[0, 0])
+    assert float(features.variance) == 0.0
+    assert features.centroid.tolist() == [[499.5, 499.5]]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_pooled_values_have_the_type_of_the_pixels(kind: torch.dtype) -> None:
+    image, segments = values(2, 4, 5).to(kind), labels((4, 5))
+    features = region_features(image, segments)
+    for pooled in (features.size, features.centroid, features.mean, features.variance):
+        assert pooled.dtype == kind
+    assert pool_regions(image, segments).dtype == kind
+    assert pool_boundaries(image, segments).dtype == kind
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 2)], ids=str)
+@pytest.mark.parametrize("ignore", [None, 0])
+def test_gradients_are_those_of_finite_differences(shape: tuple[int, ...], ignore: int | None) -> None:
+    segments, image = labels(shape, 4), values(2, *shape).requires_grad_()
+    of_regions = values(len(region_index(segments, ignore=ignore)[0]), 2).requires_grad_()
+
+    def features(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        found = region_features(pixels, segments, ignore=ignore)
+        return found.mean, found.variance
+
+    assert torch.autograd.gradcheck(lambda x: pool_regions(x, segments, ignore=ignore), image)
+    assert torch.autograd.gradcheck(lambda x: pool_boundaries(x, segments, ignore=ignore), image)
+    assert torch.autograd.gradcheck(lambda x: project_regions(x, segments, ignore=ignore), of_regions)
+    assert torch.autograd.gradcheck(features, image)
+    assert torch.autograd.gradgradcheck(features, image)
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        (np.zeros((3, 4), dtype=int), r"`segments` must be a tensor of integers; got ndarray\. Use `torch\.as_tensor`"),
+        (torch.zeros(3, 4), r"`segments` must be int64 or another integer type; got torch\.float32\. Use `\.long\(\)`"),
+        (torch.zeros(3, 4, dtype=torch.bool), r"`segments` must be int64 .* got torch\.bool"),
+        (torch.zeros(3, 4, dtype=torch.uint64), r"`segments` must be int64 .* got torch\.uint64"),
+        (torch.zeros(4, dtype=torch.int64), r"`segments` must be \(H, W\) or \(D, H, W\), .* got \(4,\)"),
+        (torch.zeros(1, 2, 3, 4, dtype=torch.int64), r"`segments` must be .* got \(1, 2, 3, 4\)"),
+        (torch.zeros(3, 0, dtype=torch.int64), r"`segments` must be .* with at least one pixel; got \(3, 0\)"),
+    ],
+)
+def test_what_is_no_segmentation_is_refused(segments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        superpixel_graph(segments)
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 2.0, 3.0), (0.0, 1.0), (1.0, -2.0), (1.0, float("inf"))])
+def test_a_spacing_that_does_not_fit_is_refused(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"`spacing` must be 2 finite numbers > 0, one per axis; got \("):
+        superpixel_graph(torch.zeros(3, 4, dtype=torch.int64), spacing=spacing)
+
+
+@pytest.mark.parametrize("pool", [pool_regions, pool_boundaries, region_features])
+@pytest.mark.parametrize(
+    "wrong", [torch.ones(2, 4, 3), torch.ones(4), torch.ones(1, 2, 3, 4), torch.ones(0, 3, 4), torch.ones(3, 4).long()]
+)
+def test_values_that_do_not_fit_the_segments_are_refused(pool: Any, wrong: Tensor) -> None:
+    message = r"`values` must be floats \(K, 3, 4\) or \(3, 4\), as `segments` asks; got \(.*torch"
+    with pytest.raises(ValueError, match=message):
+        pool(wrong, torch.zeros(3, 4, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("wrong", [(3, 2), (1,), (2, 0), (2, 1, 1), ()])
+def test_values_that_are_not_one_row_per_region_are_refused(wrong: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"`values` must be \(R, K\) or \(R,\) with R = 2 regions; got \("):
+        project_regions(torch.ones(wrong), torch.tensor([[0, 3]]))
