@@ -23,6 +23,7 @@ from torch import Tensor
 import graphrw as rw
 
 LABELS, EIGENPAIRS, TIME, ALPHA = 8, 32, 20.0, 0.9
+BRANCH_SIDE = 64
 
 
 def problem(side: int) -> tuple[rw.Graph, Tensor, Tensor, Tensor]:
@@ -98,12 +99,24 @@ SYSTEMS: dict[str, Callable[[int], tuple[Tensor, tuple[Tensor, ...]]]] = {
     "propagation": propagation,
     "diffusion_map": diffusion_map,
 }
+AFFINITY = "affinity branch"
 NAMES = {
     "harmonic_labels": f"LRW, {LABELS} labels",
     "boundary_labels": f"RAWKS, {LABELS} labels",
     "propagation": f"RWN, the limit, {LABELS} channels",
     "diffusion_map": f"NDD, {EIGENPAIRS} eigenpairs",
 }
+
+
+def affinity_branch(side: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Weights of all pairs within 40 pixels on `side`² from 131 channels, and their loss: the paper's training step."""
+    generator = torch.Generator().manual_seed(0)
+    graph = rw.grid_graph((side, side), radius=40)
+    features = torch.rand(1, 131, side, side, generator=generator, requires_grad=True)
+    branch = rw.nn.FeatureAffinity(131)
+    truth = (torch.arange(side * side) % side >= side // 2).long()
+    loss = rw.losses.affinity_loss(branch(features, graph), graph.edges, truth)
+    return loss, (features, *branch.parameters())
 
 
 def error(system: str) -> float:
@@ -119,7 +132,7 @@ def error(system: str) -> float:
 def timed_step(system: str, side: int) -> tuple[float, float]:
     """Seconds of forward and of backward, with a new graph: the symbolic analysis is in them."""
     start = time.perf_counter()
-    answer, inputs = SYSTEMS[system](side)
+    answer, inputs = affinity_branch(side) if system == AFFINITY else SYSTEMS[system](side)
     middle = time.perf_counter()
     torch.autograd.grad(answer.square().sum(), inputs)
     return middle - start, time.perf_counter() - middle
@@ -135,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[100, 316])
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--memory-of", choices=SYSTEMS, help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", choices=[*SYSTEMS, AFFINITY], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
         before = memory("VmRSS")
@@ -154,6 +167,11 @@ def main() -> None:
             forward, backward = (statistics.median(column) for column in zip(*timings, strict=True))
             row = f"{error(system):.0e} | {forward:.2f} | {backward:.2f} | {peak(system, side):.2f}"
             print(f"| {NAMES[system]} | {math.prod((side, side)):,} | {row} |", flush=True)
+    forward, backward = timed_step(AFFINITY, BRANCH_SIDE)
+    print(
+        f"\nThe affinity branch of RWN, 131 channels within 40 pixels on {BRANCH_SIDE}², one step: forward {forward:.1f} s, "
+        f"backward {backward:.1f} s, {peak(AFFINITY, BRANCH_SIDE):.2f} GiB."
+    )
 
 
 if __name__ == "__main__":

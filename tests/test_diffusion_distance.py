@@ -28,7 +28,11 @@ def layer(k: int = 5) -> DiffusionDistance:
 
 
 def expected_distance(x: Tensor, graph: Graph = GRAPH, k: int = 5, prior: Tensor | float = 1.0) -> Tensor:
-    return diffusion_distance(walk(graph, gaussian_affinity(graph, x, 0.3) * prior), 2.5, k)
+    return diffusion_distance(walk(graph, above_the_floor(graph, x) * prior), 2.5, k)
+
+
+def above_the_floor(graph: Graph, x: Tensor) -> Tensor:
+    return 1e-6 + (1 - 1e-6) * gaussian_affinity(graph, x, 0.3)
 
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}  # parameters are initialised in float32
@@ -215,5 +219,12 @@ def test_what_has_no_answer_is_refused(call: Callable[[], Any], message: str) ->
 
 def test_the_map_is_the_diffusion_map() -> None:
     x = features()
-    expected = diffusion_map(walk(GRAPH, gaussian_affinity(GRAPH, x, 0.3)), 2.5, 5)
+    expected = diffusion_map(walk(GRAPH, above_the_floor(GRAPH, x)), 2.5, 5)
     torch.testing.assert_close(layer().map(x, GRAPH).abs(), expected.abs(), **CLOSE)
+
+
+def test_outliers_are_far_from_each_other_not_equal() -> None:
+    x = torch.tensor([[0.0], [0.1], [0.0], [1e3], [0.2], [-1e3], [0.0], [0.1], [5e3]])
+    distance = DiffusionDistance(k=9, mu=1.0, time=2.0)(x, grid_graph((3, 3))).detach()
+    apart = distance[[3, 3, 5], [5, 8, 8]]
+    assert float(apart.min()) > 10 * float(distance[0, 1])

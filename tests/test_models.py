@@ -170,7 +170,7 @@ def test_rawks_spreads_seeds_that_keep_their_labels() -> None:
 def test_rawks_starts_with_boundaries_that_hardly_kill() -> None:
     boundary = RAWKS(1, 2, 8).boundary(image(8, 8))
     assert boundary.shape == (1, 1, 8, 8)
-    assert 0.04 < float(boundary.detach().mean()) < 0.06
+    assert 0.001 < float(boundary.detach().mean()) < 0.01
 
 
 def test_rwn_walks_one_step_in_training_and_to_the_limit_in_evaluation() -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from graphrw.affinity import gaussian_affinity
 from graphrw.functional.diffusion import diffusion_map, squared_distance
 from graphrw.graph import Graph
+from graphrw.nn.edge_weights.head import FLOOR, above
 from graphrw.nn.inputs import as_graph, widened
 from graphrw.walk import walk
 
@@ -15,8 +16,8 @@ from graphrw.walk import walk
 class DiffusionDistance(nn.Module):
     """Diffusion distances on a graph whose weights come from learned features (Sun & Xu, NeurIPS 2019).
 
-        w_ij = exp(−μ |f_i − f_j|²) on the edges given,  D_t as `diffusion_distance`,  K_D = exp(−γ D_t);
-    μ, t and γ are learned through their logarithms.
+        w_ij = ε + (1 − ε) exp(−μ |f_i − f_j|²) on the edges given,  D_t as `diffusion_distance`,  K_D = exp(−γ D_t);
+    μ, t and γ are learned through their logarithms. ε = 1e-6 lets no node be cut off, however far its features lie.
 
     Departs from the paper and its authors' code: eigenpairs converge to a residual of 1e-10 and the gradient is that of
     the converged map, not of unrolled steps (for those see `unrolled_diffusion_map`); they are ordered by |λ|, negative
@@ -86,4 +87,4 @@ class DiffusionDistance(nn.Module):
 
     def _weighted(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None) -> tuple[Graph, Tensor]:
         graph, prior = as_graph(graph, weight, len(x))
-        return graph, gaussian_affinity(graph, widened(x), self.log_mu.exp()) * prior
+        return graph, above(FLOOR, gaussian_affinity(graph, widened(x), self.log_mu.exp())) * prior

@@ -87,7 +87,8 @@ def divided_difference(values: Tensor, power: float) -> Tensor:
 def _noise(z: Tensor, g: Tensor, rounding: float) -> tuple[Tensor, Tensor]:
     """What of ZᵀG − GᵀZ (k, k) may be rounding and is dropped, and what cannot be and is refused."""
     size = z.abs().T @ g.abs()
-    return rounding * (size + size.T), max(rounding, 1e-4) * (size + size.T)
+    bound = torch.linalg.vector_norm(z, dim=0)[:, None] * torch.linalg.vector_norm(g, dim=0)
+    return rounding * (size + size.T), max(rounding, 1e-6) * (bound + bound.T)
 
 
 def _common(g_values: Tensor, values: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.plain import plainly
 from graphrw.spectral.checks import check_count
 from graphrw.spectral.matrix import symmetric_weight
 from graphrw.walk import Walk, neighbour_sum
@@ -64,8 +65,7 @@ def _iterate(
             x = x if scale is None else scale[:, None] * x
         return x
 
-    start = torch.randn(walk.graph.num_nodes, k, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    x = start.to(weight)
+    x = plainly(lambda: _start(walk.graph.num_nodes, k)).to(weight)
     for _ in range(rounds):
         for _ in range(steps):
             x = squared(x)
@@ -73,3 +73,7 @@ def _iterate(
         x = torch.linalg.qr(x).Q
     x, triangle = torch.linalg.qr(squared(x))
     return triangle.diagonal().abs().sqrt(), x
+
+
+def _start(num_nodes: int, k: int) -> Tensor:
+    return torch.randn(num_nodes, k, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

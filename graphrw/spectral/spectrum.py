@@ -13,6 +13,7 @@ from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 from graphrw.walk import Walk
 
 TOLERANCE = 1e-10
+ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of what a loss computes in a type
 
 
 def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
@@ -48,17 +49,19 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
     time = check_time(time, walk.weight)
     if not 0 < tolerance <= 1e-2:
         raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
-    system = _System(walk.graph, k, tolerance)
-    z, values = _apply(symmetric_weight(walk), time, system)
+    kind = walk.weight.dtype
+    exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
+    system = _System(walk.graph, k, tolerance, ROUNDING[kind])
+    z, values = _apply(symmetric_weight(exact), time, system)
     warn_of_cut(system.eigenpairs, float(time.detach()))
-    return z, values
+    return z.to(kind), values.to(kind)
 
 
 class _System:
     """How to decompose S, and its eigenpairs once that is done."""
 
-    def __init__(self, graph: Graph, kept: int, tolerance: float) -> None:
-        self.graph, self.kept, self.tolerance = graph, kept, tolerance
+    def __init__(self, graph: Graph, kept: int, tolerance: float, rounding: float) -> None:
+        self.graph, self.kept, self.tolerance, self.rounding = graph, kept, tolerance, rounding
         self._eigenpairs: Eigenpairs | None = None
 
     def decompose(self, values: Tensor) -> Eigenpairs:
@@ -131,7 +134,7 @@ class _Adjoint(torch.autograd.Function):
             g_values.double(),
             float(time),
             tolerance=system.tolerance,
-            rounding=1e-9 if g.dtype == torch.float64 else 1e-4,
+            rounding=system.rounding,
             whole=whole,
         )
         return g_entries.to(entries.dtype), g_time.to(time.dtype)
