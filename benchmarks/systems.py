@@ -169,7 +169,7 @@ def main() -> None:
             print(f"| {NAMES[system]} | {math.prod((side, side)):,} | {row} |", flush=True)
     forward, backward = timed_step(AFFINITY, BRANCH_SIDE)
     print(
-        f"\nThe affinity branch of RWN, 131 channels within 40 pixels on {BRANCH_SIDE}², one step: forward {forward:.1f} s, "
+        f"\nThe affinity branch of RWN, 131 channels within 40 pixels on {BRANCH_SIDE}²: forward {forward:.1f} s, "
         f"backward {backward:.1f} s, {peak(AFFINITY, BRANCH_SIDE):.2f} GiB."
     )
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.checks import check_whole
 from graphrw.graph import Graph
 
 
@@ -127,8 +128,7 @@ def _check_distance(distance: Tensor, num_edges: int) -> None:
 
 
 def _check_neighbours(degree: Tensor, k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ValueError(f"`k` must be a whole number from 1; got {k}.")
+    check_whole("k", k, 1)
     poor = (degree < k).nonzero().squeeze(1)
     if len(poor):
         raise ValueError(

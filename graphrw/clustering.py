@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.checks import check_whole
+
 PROGRESS = 1e-12  # of the total scatter: less is rounding
 ASYMMETRY = 1e-4  # of the largest entry: rounding, not another matrix
 
@@ -128,12 +130,8 @@ def _from_coordinates(coordinates: Tensor, weight: Tensor | None) -> _Points:
 
 def _best(points: _Points, num_clusters: int, seed: int, starts: int) -> Tensor:
     """The best of several runs, by the objective; of equals the first."""
-    if not 1 <= num_clusters <= len(points.norm):
-        raise ValueError(
-            f"`num_clusters` must lie in [1, {len(points.norm)}], the number of nodes; got {num_clusters}."
-        )
-    if starts < 1:
-        raise ValueError(f"`starts` must be a whole number from 1 on; got {starts}.")
+    num_clusters = check_whole("num_clusters", num_clusters, 1, len(points.norm), reason=", the number of nodes")
+    starts = check_whole("starts", starts, 1)
     generator = torch.Generator().manual_seed(seed)
     runs = [_descend(points, _seeded(points, num_clusters, generator), num_clusters) for _ in range(starts)]
     costs = [cost for _, cost in runs]

@@ -7,6 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from graphrw.checks import is_whole
 from graphrw.clustering import in_order_of_appearance, kernel_kmeans, kmeans
 
 
@@ -50,7 +51,7 @@ def kernel_hierarchy(
     tensor([[0, 0, 1, 2, 2],
             [0, 0, 0, 0, 0]])
     """
-    _check_levels(num_segments, len(similarity))
+    num_segments = _levels(num_segments, len(similarity))
     labels = kernel_kmeans(similarity, max(num_segments), weight=weight, seed=seed, starts=starts)
     link = similarity if linkage is None else linkage
     if link.shape != similarity.shape:
@@ -86,7 +87,7 @@ def map_hierarchy(
     tensor([[0, 0, 1, 2],
             [0, 0, 0, 1]])
     """
-    _check_levels(num_segments, len(coordinates))
+    num_segments = _levels(num_segments, len(coordinates))
     labels = kmeans(coordinates, max(num_segments), weight=weight, seed=seed, starts=starts)
     labels = labels if edges is None else _connected(labels, edges)
     member = _members(labels)
@@ -180,12 +181,14 @@ def _members(labels: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(labels).double()
 
 
-def _check_levels(num_segments: Sequence[int], nodes: int) -> None:
-    if not num_segments or not all(1 <= count <= nodes for count in num_segments):
+def _levels(num_segments: Sequence[int], nodes: int) -> list[int]:
+    counts = list(num_segments) if isinstance(num_segments, Sequence) else []
+    if not counts or not all(is_whole(count) and 1 <= count <= nodes for count in counts):
         raise ValueError(
-            f"`num_segments` must be numbers in [1, {nodes}], the number of nodes, at least one; "
-            f"got {list(num_segments)}."
+            f"`num_segments` must be a list of whole numbers in [1, {nodes}], the number of nodes, at least one; "
+            f"got {num_segments!r}."
         )
+    return [int(count) for count in counts]
 
 
 def _check_edges(edges: Tensor, nodes: int) -> None:

@@ -11,26 +11,32 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 T = TypeVar("T")
 
 
-def plainly(make: Callable[..., T], *values: Tensor) -> T:
+def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T:
     """``make(*values)`` on the bare values, as if no transform were under way, and with nothing differentiated.
 
     For plans, and for decisions that depend on values: there NumPy and SciPy may be called, and what comes out may
     outlive the transform.
 
+    Args:
+        make: what looks at the values.
+        values: tensors.
+        batched: whether `torch.func.vmap` may run over them, as over right-hand sides. They then are those of all its
+            runs in one tensor, with an axis more somewhere.
+
     Raises:
-        ValueError: for values that `torch.func.vmap` runs over, of which there is not one but many.
+        ValueError: for values that `vmap` runs over, of which there is not one but many, unless `batched`.
     """
     with torch.no_grad():
         if _functorch.peek_interpreter_stack() is None:
             return make(*(value.detach() for value in values))
-        bare = [_bare(value) for value in values]
+        bare = [_bare(value, batched) for value in values]
         with temporarily_clear_interpreter_stack():
             return make(*bare)
 
 
-def _bare(value: Tensor) -> Tensor:
+def _bare(value: Tensor, batched: bool) -> Tensor:
     while _functorch.is_functorch_wrapped_tensor(value):
-        if _functorch.is_batchedtensor(value):
+        if _functorch.is_batchedtensor(value) and not batched:
             raise ValueError(
                 "`torch.func.vmap` may run over right-hand sides, not over weights, killing or what they depend on: "
                 "each would need a factor of its own. Loop over them, or use one `Graph.batch`."

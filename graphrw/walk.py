@@ -1,11 +1,13 @@
 """A killed random walk: the one operator of the library, and what can be read off it without solving."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from graphrw.graph import Graph
+from graphrw.plain import plainly
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,8 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
 
     Raises:
-        ValueError: for a wrong shape, type or device, or a negative, infinite or NaN value.
+        ValueError: for a wrong shape, type or device, a negative, infinite or NaN value, or a node whose rate is more
+            than its type holds; and where `torch.func.vmap` runs over weights or killing.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
@@ -57,19 +60,42 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
     check_rates("weight", weight)
     check_rates("killing", killing)
+    plainly(partial(_check_overflow, graph), weight, killing)
     return Walk(graph, weight, killing.expand(graph.num_nodes))
 
 
-def check_rates(name: str, rates: Tensor) -> None:
-    """Raise `ValueError` unless all of `rates` are finite and ≥ 0, naming the first that is not."""
+def check_rates(name: str, rates: Tensor, *, batched: bool = False) -> None:
+    """Raise `ValueError` unless all of `rates` are finite and ≥ 0, naming the first that is not.
+
+    Unless `batched`, `torch.func.vmap` may not run over them.
+    """
+    plainly(partial(_check_rates, name), rates, batched=batched)
+
+
+def _check_rates(name: str, rates: Tensor) -> None:
     if rates.numel() == 0:
         return
-    low, high = torch.aminmax(rates.detach())
+    low, high = torch.aminmax(rates)
     if low >= 0 and high < torch.inf:  # false for NaN too
         return
-    flat = rates.detach().reshape(-1)
+    flat = rates.reshape(-1)
     first = int((~((flat >= 0) & (flat < torch.inf))).nonzero()[0])
     raise ValueError(f"`{name}` must be finite and not negative; got {float(flat[first])} at index {first}.")
+
+
+def _check_overflow(graph: Graph, weight: Tensor, killing: Tensor) -> None:
+    """Raise `ValueError` if a rate c = d + k is more than its type holds, naming the first such node."""
+    if weight.numel() == 0:
+        return
+    largest = float(weight.amax())
+    if 4 * graph.num_edges * largest + float(killing.amax()) < torch.finfo(weight.dtype).max:
+        return  # no degree exceeds twice the sum of the weights; with as much again for rounding
+    over = (~(degree(graph, weight) + killing).isfinite()).nonzero()
+    if len(over):
+        raise ValueError(
+            f"The weights of node {int(over[0])} and its killing must add up to a finite number; their sum is more "
+            f"than {weight.dtype} holds (largest weight: {largest:.3g}). Divide all of them by a common factor."
+        )
 
 
 def degree(graph: Graph, weight: Tensor) -> Tensor:
@@ -122,15 +148,15 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
     return Walk(walk.graph, torch.where(cut, torch.zeros_like(walk.weight), walk.weight), killing)
 
 
-def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
-    """(N,) bool: true on `nodes` (M,) int64."""
+def node_mask(graph: Graph, nodes: Tensor, name: str = "nodes") -> Tensor:
+    """(N,) bool: true on `nodes` (M,) int64; `name` is what errors call them."""
     if nodes.dtype != torch.int64 or nodes.ndim != 1:
-        raise ValueError(f"`nodes` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
+        raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
     if nodes.numel():
         low, high = (int(bound) for bound in torch.aminmax(nodes))
         if low < 0 or high >= graph.num_nodes:
             wrong = low if low < 0 else high
-            raise ValueError(f"`nodes` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")
+            raise ValueError(f"`{name}` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")
     mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.device)
     mask[nodes] = True
     return mask

@@ -224,7 +224,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "`exits` has no meaning with `degree_normalised=False`",
     ),
     "seeds": (lambda: boundary_probabilities(GRID, SCORES, PLACES.int()), r"`seeds` must be \(12,\) int64"),
-    "no seed": (lambda: boundary_probabilities(GRID, SCORES, 0 * PLACES - 1), "`seeds` are all −1"),
+    "no seed": (
+        lambda: boundary_probabilities(GRID, SCORES, 0 * PLACES - 1),
+        r"`seeds` are all −1.*at least one node\.$",
+    ),
     "too few labels": (lambda: boundary_probabilities(GRID, SCORES, PLACES, 2), "`seeds` holds label 2"),
     "no distribution": (
         lambda: boundary_probabilities(GRAPHS["disconnected"], SCORES[:5], PLACES[:5], unreachable=torch.ones(1) / 2),

@@ -93,7 +93,9 @@ def test_forward_mode_reverse_mode_and_hessians_agree(way, monkeypatch):
     torch.testing.assert_close(change, torch.func.jacrev(call)(scores).sum(-1))
 
 
-def test_many_scores_at_once_need_a_batch():
-    graph, scores, seeds, _ = problem("grid")
-    with pytest.raises((ValueError, RuntimeError), match="vmap"):
-        torch.func.vmap(lambda leaf: boundary_probabilities(graph, leaf, seeds))(torch.stack([scores, scores]))
+def test_many_scores_or_weights_at_once_need_a_batch():
+    graph, scores, seeds, weight = problem("grid")
+    with pytest.raises(ValueError, match="may run over right-hand sides"):
+        torch.func.vmap(lambda leaf: boundary_probabilities(graph, leaf, seeds))(scores.expand(2, -1))
+    with pytest.raises(ValueError, match="may run over right-hand sides"):
+        torch.func.vmap(lambda leaf: boundary_probabilities(graph, scores, seeds, weight=leaf))(weight.expand(2, -1))

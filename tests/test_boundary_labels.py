@@ -189,7 +189,7 @@ def test_a_used_layer_has_no_state_and_can_be_copied_and_saved():
     for other in (copy.deepcopy(layer), torch.load(buffer, weights_only=False)):
         torch.testing.assert_close(other(boundary, seeds), answer, rtol=0, atol=0)
         assert repr(other) == repr(layer)
-    assert "num_labels=4, degree_normalised=True, leave=True, solver=Auto(" in repr(layer)
+    assert "num_labels=4, degree_normalised=True, leave=True, directed=False, solver=Auto(" in repr(layer)
 
 
 def test_scores_of_a_convolution_under_autocast_are_widened():
@@ -217,6 +217,18 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"`boundary` must be \(B, 1, H, W\) or \(B, 1, D, H, W\); got \(2, 4, 5\)",
     ),
+    "a number": (lambda: LAYER(torch.tensor(1.0), SEEDS), ValueError, r"`boundary` must be \(B, 1, H, W\).*; got \(\)"),
+    "no image": (
+        lambda: LAYER(SCORES[:0], SEEDS[:0]),
+        ValueError,
+        r"`boundary` must hold at least one image; got a batch of none, \(0, 1, 4, 5\)",
+    ),
+    "no label": (lambda: BoundaryLabels(num_labels=0), ValueError, "`num_labels` must be a whole number from 1.*got 0"),
+    "a prior of other labels": (
+        lambda: BoundaryLabels(num_labels=3, unreachable=torch.ones(2) / 2),
+        ValueError,
+        r"`unreachable` must be \(3,\), a share for each label; got \(2,\)",
+    ),
     "two channels": (
         lambda: LAYER(SCORES.expand(-1, 2, -1, -1), SEEDS),
         ValueError,
@@ -239,7 +251,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         "on a graph needs graph, boundary and seeds; got no seeds",
     ),
     "too many labels": (
-        lambda: BoundaryLabels(2)(SCORES, SEEDS),
+        lambda: BoundaryLabels(num_labels=2)(SCORES, SEEDS),
         ValueError,
         "`seeds` holds label 2, but labels run from 0 to 1",
     ),

@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,12 +240,26 @@ def test_an_asymmetric_similarity_is_refused_and_a_rounded_one_is_not() -> None:
 
 @pytest.mark.parametrize("count", [0, 6, -1])
 def test_an_impossible_number_of_clusters_is_refused(count: int) -> None:
-    with pytest.raises(ValueError, match=rf"`num_clusters` must lie in \[1, 5\], the number of nodes; got {count}"):
+    with pytest.raises(
+        ValueError, match=f"`num_clusters` must be a whole number from 1 to 5, the number of nodes; got {count}"
+    ):
         kmeans(cloud(5), count)
 
 
+@pytest.mark.parametrize("count", [3.0, True, torch.tensor(3), "3"])
+def test_a_number_of_clusters_that_is_not_whole_is_refused(count: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"`num_clusters` must be a whole number from 1 to 5, .*; got (3\.0|True|tensor|'3')"
+    ):
+        kmeans(cloud(5), count)
+
+
+def test_clusters_may_be_counted_by_numpy() -> None:
+    assert torch.equal(kmeans(cloud(5), np.int64(3)), kmeans(cloud(5), 3))
+
+
 def test_no_starts_are_refused() -> None:
-    with pytest.raises(ValueError, match="`starts` must be a whole number from 1 on; got 0"):
+    with pytest.raises(ValueError, match="`starts` must be a whole number from 1; got 0"):
         kmeans(cloud(5), 2, starts=0)
 
 

@@ -201,11 +201,11 @@ def test_a_compiled_model_around_it_gives_the_same() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "k": (lambda: DiffusionDistance(0), "`k` must be a whole number ≥ 1; got 0"),
+    "k": (lambda: DiffusionDistance(0), "`k` must be a whole number from 1; got 0"),
     "mu": (lambda: DiffusionDistance(mu=0.0), "`mu` must be positive and finite; got 0.0"),
     "time": (lambda: DiffusionDistance(time=-1.0), "`time` must be positive and finite; got -1.0"),
     "scale": (lambda: DiffusionDistance(scale=math.inf), "`scale` must be positive and finite; got inf"),
-    "too few nodes": (lambda: layer()(features(4), grid_graph((2, 2))), r"from 1 to N = 4; got 5"),
+    "too few nodes": (lambda: layer()(features(4), grid_graph((2, 2))), r"from 1 to 4, the number of nodes; got 5"),
     "features of another graph": (lambda: layer()(features(4), GRAPH), r"`features` must be \(N, C\) .* with N = 20"),
     "an edge listed one way": (lambda: layer()(features(), GRAPH.edges), "no entry"),
 }

@@ -221,12 +221,12 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "floor 1": (lambda: EdgeWeightsGaussian(3, floor=1.0), r"`floor` must lie in \(0, 1\); got 1.0"),
     "nothing to see": (lambda: EdgeWeightsMLP(), "need channels of nodes or of edges, or both; got 0 and 0"),
     "no width": (lambda: EdgeWeightsMLP(3, hidden=0), "`hidden` must be at least 1; got 0"),
-    "no channel": (lambda: EdgeWeightsGaussian(0), "`num_channels` must be at least 1; got 0"),
+    "no channel": (lambda: EdgeWeightsGaussian(0), "`in_channels` must be at least 1; got 0"),
     "μ": (lambda: EdgeWeightsGaussian(3, mu=0.0), "`mu` must be positive and finite; got 0.0"),
     "axes": (lambda: EdgeWeightsCNN(3, axes=1), r"`axes` must be 2 \(images\) or 3 \(volumes\); got 1"),
     "an encoder of unknown width": (
         lambda: EdgeWeightsGNN(nn.Identity()),
-        r"`encoder` \(Identity\) has no `out_channels`: give `num_channels`",
+        r"`encoder` \(Identity\) has no `out_channels`: give `in_channels`",
     ),
     "channels": (lambda: EdgeWeightsMLP(5)(X, GRAPH), r"`x` must be \(N, 5\) floats; got \(20, 6\) torch.float32"),
     "whole numbers": (
@@ -247,24 +247,24 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"`edge_attr` must be None, as this module was made without",
     ),
     "attributes' shape": (
-        lambda: EdgeWeightsMLP(CHANNELS, 1)(X, GRAPH, torch.ones(31)),
-        r"`edge_attr` must be \(31, 1\) floats, a row per edge; got \(31,\) torch.float32",
+        lambda: EdgeWeightsMLP(CHANNELS, 2)(X, GRAPH, torch.ones(31)),
+        r"`edge_attr` must be \(31, 2\) floats, a row per edge; got \(31,\) torch.float32",
     ),
     "rows": (
         lambda: EdgeWeightsMLP(CHANNELS)(X[:19], GRAPH),
-        "`x` must have a row for each of 20 nodes; got 19 rows",
+        "The features have 19 rows, but the graph has 20 nodes",
     ),
     "rows of an edge_index": (
         lambda: EdgeWeightsMLP(CHANNELS)(X[:19], GRAPH.edges),
-        "`edge_index` names node 19, but `x` has 19 rows",
+        "`edge_index` names node 19, but nodes are numbered from 0 and there are 19",
     ),
     "a negative node": (
         lambda: EdgeWeightsMLP(CHANNELS)(X, GRAPH.edges - 1),
-        "`edge_index` names node -1, but `x` has 20 rows",
+        "`edge_index` names node -1, but nodes are numbered from 0 and there are 20",
     ),
     "edge_index' shape": (
         lambda: EdgeWeightsMLP(CHANNELS)(X, GRAPH.edges.T),
-        r"`edge_index` must be \(2, M\) int64; got \(31, 2\) torch.int64",
+        r"`edge_index` must have shape \(2, M\); got \(31, 2\)",
     ),
     "feature maps": (
         lambda: EdgeWeightsCNN(3)(torch.zeros(1, 3, 4, 4, 4)),

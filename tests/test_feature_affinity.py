@@ -187,7 +187,7 @@ def test_a_layer_can_be_saved_and_loaded(bias: bool) -> None:
     fresh.load_state_dict(layer.state_dict())
     for other in (copy.deepcopy(layer), torch.load(buffer, weights_only=False), fresh):
         torch.testing.assert_close(other(features, graph), expected, rtol=0, atol=0)
-    assert repr(layer) == f"FeatureAffinity(channels=3, bias={bias})"
+    assert repr(layer) == f"FeatureAffinity(in_channels=3, bias={bias})"
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # raised by the compiler, which looks at it
@@ -270,17 +270,17 @@ def test_the_loss_has_exact_derivatives_and_none_where_an_end_is_ignored() -> No
 
 LAYER, EDGES, LABELS = FeatureAffinity(3), torch.tensor([[0, 1], [1, 2]]), torch.tensor([0, 1, 1])
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
-    "no channel": (lambda: FeatureAffinity(0), "`channels` must be a whole number from 1; got 0"),
+    "no channel": (lambda: FeatureAffinity(0), "`in_channels` must be a whole number from 1; got 0"),
     "channels": (
         lambda: LAYER(torch.rand(3, 2), EDGES),
         r"`features` must be .* with C = 3; got \(3, 2\) torch.float32",
     ),
     "one image": (lambda: LAYER(torch.rand(3, 5, 4), EDGES), r"\(B, C, H, W\) .*; got \(3, 5, 4\)"),
     "whole numbers": (lambda: LAYER(torch.ones(3, 3, dtype=torch.int64), EDGES), "floats .* torch.int64"),
-    "nodes": (lambda: LAYER(torch.rand(3, 3), grid_graph((2, 2))), "`features` has 3 nodes, but the graph has 4"),
-    "edge_index": (lambda: LAYER(torch.rand(3, 3), EDGES.T[:1]), r"must be \(2, E\) int64; got \(1, 2\) torch.int64"),
-    "high node": (lambda: LAYER(torch.rand(2, 3), EDGES), "edge_index names node 2, but `features` has 2"),
-    "low node": (lambda: LAYER(torch.rand(3, 3), -EDGES), "edge_index names node -2, but `features` has 3"),
+    "nodes": (lambda: LAYER(torch.rand(3, 3), grid_graph((2, 2))), "The features have 3 rows, but the graph has 4"),
+    "edge_index": (lambda: LAYER(torch.rand(3, 3), EDGES.T[:1]), r"must have shape \(2, M\); got \(1, 2\)"),
+    "high node": (lambda: LAYER(torch.rand(2, 3), EDGES), "`edge_index` names node 2, but .* there are 2"),
+    "low node": (lambda: LAYER(torch.rand(3, 3), -EDGES), "`edge_index` names node -1, but .* there are 3"),
     "loss: shapes": (lambda: affinity_loss(torch.rand(3), EDGES, LABELS), r"\(E,\), \(2, E\) and \(N,\); got \(3,\)"),
     "loss: labels": (lambda: affinity_loss(torch.rand(2), EDGES, LABELS.float()), "int64 labels; got torch.float32"),
     "loss: integers": (lambda: affinity_loss(EDGES[0], EDGES, LABELS), "`weight` must be floating .* torch.int64"),

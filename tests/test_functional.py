@@ -162,7 +162,7 @@ def test_a_weight_that_has_underflowed_parts_the_graph():
         (torch.tensor([0.0, 1.0, 2.0]), {}, "must be .3,. int64; got .3,. torch.float32"),
         (torch.tensor([0, -2, 1]), {}, "labels ≥ 0, or −1 for unlabelled nodes; got -2"),
         (torch.tensor([0, -1, 2]), {"num_labels": 2}, "`seeds` holds label 2, but labels run from 0 to 1"),
-        (torch.tensor([-1, -1, -1]), {}, "all −1 and there is no `absorption`"),
+        (torch.tensor([-1, -1, -1]), {}, "all −1, .*: label at least one node, or give `absorption`"),
         (torch.tensor([0, -1, 1]), {"absorption": torch.ones(3)}, r"`absorption` must be \(N, L\) = \(3, L\)"),
         (torch.tensor([0, -1, 1]), {"absorption": -torch.ones(3, 2)}, "`absorption` must be finite and not negative"),
         (torch.tensor([0, -1, 1]), {"absorption": torch.ones(3, 2), "num_labels": 3}, "has 2 labels"),
@@ -179,12 +179,20 @@ def test_wrong_seeds_say_what_is_wrong(seeds, options, message):
         (torch.tensor([1.0]), r"`unreachable` must be \(L,\) = \(2,\); got \(1,\)"),
         (torch.tensor([0.9, 0.9]), "must be a distribution"),
         (torch.tensor([1.5, -0.5]), "must be a distribution"),
+        (torch.tensor([0.5, float("nan")]), "must be a distribution"),
     ],
 )
 def test_a_wrong_prior_says_what_is_wrong(prior, message):
     walk = rw.walk(rw.Graph(torch.tensor([[0], [1]]), 3), torch.ones(1))
     with pytest.raises(ValueError, match=message):
         rw.hitting_probabilities(walk, torch.tensor([0, 1, -1]), unreachable=prior)
+
+
+def test_what_unreachable_nodes_get_may_be_learned():
+    walk = rw.walk(rw.Graph(torch.tensor([[0], [1]]), 3), torch.ones(1))
+    prior = torch.tensor([0.25, 0.75], requires_grad=True)
+    rw.hitting_probabilities(walk, torch.tensor([0, 1, -1]), unreachable=prior)[2, 1].backward()
+    assert prior.grad.tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +251,8 @@ def test_effective_resistance_has_exact_gradients():
     [
         ("directed", torch.tensor([[0, 1]]), "defined on undirected graphs only"),
         ("grid", torch.tensor([0, 1]), r"`pairs` must be \(P, 2\) int64; got \(2,\)"),
-        ("grid", torch.tensor([[0, 12]]), "names node 12"),
+        ("grid", torch.tensor([[0.0, 1.0]]), r"`pairs` must be \(P, 2\) int64; got \(1, 2\) torch.float32"),
+        ("grid", torch.tensor([[0, 12]]), "`pairs` names node 12"),
     ],
 )
 def test_wrong_pairs_say_what_is_wrong(name, pairs, message):
@@ -257,3 +266,11 @@ def test_entropy_is_zero_for_certainty_log_l_for_ignorance_and_has_finite_gradie
     rw.entropy(p).sum().backward()
     assert bool(torch.isfinite(p.grad).all())
     assert rw.entropy(p.detach().T, dim=0).shape == (2,)
+
+
+def test_entropy_of_values_just_outside_the_range_keeps_its_gradient():
+    p = torch.tensor([[-1e-9, 1 + 1e-7]], requires_grad=True)
+    entropy = rw.entropy(p)
+    entropy.sum().backward()
+    assert -3e-7 < float(entropy.detach()) < 0
+    torch.testing.assert_close(p.grad, torch.tensor([[87.3365, -1.0]]))

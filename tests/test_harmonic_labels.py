@@ -167,7 +167,7 @@ def test_the_sampled_gradient_is_unbiased(num_samples: int) -> None:
     weight, seeds, against = images(1, shape), markers(1, shape), incoming(1, 3, *shape)
     exact = grid_weight(gradient(HarmonicLabels(), weight, seeds, against=against), shape)[0]
     torch.manual_seed(0)
-    layer, copies = HarmonicLabels(num_samples), weight.expand(draws, -1, -1, -1)
+    layer, copies = HarmonicLabels(num_samples=num_samples), weight.expand(draws, -1, -1, -1)
     drawn = grid_weight(gradient(layer, copies, seeds.expand(draws, -1, -1), against=against), shape)
     assert bool(((drawn != 0).sum(1) == num_samples).all())  # each image draws its own
     assert len(torch.unique(drawn != 0, dim=0)) >= 12
@@ -182,9 +182,9 @@ def test_all_edges_sampled_is_the_exact_gradient() -> None:
     weight, seeds = images(1, (38,))[0, 0], torch.cat([markers(1, (6,), 2)[0], markers(1, (20,), 2)[0]])
     exact = gradient(HarmonicLabels(), graph, weight, seeds, against=incoming(26, 2))
     for count in (31, 1000):
-        sampled = gradient(HarmonicLabels(count), graph, weight, seeds, against=incoming(26, 2))
+        sampled = gradient(HarmonicLabels(num_samples=count), graph, weight, seeds, against=incoming(26, 2))
         torch.testing.assert_close(sampled, exact, rtol=0, atol=0)
-    some = gradient(HarmonicLabels(7), graph, weight, seeds, against=incoming(26, 2))
+    some = gradient(HarmonicLabels(num_samples=7), graph, weight, seeds, against=incoming(26, 2))
     torch.testing.assert_close(some[:7], exact[:7], rtol=0, atol=0)  # the first graph has no more than seven
 
 

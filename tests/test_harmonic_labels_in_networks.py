@@ -83,7 +83,7 @@ def test_a_used_layer_has_no_state_and_can_be_copied_and_saved(option: HarmonicL
     for other in (copy.deepcopy(layer), torch.load(buffer, weights_only=False)):
         torch.testing.assert_close(other(weight, seeds), answer, rtol=0, atol=0)
         assert repr(other) == repr(layer)
-    assert f"num_samples={option.num_samples}, prune={option.prune}, solver=Auto(" in repr(layer)
+    assert f"num_samples={option.num_samples}, prune={option.prune}, directed=False, solver=Auto(" in repr(layer)
 
 
 @every_option
@@ -185,11 +185,33 @@ WEIGHT, SEEDS, LAYER = images(2, (4, 5)), markers(2, (4, 5)), HarmonicLabels()
 NO_SEED = torch.stack([SEEDS[0], torch.full((4, 5), -1)])
 ONE_WAY = grid_graph((4, 5)).edges
 REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
-    "no sample": (lambda: HarmonicLabels(0), ValueError, "`num_samples` must be an integer ≥ 1, .*; got 0"),
+    "no sample": (lambda: HarmonicLabels(num_samples=0), ValueError, "`num_samples` must be an integer ≥ 1, .*; got 0"),
     "one image": (
         lambda: LAYER(WEIGHT[0], SEEDS[0]),
         ValueError,
         r"`weight` must be \(B, 2, H, W\) or \(B, 3, D, H, W\); got \(2, 4, 5\)",
+    ),
+    "no label": (lambda: HarmonicLabels(num_labels=0), ValueError, "`num_labels` must be a whole number from 1.*got 0"),
+    "a number": (lambda: LAYER(torch.tensor(1.0), SEEDS), ValueError, r"`weight` must be \(B, 2, H, W\).*; got \(\)"),
+    "no image": (
+        lambda: LAYER(WEIGHT[:0], SEEDS[:0]),
+        ValueError,
+        r"`weight` must hold at least one image; got a batch of none, \(0, 2, 4, 5\)",
+    ),
+    "no distribution": (
+        lambda: HarmonicLabels(unreachable=torch.tensor([0.5, 0.6])),
+        ValueError,
+        r"`unreachable` must be a distribution \(≥ 0, sum 1\); got \[0.5",
+    ),
+    "a prior that is nan": (
+        lambda: HarmonicLabels(unreachable=torch.tensor([0.5, torch.nan])),
+        ValueError,
+        "`unreachable` must be a distribution",
+    ),
+    "a prior of other labels": (
+        lambda: HarmonicLabels(num_labels=3, unreachable=torch.ones(2) / 2),
+        ValueError,
+        r"`unreachable` must be \(3,\), a share for each label; got \(2,\)",
     ),
     "channels": (lambda: LAYER(WEIGHT[:, :1], SEEDS), ValueError, r"must be \(B, 2, H, W\).*; got \(2, 1, 4, 5\)"),
     "seeds' shape": (

@@ -1,6 +1,7 @@
 """Hierarchies of segments: nested, connected, merged as scikit-learn merges, and what they refuse."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,11 +164,23 @@ def test_edges_may_name_both_directions_and_loops() -> None:
 
 @pytest.mark.parametrize("counts", [[], [0, 3], [21, 3]])
 def test_impossible_numbers_of_segments_are_refused(counts: list[int]) -> None:
-    expected = r"`num_segments` must be numbers in \[1, 20\], the number of nodes, at least one; got \["
+    expected = r"`num_segments` must be a list of whole numbers in \[1, 20\], the number of nodes, at least one; got \["
     with pytest.raises(ValueError, match=expected):
         map_hierarchy(cloud(20), counts)
     with pytest.raises(ValueError, match=expected):
         kernel_hierarchy(gaussian(cloud(20)), counts)
+
+
+@pytest.mark.parametrize("counts", [3, 3.0, torch.tensor([3, 2]), torch.tensor(3), [3.0, 2.0], [True], None])
+def test_segments_that_are_not_counted_are_refused(counts: Any) -> None:
+    with pytest.raises(ValueError, match="`num_segments` must be a list of whole numbers"):
+        map_hierarchy(cloud(20), counts)
+    with pytest.raises(ValueError, match="`num_segments` must be a list of whole numbers"):
+        kernel_hierarchy(gaussian(cloud(20)), counts)
+
+
+def test_segments_may_be_counted_by_numpy() -> None:
+    assert torch.equal(map_hierarchy(cloud(20), [np.int64(3), np.int64(2)]), map_hierarchy(cloud(20), [3, 2]))
 
 
 def test_fewer_segments_than_components_are_refused() -> None:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import kneighbors_graph  # type: ignore[import-untyped]
@@ -185,6 +186,26 @@ def test_edge_length_is_the_distance_along_each_edge_of_any_graph() -> None:
     x = points(5, 4)
     torch.testing.assert_close(edge_length(graph, x), (x - x.roll(-1, 0)).norm(dim=1))
     assert edge_length(Graph(torch.empty(2, 0, dtype=torch.int64), 5), x).shape == (0,)
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-25, 1.0, 1e30])
+def test_edge_length_neither_underflows_nor_overflows_where_its_value_does_not(scale: float) -> None:
+    x = (scale * torch.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 4.0]])).requires_grad_()
+    length = edge_length(Graph(torch.tensor([[0, 1], [1, 2]]), 3), x)
+    assert length.dtype == torch.float32
+    assert (length / scale).tolist() == pytest.approx([5.0, 0.0], rel=1e-6)
+    length.sum().backward()
+    assert x.grad is not None
+    assert x.grad.flatten().tolist() == pytest.approx([-0.6, -0.8, 0.6, 0.8, 0.0, 0.0], rel=1e-6)
+
+
+def test_k_may_be_counted_by_numpy() -> None:
+    assert torch.equal(knn_graph(points(9, 2), np.int64(3))[0].edges, knn_graph(points(9, 2), 3)[0].edges)
+
+
+def test_k_is_checked_before_the_sets_of_a_batch() -> None:
+    with pytest.raises(ValueError, match="`k` must be a whole number from 1; got True"):
+        knn_graph(points(4, 2), True, batch=torch.tensor([0, 0, 1, 1]))
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,16 @@ def test_the_side_loss_is_added_as_often_as_asked() -> None:
     torch.testing.assert_close(model.loss(*arguments, side=3.0), expected)
 
 
+def test_without_a_side_loss_no_edge_has_to_have_two_targets() -> None:
+    target = torch.full((1, 8, 8), -1)
+    target[0, 1, 1], target[0, 6, 6] = 0, 1
+    walker, rwn = LearnedRandomWalker(1, 8), RWN(1, 2, 8, radius=2.0, training_radius=2.0)
+    with pytest.raises(ValueError, match="No edge is left to score"):
+        rwn.loss(image(8, 8), target)
+    assert bool(walker.loss(image(8, 8), two_seeds(8, 8), target, side=0.0).isfinite())
+    assert bool(rwn.loss(image(8, 8), target, side=0.0).isfinite())
+
+
 def test_coarse_seeds_keep_the_seed_of_each_block() -> None:
     seeds = torch.full((1, 3, 4), -1)
     seeds[0, 0, 1], seeds[0, 2, 3] = 0, 4
@@ -193,3 +203,20 @@ def test_segmentations_by_ndd_are_nested() -> None:
     fine, coarse = NDD(1, 8, k=8, stride=2, radius=2.0).segment(image(16, 16), [6, 2])[0].flatten(1)
     assert (int(fine.max()) + 1, int(coarse.max()) + 1) == (6, 2)
     assert all(len(coarse[fine == label].unique()) == 1 for label in range(6))
+
+
+def test_ndd_takes_volumes() -> None:
+    model, volume = NDD(1, 8, k=4, stride=2, radius=1.0, axes=3), image(4, 6, 8)
+    assert model(volume).shape == (1, 24, 24)
+    assert model.segment(volume, [3]).shape == (1, 1, 2, 3, 4)
+    assert bool(model.loss(volume, halves(1, 2, 3, 4)).isfinite())
+
+
+def test_an_image_with_fewer_cells_than_eigenpairs_is_refused() -> None:
+    model, message = (
+        NDD(1, 8, k=50, stride=8),
+        r"An image of \(32, 40\) pixels has 20 cells at stride 8, too few for k = 50",
+    )
+    for call in (lambda: model(image(32, 40)), lambda: model.segment(image(32, 40), [2])):
+        with pytest.raises(ValueError, match=message):
+            call()

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.plain import plainly
 from graphrw.reach import stranded
 from graphrw.solvers import LU, Auto, Dense, SuperLU
 
@@ -29,6 +30,16 @@ def test_the_first_call_on_a_graph_may_come_from_inside_a_transform(transform, d
         transform(first_label(fresh, solver))(weight), transform(first_label(warm, solver))(weight)
     )
     torch.testing.assert_close(first_label(fresh, solver)(weight), expected)
+
+
+def test_batched_values_are_seen_with_all_their_axes():
+    def spread(column):
+        lowest, highest = plainly(torch.aminmax, column, batched=True)
+        return column * float(highest - lowest)
+
+    many = torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 7.0]])
+    torch.testing.assert_close(torch.func.vmap(spread, in_dims=1, out_dims=1)(many), 7 * many)
+    torch.testing.assert_close(torch.func.vmap(torch.func.vmap(spread))(many), 7 * many)
 
 
 def test_vmap_over_weights_says_what_to_do():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -301,10 +302,35 @@ def test_vmap_over_features_is_one_call_with_more_columns(make: Callable[..., Ca
     torch.testing.assert_close(together, run(weight, many, alpha, loops))
 
 
-def test_vmap_over_weights_is_refused() -> None:
-    weight, f, alpha, loops = (leaf.detach() for leaf in inputs(GRAPHS["grid"]))
-    with pytest.raises(RuntimeError, match="vmap"):
-        torch.func.vmap(lambda weight: limit(GRAPHS["grid"], False)(weight, f, alpha, loops))(weight.expand(3, -1))
+@pytest.mark.parametrize("place", [0, 2, 3], ids=["weight", "alpha", "loops"])
+@pytest.mark.parametrize("make", [limit, some_steps])
+def test_vmap_over_weights_is_refused(make: Callable[..., Callable[..., Tensor]], place: int) -> None:
+    given = [leaf.detach() for leaf in inputs(GRAPHS["grid"])]
+    given[place] = given[place].expand(3, *given[place].shape)
+    with pytest.raises(ValueError, match="may run over right-hand sides"):
+        torch.func.vmap(make(GRAPHS["grid"], False), tuple(0 if k == place else None for k in range(4)))(*given)
+
+
+def test_vmap_over_starts_is_one_call_with_more_columns() -> None:
+    walk, start = plain_walk(GRAPHS["directed"]), features(GRAPHS["directed"], 4).abs()
+    together = torch.func.vmap(lambda column: pagerank(walk, 0.8, column), in_dims=1, out_dims=1)(start)
+    torch.testing.assert_close(together, pagerank(walk, 0.8, start))
+    many = start[:, :, None] * torch.tensor([1.0, 2.0])  # (N, 4, 2), the axis in the middle being mapped over
+    pairs = torch.func.vmap(lambda columns: pagerank(walk, 0.8, columns), in_dims=1, out_dims=1)(many)
+    torch.testing.assert_close(pairs, together[:, :, None].expand_as(pairs))
+
+
+def test_vmap_over_starts_of_which_one_is_wrong_is_refused() -> None:
+    walk, start = plain_walk(GRAPHS["grid"]), features(GRAPHS["grid"], 4).abs()
+    over = torch.func.vmap(lambda column: pagerank(walk, 0.8, column), in_dims=1, out_dims=1)
+    with pytest.raises(ValueError, match="`start` must have a positive sum in each column"):
+        over(start * torch.tensor([1.0, 1.0, 0.0, 1.0]))
+    with pytest.raises(ValueError, match="`start` must be finite and not negative; got -"):
+        over(start * torch.tensor([1.0, 1.0, 1.0, -1.0]))
+
+
+def test_steps_may_be_counted_by_numpy() -> None:
+    assert torch.equal(step(WALK, F, np.int64(3)), step(WALK, F, 3))
 
 
 # --- PageRank -------------------------------------------------------------------------------------------------------
@@ -367,6 +393,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "restart 0": (lambda: step(WALK, F, 1, 0.0), ValueError, r"got 0\.0\. At 0 nothing restarts: leave it out"),
     "restart 1": (lambda: step(WALK, F, 1, 1.0), ValueError, r"`restart` .* got 1\.0\. At 1 nothing walks"),
     "steps": (lambda: step(WALK, F, -1), ValueError, r"`steps` must be a whole number from 0; got -1"),
+    "half steps": (lambda: step(WALK, F, 0.5), ValueError, r"`steps` must be a whole number from 0; got 0\.5"),  # type: ignore[arg-type]
+    "true steps": (lambda: step(WALK, F, True), ValueError, "`steps` must be a whole number from 0; got True"),
     "f's shape": (lambda: step(WALK, F[1:]), ValueError, r"`f` must be \(N, K\) or \(N,\).* N = 6; got \(5, 2\)"),
     "f's type": (lambda: resolvent(WALK, F.half()), ValueError, r"float32 or float64, .*; got \(6, 2\) torch.float16"),
     "f elsewhere": (lambda: resolvent(WALK, F.to("meta")), ValueError, "`f` is on meta but the walk on cpu"),

@@ -140,6 +140,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "dimensions": (lambda: propagation_loss(P[0], Q[0].log(), 1.0), r"must have one shape.*; got \(3,\) and \(3,\)"),
     "no node": (lambda: propagation_loss(P[:0], Q[:0].log(), 1.0), r"must have one shape.*; got \(0, 3\)"),
     "range": (lambda: propagation_loss(5 * P, Q.log(), 1.0), r"`probability` must lie in \[0, 1\]; got"),
+    "sums": (
+        lambda: propagation_loss(0.9 * P, Q.log(), 1.0),
+        r"`probability` must sum to 1 .*; got the sum 0\.9.*divide",
+    ),
     "NaN": (lambda: propagation_loss(P, Q.log() * math.nan, 1.0), "`log_prediction` must be logarithms .* sum nan"),
     "probabilities": (lambda: propagation_loss(P, Q, 1.0), r"got the sum \d.*Put `torch.log_softmax\(logits, 1\)`"),
     "integers": (

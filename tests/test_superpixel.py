@@ -268,6 +268,14 @@ def test_large_regions_are_summed_without_loss_in_float32() -> None:
     assert features.centroid.tolist() == [[499.5, 499.5]]
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_pixels_are_counted_in_full_also_for_values_in_half_precision(kind: torch.dtype) -> None:
+    features = region_features(torch.ones(1, 4099, dtype=kind), torch.zeros(1, 4099, dtype=torch.int64))
+    assert features.size.tolist() == [4099.0]
+    assert features.centroid.tolist() == [[0.0, 2049.0]]
+    assert features.mean.dtype == features.variance.dtype == kind
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
 def test_pooled_values_have_the_type_of_the_pixels(kind: torch.dtype) -> None:
     image, segments = values(2, 4, 5).to(kind), labels((4, 5))

@@ -32,6 +32,32 @@ def test_a_wrong_walk_says_what_is_wrong(weight, killing, message):
         rw.walk(PATH, weight, killing)
 
 
+@pytest.mark.parametrize(
+    ("weight", "killing", "node"),
+    [([1e30, 2e38, 2e38], 0.0, 2), ([1e30, 1.0, 3e38], [0.0, 0.0, 0.0, 3e38], 3), ([3e38, 0.0, 0.0], 1e38, 0)],
+)
+def test_a_rate_that_overflows_names_its_node(weight, killing, node):
+    weight, killing = torch.tensor(weight), torch.tensor(killing)
+    message = (
+        rf"The weights of node {node} and its killing .* more than torch\.float32 holds \(largest weight: \de\+38\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        rw.walk(PATH, weight, killing)
+    assert bool(rw.walk(PATH, weight.double(), killing.double()).rate.isfinite().all())
+
+
+def test_a_rate_that_just_fits_is_accepted():
+    assert rw.walk(PATH, torch.tensor([1.6e38, 1.6e38, 1e38])).rate.isfinite().all()
+
+
+def test_vmap_over_weights_or_killing_is_refused():
+    message = "may run over right-hand sides, not over weights, killing"
+    with pytest.raises(ValueError, match=message):
+        torch.func.vmap(lambda weight: rw.walk(PATH, weight).rate)(torch.ones(2, 3))
+    with pytest.raises(ValueError, match=message):
+        torch.func.vmap(lambda killing: rw.walk(PATH, torch.ones(3), killing).rate)(torch.ones(2))
+
+
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_operator_is_what_its_definition_says(name):
     walk = sample_walk(GRAPHS[name])

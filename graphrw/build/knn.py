@@ -5,6 +5,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.checks import check_whole
 from graphrw.graph import Graph, unchecked
 
 TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs
@@ -43,12 +44,10 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
     """
     _check_points(points)
     if batch is not None:
+        k = check_whole("k", k, 1)
         sets = [knn_graph(part, k) for part in points.split(_set_sizes(batch, len(points), k))]
         return Graph.batch([graph for graph, _ in sets]), torch.cat([distance for _, distance in sets])
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < len(points):
-        raise ValueError(
-            f"`k` must be a whole number from 1 to {len(points) - 1}, below the {len(points)} points; got {k}."
-        )
+    k = check_whole("k", k, 1, len(points) - 1, reason=f", below the {len(points)} points")
     search = _by_tree if points.shape[1] <= TREE_CHANNELS else _by_products
     graph = _union(search(points.detach(), k))
     return graph, edge_length(graph, points)
@@ -58,7 +57,8 @@ def edge_length(graph: Graph, points: Tensor) -> Tensor:
     """The Euclidean distance |p_i − p_j| along each edge; differentiable with respect to `points`.
 
     Where two points coincide the distance has no derivative; it is given the subgradient 0. Memory does not grow with
-    E · C: differences are formed a block at a time, and again in the backward pass.
+    E · C: differences are formed a block at a time, and again in the backward pass; squares in float64, for those of
+    large or small float32 would be infinite or 0.
 
     Args:
         graph: N nodes, E edges.
@@ -86,9 +86,10 @@ def edge_length(graph: Graph, points: Tensor) -> Tensor:
 
 
 def _length(points: Tensor, tail: Tensor, head: Tensor) -> Tensor:
-    square = (points.index_select(0, tail) - points.index_select(0, head)).square().sum(1)
+    square = (points.index_select(0, tail) - points.index_select(0, head)).double().square().sum(1)
     apart = square > 0
-    return torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)  # √0 would have an infinite derivative
+    length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)  # √0 would have an infinite derivative
+    return length.to(points.dtype)
 
 
 def _union(neighbours: Tensor) -> Graph:

@@ -153,7 +153,7 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore: int | None = No
 class RegionFeatures:
     """What each of R regions looks like: made by `region_features`."""
 
-    size: Tensor  # (R,) number of pixels
+    size: Tensor  # (R,) number of pixels; as the centroid at least float32
     centroid: Tensor  # (R, 2) or (R, 3) in pixels: row and column, or plane, row and column
     mean: Tensor  # (R, K)
     variance: Tensor  # (R, K), of the pixels about their mean: divided by size, not by size − 1
@@ -168,7 +168,7 @@ def region_features(values: Tensor, segments: Tensor, *, ignore: int | None = No
         ignore: the id of pixels that belong to no region.
 
     Returns:
-        `RegionFeatures` of the type of `values`; nodes as in `superpixel_graph`.
+        `RegionFeatures` of the type of `values`, size and centroid at least float32; nodes as in `superpixel_graph`.
 
     Raises:
         ValueError: as `superpixel_graph`, or if `values` does not fit `segments`.
@@ -182,10 +182,11 @@ def region_features(values: Tensor, segments: Tensor, *, ignore: int | None = No
     ids, index = region_index(segments, ignore=ignore)
     channels = _channels(values, index.shape)
     mean = _region_means(channels, index, len(ids), values.dtype)
+    counted = torch.promote_types(values.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256
     node = torch.where(index < 0, len(ids), index).flatten()
-    size = node.bincount(minlength=len(ids) + 1)[: len(ids)].to(values.dtype)
+    size = node.bincount(minlength=len(ids) + 1)[: len(ids)].to(counted)
     grids = torch.meshgrid([torch.arange(extent, device=index.device) for extent in index.shape], indexing="ij")
-    centroid = _region_means((grid.flatten() for grid in grids), index, len(ids), values.dtype)
+    centroid = _region_means((grid.flatten() for grid in grids), index, len(ids), counted)
     rows = torch.cat([mean, mean.new_zeros(1, mean.shape[1])]).unbind(1)
     squares = ((row - mu.index_select(0, node)).square() for row, mu in zip(channels, rows, strict=True))
     return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), values.dtype))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch_geometric import EdgeIndex
 
-from graphrw.convert.fold import Source, check_weight, fold
+from graphrw.convert.fold import Source, check_nodes, check_weight, checked_index, fold
 from graphrw.graph import Graph
 
 _SOURCE = Source(
@@ -69,6 +69,23 @@ def to_edge_index(graph: Graph, weight: Tensor) -> tuple[Tensor, Tensor]:
     if graph.directed:
         return graph.edges, weight
     return torch.cat([graph.edges, graph.edges.flip(0)], dim=1), torch.cat([weight, weight])
+
+
+def checked_edge_index(edge_index: Tensor, num_nodes: int | None) -> Tensor:
+    """`edge_index` as a plain int64 tensor (2, M), for callers that keep its entries as they are listed.
+
+    Args:
+        edge_index: (2, M) integers.
+        num_nodes: N; None: the largest node + 1.
+
+    Raises:
+        ValueError: for a wrong shape or type, nodes out of range, or self loops.
+    """
+    index = checked_index(as_tensor(edge_index), _SOURCE)
+    if num_nodes is None:
+        num_nodes = int(index.max()) + 1 if index.numel() else 0
+    check_nodes(index, num_nodes, _SOURCE)
+    return index
 
 
 def as_tensor(edge_index: Tensor) -> Tensor:

@@ -45,11 +45,11 @@ def fold(
     Raises:
         ValueError: for what a walk cannot represent, naming the offending value.
     """
-    index = _checked_index(index, source)
+    index = checked_index(index, source)
     value = _checked_value(value, index, source)
     if num_nodes is None:
         num_nodes = int(index.max()) + 1 if index.numel() else 0
-    _check_nodes(index, num_nodes, source)
+    check_nodes(index, num_nodes, source)
     graph, slot = _group(index, num_nodes, directed)
     num_slots = graph.num_edges if directed else 2 * graph.num_edges
     weight = value.new_zeros(num_slots).index_add(0, slot, value)
@@ -71,7 +71,8 @@ def check_weight(graph: Graph, weight: Tensor) -> None:
         raise ValueError(f"`weight` is on {weight.device}, but the graph is on {graph.device}; use `graph.to(…)`.")
 
 
-def _checked_index(index: Tensor, source: Source) -> Tensor:
+def checked_index(index: Tensor, source: Source) -> Tensor:
+    """`index` as int64, (2, M)."""
     kind = index.dtype if isinstance(index, Tensor) else type(index).__name__
     if not isinstance(index, Tensor) or index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
         raise ValueError(f"{source.entries} must be a tensor of whole numbers, (2, M); got {kind}.")
@@ -103,7 +104,8 @@ def _checked_value(value: Tensor | None, index: Tensor, source: Source) -> Tenso
     return value
 
 
-def _check_nodes(index: Tensor, num_nodes: int, source: Source) -> None:
+def check_nodes(index: Tensor, num_nodes: int, source: Source) -> None:
+    """Raises a `ValueError` for nodes out of range and for self loops."""
     outside = (index < 0) | (index >= num_nodes)
     if bool(outside.any()):
         node = int(index[outside][0])

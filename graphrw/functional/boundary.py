@@ -79,7 +79,7 @@ def boundary_probabilities(
     weight, kind = _checked_weight(graph, boundary, weight)
     total, stay, exits = _steps(graph, weight, stay, exits, degree_normalised=degree_normalised)
     plain = Walk(graph, weight, torch.zeros_like(total))
-    num_labels, seeded = count_labels(plain, seeds, num_labels, None), seeds >= 0
+    num_labels, seeded = count_labels(plain, seeds, num_labels), seeds >= 0
     lost = stranded(plain, seeded)
     held = seeded | lost
     values = weight.new_zeros(graph.num_nodes, num_labels)

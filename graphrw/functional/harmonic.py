@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.errors import SingularWalkError
+from graphrw.plain import plainly
 from graphrw.reach import stranded
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
@@ -83,7 +84,8 @@ def hitting_probabilities(
     >>> hitting_probabilities(line, torch.tensor([0, -1, -1, 1]))[:, 1]
     tensor([0.0000, 0.3333, 0.6667, 1.0000], dtype=torch.float64)
     """
-    num_labels = count_labels(walk, seeds, num_labels, absorption)
+    remedy = "label at least one node, or give `absorption`"
+    num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
     seeded = seeds >= 0
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
@@ -127,7 +129,15 @@ def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:
         raise ValueError(f"`nodes` names node {int(unique[counts > 1][0])} more than once; give each node one value.")
 
 
-def count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption: Tensor | None) -> int:
+def count_labels(
+    walk: Walk,
+    seeds: Tensor,
+    num_labels: int | None,
+    absorption: Tensor | None = None,
+    *,
+    remedy: str = "label at least one node",
+) -> int:
+    """L, from arguments that fit each other; the `remedy` is what to do when there are neither seeds nor absorption."""
     num_nodes = walk.graph.num_nodes
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
         raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
@@ -143,7 +153,7 @@ def count_labels(walk: Walk, seeds: Tensor, num_labels: int | None, absorption: 
             raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
         num_labels = absorption.shape[1]
     elif high < 0:
-        raise ValueError("`seeds` are all −1 and there is no `absorption`: label at least one node.")
+        raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
     num_labels = high + 1 if num_labels is None else num_labels
     if high >= num_labels:
         raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
@@ -157,8 +167,17 @@ def fill_unreachable(lost: Tensor, unreachable: Tensor | None, values: Tensor) -
             f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
             "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
         )
-    if unreachable.shape != values.shape[1:]:
-        raise ValueError(f"`unreachable` must be (L,) = ({values.shape[1]},); got {tuple(unreachable.shape)}.")
-    if bool((unreachable < 0).any()) or abs(float(unreachable.sum()) - 1) > 1e-5:
-        raise ValueError(f"`unreachable` must be a distribution (≥ 0, sum 1); got {unreachable.tolist()}.")
-    return unreachable.to(values)
+    return check_distribution("unreachable", unreachable, values)
+
+
+def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
+    """`shares` (L,) in the type of `like` (N, L); `ValueError` unless they are ≥ 0 with sum 1."""
+
+    def check(shares: Tensor) -> None:
+        if bool((shares < 0).any()) or not abs(float(shares.sum()) - 1) <= 1e-5:
+            raise ValueError(f"`{name}` must be a distribution (≥ 0, sum 1); got {shares.tolist()}.")
+
+    if shares.shape != like.shape[1:]:
+        raise ValueError(f"`{name}` must be (L,) = ({like.shape[1]},); got {tuple(shares.shape)}.")
+    plainly(check, shares)
+    return shares.to(like)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.functional.ground import ground
-from graphrw.functional.harmonic import count_labels, fill_unreachable
+from graphrw.functional.harmonic import check_distribution, count_labels, fill_unreachable
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import Walk, check_rates, degree
@@ -107,7 +107,7 @@ def poisson_labels(
     tensor([-0.7500, -0.2500,  0.2500,  0.7500], dtype=torch.float64)
     """
     _check_walk(walk)
-    num_labels = count_labels(walk, seeds, num_labels, None)
+    num_labels = count_labels(walk, seeds, num_labels)
     seeded = seeds >= 0
     target = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
     target[seeded, seeds[seeded]] = 1
@@ -136,7 +136,7 @@ def _centred(walk: Walk, values: Tensor, component: Tensor) -> Tensor:
 
 def _prior_factor(prior: Tensor, target: Tensor) -> Tensor:
     """(L,): q_l / ȳ_l."""
-    prior = _checked_distribution(prior, target)
+    prior = check_distribution("prior", prior, target)
     count = target.sum(0)
     missing = ((prior > 0) & (count == 0)).nonzero()
     if len(missing):
@@ -151,19 +151,11 @@ def _prior_factor(prior: Tensor, target: Tensor) -> Tensor:
 def _checked_prior(prior: Tensor | None, seeds: Tensor, like: Tensor) -> Tensor:
     """The prior, or the share of each label among the seeds."""
     if prior is not None:
-        return _checked_distribution(prior, like)
+        return check_distribution("prior", prior, like)
     count = seeds[seeds >= 0].bincount(minlength=like.shape[1]).to(like)
     if not bool(count.sum() > 0):
         raise ValueError("`seeds` are all −1, so that their labels have no shares: pass a `prior`.")
     return count / count.sum()
-
-
-def _checked_distribution(prior: Tensor, like: Tensor) -> Tensor:
-    if prior.shape != like.shape[1:]:
-        raise ValueError(f"`prior` must be (L,) = ({like.shape[1]},); got {tuple(prior.shape)}.")
-    if bool((prior < 0).any()) or not abs(float(prior.detach().sum()) - 1) <= 1e-5:
-        raise ValueError(f"`prior` must be a distribution (≥ 0, sum 1); got {prior.tolist()}.")
-    return prior.to(like)
 
 
 def _check_table(probability: Tensor, seeds: Tensor) -> None:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.checks import check_whole
 from graphrw.graph import unchecked
+from graphrw.plain import plainly
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import Walk, check_rates, neighbour_sum
@@ -57,8 +59,7 @@ def step(
     >>> step(path, torch.tensor([0.0, 0.0, 1.0]), restart=0.5)
     tensor([0.0000, 0.3750, 0.5000])
     """
-    if not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"`steps` must be a whole number from 0; got {steps}.")
+    steps = check_whole("steps", steps, 0)
     if restart is not None:
         _check_fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
     walk, first = _prepared(walk, f)
@@ -173,9 +174,8 @@ def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = No
     tensor([0.2568, 0.4865, 0.2568])
     """
     start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else start
-    check_rates("start", start)
-    empty = start.detach().sum(0) == 0
-    if bool(empty.any()):
+    check_rates("start", start, batched=True)
+    if plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
     visits = resolvent(damp(walk, alpha), start / start.sum(0), solver, transpose=True)
     return visits / visits.sum(0)
@@ -231,8 +231,9 @@ def check_alpha(alpha: Tensor | float) -> None:
 
 
 def _check_fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> None:
-    number = torch.as_tensor(value).detach()
-    if number.ndim:
-        raise ValueError(f"`{name}` must be a number or a tensor (); got {tuple(number.shape)}.")
+    scalar = torch.as_tensor(value)
+    if scalar.ndim:
+        raise ValueError(f"`{name}` must be a number or a tensor (); got {tuple(scalar.shape)}.")
+    number = plainly(float, scalar)
     if not 0 < number < 1:
-        raise ValueError(f"`{name}` must lie in (0, 1); got {float(number)}. {at_one if number >= 1 else at_zero}")
+        raise ValueError(f"`{name}` must lie in (0, 1); got {number}. {at_one if number >= 1 else at_zero}")

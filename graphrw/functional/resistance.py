@@ -33,9 +33,9 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     """
     if walk.graph.directed:
         raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
-    if pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
-    node_mask(walk.graph, pairs.reshape(-1))
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
+        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
+    node_mask(walk.graph, pairs.reshape(-1), "pairs")
     grounded, held, component = ground(walk)
     factor = factorize_nonsingular(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]

@@ -25,7 +25,8 @@ def propagation_loss(
     Below the machine epsilon, log P ends as in `cross_entropy`; log 0 of a prediction counts as −10⁴.
 
     Args:
-        probability: P, (N, L), (B, L, H, W) or (B, L, D, H, W), in [0, 1], rows with sum 1.
+        probability: P, (N, L), (B, L, H, W) or (B, L, D, H, W), in [0, 1], with sum 1 along axis 1. Where something
+            kills the walk, divide by the sum first.
         log_prediction: log Q, of the same shape: what `torch.log_softmax` along axis 1 returns.
         alpha: α ≥ 0, per nat.
         detach_weight: whether w is held constant in the derivative.
@@ -34,7 +35,7 @@ def propagation_loss(
         A scalar. Gradients flow into both; `detach` the one that should not learn.
 
     Raises:
-        ValueError: for wrong shapes or types, values out of range, predictions whose probabilities do not sum to 1.
+        ValueError: for wrong shapes or types, values out of range, or probabilities of either that do not sum to 1.
 
     >>> certain, undecided = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]])
     >>> propagation_loss(certain, undecided.log(), alpha=1.0)
@@ -59,6 +60,13 @@ def _check(probability: Tensor, log_prediction: Tensor, alpha: float) -> None:
         raise ValueError(f"`alpha` must be finite and not negative; got {alpha}.")
     if not log_prediction.is_floating_point():
         raise ValueError(f"`log_prediction` must be floating point numbers; got {log_prediction.dtype}.")
+    total = probability.detach().sum(1)
+    wrong = ~((total - 1).abs() <= SLACK)
+    if bool(wrong.any()):
+        raise ValueError(
+            f"`probability` must sum to 1 along axis 1; got the sum {float(total[wrong][0])}. If something kills the "
+            "walk, divide by the sum: `p / p.sum(1, keepdim=True)`."
+        )
     total = log_prediction.detach().logsumexp(1).exp()
     wrong = ~((total - 1).abs() <= SLACK)
     if bool(wrong.any()):

@@ -69,8 +69,11 @@ class LearnedRandomWalker(nn.Module):
         """
         weight = self.edge_weights(image)
         probability = self._upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), image)
+        fit = cross_entropy(probability, target)
+        if side == 0:
+            return fit
         every = (slice(None), *(slice(None, None, self.stride) for _ in target.shape[1:]))
-        return cross_entropy(probability, target) + side * weight_side_loss(weight, target[every])
+        return fit + side * weight_side_loss(weight, target[every])
 
     def _upsampled(self, probability: Tensor, image: Tensor) -> Tensor:
         if self.stride == 1:

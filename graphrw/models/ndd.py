@@ -26,6 +26,10 @@ class NDD(nn.Module):
         radius: how far cells are joined, in cells, ≥ 1.
         mu: initial μ, in inverse squared units of the features.
         scale: initial γ of the similarity exp(−γ D_t), as a multiple of one over the number of cells.
+        axes: 2 for images, 3 for volumes.
+
+    Raises:
+        ValueError: for values out of range; when called, if an image has fewer than k cells.
 
     >>> model = NDD(in_channels=3, k=8, stride=4)
     >>> model(torch.rand(1, 3, 32, 32)).shape
@@ -42,24 +46,28 @@ class NDD(nn.Module):
         radius: float = 5.0,
         mu: float = 0.1,
         scale: float = 1.0,
+        axes: int = 2,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(in_channels, width, stride=stride)
+        self.trunk = Trunk(in_channels, width, stride=stride, axes=axes)
         self.distance = DiffusionDistance(k, mu=mu, scale=scale)
         self.radius = radius
         self._grids = Grids()
 
     def forward(self, image: Tensor) -> Tensor:
-        """K_D: (B, C, H, W) → (B, n, n), the similarity of the n = ⌈H / stride⌉ · ⌈W / stride⌉ cells of each image."""
-        features = self.trunk(image)
+        """K_D: (B, C, H, W) → (B, n, n), the similarity of the n = ⌈H / stride⌉ · ⌈W / stride⌉ cells of each image.
+
+        (B, C, D, H, W) likewise.
+        """
+        features = self._features(image)
         return torch.stack([self._similarity(*self._nodes(one)) for one in features])
 
     def loss(self, image: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
         """Cosine kernel matching at the resolution of the cells; see `losses.kernel_matching`.
 
         Args:
-            image: (B, C, H, W).
-            target: (B, A, h, w) int64 segments by A annotators, at the resolution of the cells.
+            image: as in `forward`.
+            target: (B, A, h, w) or (B, A, d, h, w) int64 segments by A annotators, at the resolution of the cells.
             ignore_index: target of the cells that do not count.
         """
         similarity = self.forward(image)
@@ -70,14 +78,26 @@ class NDD(nn.Module):
     def segment(self, image: Tensor, num_segments: list[int]) -> Tensor:
         """Nested segmentations: (B, C, H, W) → (B, M, h, w) int64, one for each of the M numbers of segments.
 
-        Each is made of segments of the finer ones, and all of them are connected; see `map_hierarchy`.
+        (B, C, D, H, W) likewise.         Each is made of segments of the finer ones, and all of them are connected; see
+        `map_hierarchy`.
         """
-        features = self.trunk(image)
+        features = self._features(image)
         levels = []
         for one in features:
             nodes, graph = self._nodes(one)
             levels.append(map_hierarchy(self.distance.map(nodes, graph), num_segments, edges=graph.edges))
         return torch.stack(levels).reshape(len(image), -1, *features.shape[2:])
+
+    def _features(self, image: Tensor) -> Tensor:
+        """(B, width, h, w), of at least k cells."""
+        features: Tensor = self.trunk(image)
+        size, cells = tuple(image.shape[2:]), features.shape[2:].numel()
+        if cells < self.distance.k:
+            raise ValueError(
+                f"An image of {size} pixels has {cells} cells at stride {self.trunk.stride}, too few for "
+                f"k = {self.distance.k} eigenpairs: lower `k` or `stride`, or give larger images."
+            )
+        return features
 
     def _nodes(self, features: Tensor) -> tuple[Tensor, Graph]:
         """(n, width) features of the cells of one image, and their graph."""

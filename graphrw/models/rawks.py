@@ -41,7 +41,7 @@ class RAWKS(nn.Module):
         self.edges = convolution(width, 1, 1)
         nn.init.zeros_(self.edges.weight)
         nn.init.constant_(self.edges.bias, START)  # type: ignore[arg-type]
-        self.walk = BoundaryLabels(num_classes, solver=solver)
+        self.walk = BoundaryLabels(num_labels=num_classes, solver=solver)
 
     def forward(self, image: Tensor) -> Tensor:
         """The logits of Q: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""

@@ -71,7 +71,7 @@ class RWN(nn.Module):
         """
         logits, weight, graph = self._walked(image)
         fit = cross_entropy(torch.softmax(logits, 1), target)
-        return fit + side * affinity_loss(weight, graph.edges, target.flatten())
+        return fit if side == 0 else fit + side * affinity_loss(weight, graph.edges, target.flatten())
 
     def _walked(self, image: Tensor) -> tuple[Tensor, Tensor, Graph]:
         """The logits after the walk, its weights and its graph."""

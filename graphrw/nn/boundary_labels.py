@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.graph import Graph
-from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, widened
+from graphrw.nn.grids import Grids, image_shape
+from graphrw.nn.inputs import as_graph, checked_labels, prior, widened
 from graphrw.solvers import Auto, Solver
 
 
@@ -25,7 +25,14 @@ class BoundaryLabels(nn.Module):
         leave: whether paths leave an image at its border (so they do in the paper), as if it went on there. Otherwise
             the border reflects: only neighbours that are there count; as printed, the pixel itself stands in for a
             neighbour that is missing. A graph has no border.
+        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        unreachable: (L,) the distribution to give to nodes from which no walker reaches a seed, such as all of an image
+            without seeds. It fixes L. A buffer: it moves and is saved with the module. None: they are an error.
         solver: how to solve.
+
+    Raises:
+        ValueError: if `num_labels` is not a whole number from 1, or `unreachable` no distribution of L labels; and as
+            `boundary_probabilities`.
 
     Call it with images or with a graph:
 
@@ -35,8 +42,12 @@ class BoundaryLabels(nn.Module):
       each edge), boundary (N,), seeds (N,), weights (E,) (or (E',)) → (N, L).
 
     Scores are ≥ 0: put a softplus behind the network. In float16 or bfloat16, as autocast makes them, they are widened
-    to float32. An edge_index is folded, and planned for, anew at each call; a `Graph` once. Seeds are int64: labels
-    from 0, −1 where there is none. Every connected part must hold a seed.
+    to float32. An edge_index is folded, and planned for, anew at each call; a `Graph` once.
+    A walker moves along the edges of a directed `Graph`, against those of a directed edge_index: labels run from
+    source to target, as PyG's messages and `Propagation` do.
+
+    Seeds are int64: labels from 0, −1 where there is none. Every connected part must hold a seed, unless `unreachable`
+    is given.
 
     >>> import torch
     >>> layer = BoundaryLabels()
@@ -44,19 +55,25 @@ class BoundaryLabels(nn.Module):
     tensor([0.0000, 0.1554, 0.6667, 1.0000])
     """
 
+    unreachable: Tensor | None
+
     def __init__(
         self,
-        num_labels: int | None = None,
         *,
+        num_labels: int | None = None,
         degree_normalised: bool = True,
         leave: bool = False,
+        directed: bool = False,
+        unreachable: Tensor | None = None,
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        self.num_labels = num_labels
+        self.num_labels = checked_labels(num_labels, unreachable)
         self.degree_normalised = degree_normalised
         self.leave = leave
+        self.directed = directed
         self.solver = solver
+        self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
     @overload
@@ -76,19 +93,17 @@ class BoundaryLabels(nn.Module):
             return self._on_images(widened(graph), boundary)
         if seeds is None:
             raise TypeError("`BoundaryLabels` on a graph needs graph, boundary and seeds; got no seeds.")
-        graph, weight = as_graph(graph, weight, len(seeds))
+        if isinstance(graph, Tensor) and self.directed:
+            graph = graph.flip(0)
+        graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
         return self._propagate(graph, widened(boundary), seeds, weight=weight)
 
     def extra_repr(self) -> str:
-        options = f"degree_normalised={self.degree_normalised}, leave={self.leave}, solver={self.solver}"
-        return f"num_labels={self.num_labels}, {options}"
+        options = f"degree_normalised={self.degree_normalised}, leave={self.leave}, directed={self.directed}"
+        return f"num_labels={self.num_labels}, {options}, solver={self.solver}"
 
     def _on_images(self, boundary: Tensor, seeds: Tensor) -> Tensor:
-        batch, shape = boundary.shape[0], tuple(boundary.shape[2:])
-        if boundary.ndim not in (4, 5) or boundary.shape[1] != 1:
-            raise ValueError(f"`boundary` must be (B, 1, H, W) or (B, 1, D, H, W); got {tuple(boundary.shape)}.")
-        if seeds.shape != (batch, *shape):
-            raise ValueError(f"`seeds` must be {(batch, *shape)} as `boundary` asks; got {tuple(seeds.shape)}.")
+        shape, batch = image_shape("boundary", boundary, (1, 1), seeds), len(boundary)
         graph, missing = self._grids.batch(batch, shape, boundary.device), None
         if self.leave == self.degree_normalised:
             missing = missing_neighbours(shape).to(boundary).repeat(batch)
@@ -115,5 +130,6 @@ class BoundaryLabels(nn.Module):
             stay=stay,
             exits=exits,
             degree_normalised=self.degree_normalised,
+            unreachable=prior(self.unreachable),
             solver=self.solver,
         )

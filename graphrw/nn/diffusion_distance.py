@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.affinity import gaussian_affinity
+from graphrw.checks import check_whole
 from graphrw.functional.diffusion import diffusion_map, squared_distance
 from graphrw.graph import Graph
 from graphrw.nn.edge_weights.head import FLOOR, above
@@ -47,16 +48,15 @@ class DiffusionDistance(nn.Module):
 
     def __init__(self, k: int = 50, *, mu: float = 5e-3, time: float = 8.0, scale: float = 1.0) -> None:
         super().__init__()
-        if not isinstance(k, int) or k < 1:
-            raise ValueError(f"`k` must be a whole number ≥ 1; got {k}.")
         for name, value in (("mu", mu), ("time", time), ("scale", scale)):
             if not 0 < value < math.inf:
                 raise ValueError(f"`{name}` must be positive and finite; got {value}.")
-        self.k = k
+        self.k = check_whole("k", k, 1)
         self.log_mu = nn.Parameter(torch.tensor(math.log(mu)))
         self.log_time = nn.Parameter(torch.tensor(math.log(time)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(
         self,
         x: Tensor,
@@ -71,6 +71,7 @@ class DiffusionDistance(nn.Module):
         z = diffusion_map(walk(graph, weight), self.log_time.exp(), self.k)
         return squared_distance(graph, z, pairs, rows)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def map(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """(N, k): coordinates whose squared distances are the diffusion distances."""
         graph, weight = self._weighted(x, graph, weight)

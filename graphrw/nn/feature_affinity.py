@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.convert.edge_index import as_tensor
 from graphrw.graph import Graph
-from graphrw.nn.inputs import widened
+from graphrw.nn.edge_weights.pairs import pairs_of
+from graphrw.nn.inputs import times, widened
 
 START = 0.1  # Σ θ of a fresh layer: weights near exp(−0.1) between features that lie 1 apart in each channel
 ENTRIES_AT_ONCE = 2**19  # differences (E × C) in one go: as many as stay in the cache
@@ -30,15 +30,16 @@ class FeatureAffinity(nn.Module):
     transforms of `torch.func` refuse.
 
     Args:
-        channels: C ≥ 1.
+        in_channels: C ≥ 1.
         bias: whether to learn b; else it is 0.
 
     Raises:
-        ValueError: if `channels` is no whole number from 1; when called, for shapes or types that do not fit.
+        ValueError: if `in_channels` is no whole number from 1; when called, for shapes or types that do not fit.
 
-    Call it as ``layer(features, graph)`` with (N, C), or images (B, C, H, W) or (B, C, D, H, W), whose pixels are the
-    nodes of ``Graph.batch([grid_graph((H, W), radius=R)] * B)``, and a `Graph` or PyG's edge_index → (E,), in the order
-    of its edges. Half precision, as autocast makes it, is widened to float32.
+    Call it as ``layer(features, graph, weight=None)`` with (N, C), or images (B, C, H, W) or (B, C, D, H, W), whose
+    pixels are the nodes of ``Graph.batch([grid_graph((H, W), radius=R)] * B)``, and a `Graph` → (E,), or PyG's
+    edge_index (2, M) → (M,), in the order of its edges. `weight`, (E,) or (M,), multiplies them. Half precision, as
+    autocast makes it, is widened to float32.
 
     >>> from graphrw import grid_graph
     >>> weight = FeatureAffinity(3)(torch.rand(1, 3, 8, 8), grid_graph((8, 8), radius=5))
@@ -46,22 +47,23 @@ class FeatureAffinity(nn.Module):
     (torch.Size([1336]), True)
     """
 
-    def __init__(self, channels: int, bias: bool = False) -> None:
+    def __init__(self, in_channels: int, bias: bool = False) -> None:
         super().__init__()
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"`channels` must be a whole number from 1; got {channels}.")
-        self.root = nn.Parameter(torch.full((channels,), math.sqrt(START / channels)))
+        if not isinstance(in_channels, int) or in_channels < 1:
+            raise ValueError(f"`in_channels` must be a whole number from 1; got {in_channels}.")
+        self.root = nn.Parameter(torch.full((in_channels,), math.sqrt(START / in_channels)))
         self.offset = nn.Parameter(torch.tensor(math.sqrt(START))) if bias else None
 
-    def forward(self, features: Tensor, graph: Graph | Tensor) -> Tensor:
+    def forward(self, features: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """Edge weights (E,); see the class."""
         nodes = self._nodes(features)
-        edges = _edges(graph, len(nodes))
-        exponent = edge_distance(nodes * widened(self.root).square(), edges)
-        return torch.exp(-exponent if self.offset is None else -exponent - widened(self.offset).square())
+        pairs = pairs_of(graph, len(nodes))
+        exponent = edge_distance(nodes * widened(self.root).square(), pairs.ends)
+        exponent = exponent if self.offset is None else exponent + widened(self.offset).square()
+        return times(pairs.spread(torch.exp(-exponent)), weight)
 
     def extra_repr(self) -> str:
-        return f"channels={len(self.root)}, bias={self.offset is not None}"
+        return f"in_channels={len(self.root)}, bias={self.offset is not None}"
 
     def _nodes(self, features: Tensor) -> Tensor:
         """(N, C): one row for each node."""
@@ -93,17 +95,3 @@ def _blockwise(features: Tensor, edges: Tensor) -> Tensor:
 def _rows(features: Tensor, nodes: Tensor) -> Tensor:
     """The rows of `nodes`; `gather`, because its backward adds rows up faster than that of indexing."""
     return features.gather(0, nodes[:, None].expand(-1, features.shape[1]))
-
-
-def _edges(graph: Graph | Tensor, num_nodes: int) -> Tensor:
-    if isinstance(graph, Graph):
-        if graph.num_nodes != num_nodes:
-            raise ValueError(f"`features` has {num_nodes} nodes, but the graph has {graph.num_nodes}.")
-        return graph.edges
-    edges = as_tensor(graph)
-    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
-        raise ValueError(f"An edge_index must be (2, E) int64; got {tuple(edges.shape)} {edges.dtype}.")
-    low, high = torch.aminmax(edges) if edges.numel() else (0, 0)
-    if edges.numel() and not 0 <= low <= high < num_nodes:
-        raise ValueError(f"An edge_index names node {int(low if low < 0 else high)}, but `features` has {num_nodes}.")
-    return edges

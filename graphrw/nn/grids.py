@@ -1,8 +1,9 @@
-"""The graphs of batches of images, kept with their plans from one batch to the next."""
+"""Batches of images as graphs, which are kept with their plans from one batch to the next."""
 
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphrw.build import grid_graph
 from graphrw.graph import Graph
@@ -28,3 +29,21 @@ class Grids:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_graphs": {}}
+
+
+def image_shape(name: str, images: Tensor, channels: tuple[int, int], seeds: Tensor) -> tuple[int, ...]:
+    """(H, W) or (D, H, W) of a batch of images that has as many `channels` as 2D or 3D asks, and seeds that fit it.
+
+    Raises:
+        ValueError: for other shapes, or a batch of no image.
+    """
+    axes = images.ndim - 2
+    if axes not in (2, 3) or images.shape[1] != channels[axes - 2]:
+        wanted = f"(B, {channels[0]}, H, W) or (B, {channels[1]}, D, H, W)"
+        raise ValueError(f"`{name}` must be {wanted}; got {tuple(images.shape)}.")
+    shape = tuple(images.shape[2:])
+    if len(images) == 0:
+        raise ValueError(f"`{name}` must hold at least one image; got a batch of none, {tuple(images.shape)}.")
+    if seeds.shape != (len(images), *shape):
+        raise ValueError(f"`seeds` must be {(len(images), *shape)} as `{name}` asks; got {tuple(seeds.shape)}.")
+    return shape

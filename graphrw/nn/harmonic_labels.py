@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from graphrw.build import grid_weight
 from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
-from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, widened
+from graphrw.nn.grids import Grids, image_shape
+from graphrw.nn.inputs import as_graph, checked_labels, prior, widened
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import walk
 
@@ -18,18 +18,23 @@ class HarmonicLabels(nn.Module):
     """Label probabilities from predicted edge weights and seeds (Cerrone, Zeilmann & Hamprecht, CVPR 2019).
 
     Z solves A_UU Z_U = W_UM Z_M. The gradient is exact by default, edges that touch a seed included, and
-    costs one more solve. The paper's two economies are options on the same adjoint:
+    costs one more solve. The paper's two economies, `num_samples` and `prune`, are options on the same adjoint.
 
     Args:
+        num_labels: L; None: the largest label of the whole batch + 1.
         num_samples: let the gradient flow into so many edges only, drawn anew and without replacement at each forward
             pass (per graph of the batch), multiplied by E / num_samples so that it is unbiased (the authors' code
             does not rescale).
         prune: let the gradient flow into each edge through one label only: that with the largest incoming gradient at
             its two free ends (the paper's gradient pruning; the authors' code looks at one end). Biased.
+        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        unreachable: (L,) the distribution to give to nodes from which no walker reaches a seed, such as all of an image
+            without seeds. It fixes L. A buffer: it moves and is saved with the module. None: they are an error.
         solver: how to solve.
 
     Raises:
-        ValueError: if `num_samples` is not a whole number from 1; and as `hitting_probabilities`.
+        ValueError: if `num_labels` or `num_samples` is not a whole number from 1, or `unreachable` no distribution of
+            L labels; and as `hitting_probabilities`.
 
     Call it with images or with a graph:
 
@@ -41,21 +46,38 @@ class HarmonicLabels(nn.Module):
     Weights in float16 or bfloat16, as autocast makes them, are widened to float32. An edge_index is folded, and
     planned for, anew at each call; a `Graph` once.
 
-    Seeds are int64: labels from 0, −1 where there is none. L is the largest label of the whole batch + 1; an image or
-    graph with fewer labels has probability 0 for the rest. Every connected part must hold a seed.
+    A walker moves along the edges of a directed `Graph`, against those of a directed edge_index: labels run from
+    source to target, as PyG's messages and `Propagation` do.
+
+    Seeds are int64: labels from 0, −1 where there is none. An image or graph with fewer labels than L has probability 0
+    for the rest. Every connected part must hold a seed, unless `unreachable` is given.
 
     >>> layer = HarmonicLabels()
     >>> layer(torch.ones(1, 2, 1, 3), torch.tensor([[[0, -1, 1]]]))[0, :, 0, 1]
     tensor([0.5000, 0.5000])
     """
 
-    def __init__(self, num_samples: int | None = None, prune: bool = False, solver: Solver = Auto()) -> None:
+    unreachable: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        num_labels: int | None = None,
+        num_samples: int | None = None,
+        prune: bool = False,
+        directed: bool = False,
+        unreachable: Tensor | None = None,
+        solver: Solver = Auto(),
+    ) -> None:
         super().__init__()
         if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
             raise ValueError(f"`num_samples` must be an integer ≥ 1, or None (the exact gradient); got {num_samples}.")
+        self.num_labels = checked_labels(num_labels, unreachable)
         self.num_samples = num_samples
         self.prune = prune
+        self.directed = directed
         self.solver = solver
+        self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
     @overload
@@ -71,20 +93,26 @@ class HarmonicLabels(nn.Module):
             return self._on_images(widened(graph), weight)
         if seeds is None:
             raise TypeError("`HarmonicLabels` on a graph needs graph, weight and seeds; got no seeds.")
-        graph, weight = as_graph(graph, weight, len(seeds))
+        if isinstance(graph, Tensor) and self.directed:
+            graph = graph.flip(0)
+        graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
         if self.num_samples is not None:
             weight = sample_gradient(graph, weight, self.num_samples)
-        return hitting_probabilities(walk(graph, weight), seeds, solver=self.solver, prune=self.prune)
+        return hitting_probabilities(
+            walk(graph, weight),
+            seeds,
+            self.num_labels,
+            unreachable=prior(self.unreachable),
+            solver=self.solver,
+            prune=self.prune,
+        )
 
     def extra_repr(self) -> str:
-        return f"num_samples={self.num_samples}, prune={self.prune}, solver={self.solver}"
+        options = f"num_samples={self.num_samples}, prune={self.prune}, directed={self.directed}, solver={self.solver}"
+        return f"num_labels={self.num_labels}, {options}"
 
     def _on_images(self, weight: Tensor, seeds: Tensor) -> Tensor:
-        batch, shape = weight.shape[0], tuple(weight.shape[2:])
-        if weight.ndim not in (4, 5) or weight.shape[1] != len(shape):
-            raise ValueError(f"`weight` must be (B, 2, H, W) or (B, 3, D, H, W); got {tuple(weight.shape)}.")
-        if seeds.shape != (batch, *shape):
-            raise ValueError(f"`seeds` must be {(batch, *shape)} as `weight` asks; got {tuple(seeds.shape)}.")
+        shape, batch = image_shape("weight", weight, (2, 3), seeds), len(weight)
         graph = self._grids.batch(batch, shape, weight.device)
         probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()

@@ -4,7 +4,10 @@ import torch
 from torch import Tensor
 
 from graphrw.convert import from_edge_index
+from graphrw.convert.edge_index import checked_edge_index
 from graphrw.graph import Graph
+
+TOLERANCE = 1e-5  # of the sum of a distribution
 
 
 def as_graph(
@@ -25,6 +28,52 @@ def as_graph(
     if isinstance(graph, Tensor):
         return from_edge_index(graph, weight, num_nodes=num_nodes, directed=directed)
     return graph, torch.ones(graph.num_edges, device=graph.device) if weight is None else weight
+
+
+def edge_ends(graph: Graph | Tensor, num_nodes: int | None) -> Tensor:
+    """The two ends (2, E) or (2, M) of each edge as it is listed, for modules that make weights.
+
+    Args:
+        graph: a `Graph`, or PyG's edge_index; int32 is widened, one direction of an edge alone is taken too.
+        num_nodes: N, as the caller's node features have it; None: there are none to check.
+
+    Raises:
+        ValueError: if the features do not fit the graph; and as `from_edge_index`, self loops included.
+    """
+    if isinstance(graph, Tensor):
+        return checked_edge_index(graph, num_nodes)
+    if num_nodes not in (None, graph.num_nodes):
+        raise ValueError(f"The features have {num_nodes} rows, but the graph has {graph.num_nodes} nodes: one each.")
+    return graph.edges
+
+
+def times(predicted: Tensor, weight: Tensor | None) -> Tensor:
+    """`predicted` weights (E,) or (M,), times those that the caller gave for the same edges, if any."""
+    if weight is None:
+        return predicted
+    if weight.shape != predicted.shape:
+        wanted = tuple(predicted.shape)
+        raise ValueError(f"`weight` must be {wanted}, one per edge of `graph`; got {tuple(weight.shape)}.")
+    return predicted * widened(weight)
+
+
+def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> int | None:
+    """L, if `num_labels` or `unreachable` fixes it."""
+    if num_labels is not None and (not isinstance(num_labels, int) or num_labels < 1):
+        raise ValueError(f"`num_labels` must be a whole number from 1, or None; got {num_labels}.")
+    if unreachable is None:
+        return num_labels
+    if unreachable.ndim != 1 or num_labels not in (None, len(unreachable)):
+        wanted = "L" if num_labels is None else num_labels
+        raise ValueError(f"`unreachable` must be ({wanted},), a share for each label; got {tuple(unreachable.shape)}.")
+    if not bool((unreachable >= 0).all()) or not abs(float(unreachable.sum()) - 1) <= TOLERANCE:
+        raise ValueError(f"`unreachable` must be a distribution (≥ 0, sum 1); got {unreachable.tolist()}.")
+    return len(unreachable)
+
+
+def prior(unreachable: Tensor | None) -> Tensor | None:
+    """`unreachable` with sum 1 also after a module was cast to half precision."""
+    return None if unreachable is None else widened(unreachable) / widened(unreachable).sum()
 
 
 def widened(values: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from graphrw.checks import check_whole
 from graphrw.spectral.adjoint import NEGLIGIBLE
 from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs
 from graphrw.walk import Walk
@@ -25,8 +26,7 @@ def check_undirected(walk: Walk) -> None:
 
 def check_count(walk: Walk, k: int) -> None:
     check_undirected(walk)
-    if not isinstance(k, int) or not 1 <= k <= walk.graph.num_nodes:
-        raise ValueError(f"`k` must be a whole number from 1 to N = {walk.graph.num_nodes}; got {k}.")
+    check_whole("k", k, 1, walk.graph.num_nodes, reason=", the number of nodes")
 
 
 def check_time(time: Tensor | float, like: Tensor) -> Tensor:

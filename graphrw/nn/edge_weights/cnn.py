@@ -16,7 +16,7 @@ class EdgeWeightsCNN(nn.Module):
     size), and positive, as in `EdgeWeightsMLP`.
 
     Args:
-        num_channels: C of the feature maps.
+        in_channels: C of the feature maps.
         axes: 2 for images, 3 for volumes.
         hidden: width of the hidden layers.
         floor: ε in (0, 1), the smallest weight.
@@ -32,19 +32,19 @@ class EdgeWeightsCNN(nn.Module):
     torch.Size([1, 2, 5, 6])
     """
 
-    def __init__(self, num_channels: int, *, axes: int = 2, hidden: int = 16, floor: float = FLOOR) -> None:
+    def __init__(self, in_channels: int, *, axes: int = 2, hidden: int = 16, floor: float = FLOOR) -> None:
         super().__init__()
         if axes not in (2, 3):
             raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes}.")
-        self.num_channels = num_channels
-        self.heads = nn.ModuleList(PairHead(num_channels, 0, hidden, floor) for _ in range(axes))
+        self.in_channels = in_channels
+        self.heads = nn.ModuleList(PairHead(in_channels, 0, hidden, floor) for _ in range(axes))
 
     def forward(self, features: Tensor) -> Tensor:
         """Weight images; see the class."""
         axes = len(self.heads)
-        if features.ndim != axes + 2 or features.shape[1] != self.num_channels:
+        if features.ndim != axes + 2 or features.shape[1] != self.in_channels:
             sizes = "H, W" if axes == 2 else "D, H, W"
-            raise ValueError(f"`features` must be (B, {self.num_channels}, {sizes}); got {tuple(features.shape)}.")
+            raise ValueError(f"`features` must be (B, {self.in_channels}, {sizes}); got {tuple(features.shape)}.")
         here = features.movedim(1, -1)
         images = [head((here, _next(here, axis)), None) for axis, head in enumerate(self.heads, start=1)]
         return torch.stack(images, dim=1)

@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from graphrw.convert import to_edge_index
 from graphrw.graph import Graph
 from graphrw.nn.edge_weights.head import FLOOR
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
+from graphrw.nn.inputs import edge_ends
 
 
 class EdgeWeightsGNN(nn.Module):
@@ -18,7 +20,7 @@ class EdgeWeightsGNN(nn.Module):
     Args:
         encoder: any module called as ``encoder(x, edge_index)`` → (N, H): PyG's convolutions (`GCNConv`), models
             (`torch_geometric.nn.GCN`) and `Sequential`.
-        num_channels: H; None: what the encoder's `out_channels` says.
+        in_channels: H, what the encoder gives and the head takes; None: what the encoder's `out_channels` says.
         num_attributes: A of the edge attributes that the head sees as well, or 0.
         hidden: width of the head's hidden layer.
         floor: ε in (0, 1), the smallest weight.
@@ -28,7 +30,7 @@ class EdgeWeightsGNN(nn.Module):
 
     ``module(x, graph, edge_attr=None)``: x, whatever the encoder takes, of N rows; a `Graph` → (E,), or PyG's
     edge_index (2, M), both directions of an edge listed → (M,). The encoder sees each undirected edge of a `Graph` in
-    both directions.
+    both directions. If A is 1, edge_attr may also be PyG's edge_weight (M,), which the head alone sees.
 
     >>> from torch_geometric.nn import GCNConv
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
@@ -39,29 +41,32 @@ class EdgeWeightsGNN(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
-        num_channels: int | None = None,
+        in_channels: int | None = None,
         num_attributes: int = 0,
         *,
         hidden: int = 32,
         floor: float = FLOOR,
     ) -> None:
         super().__init__()
-        num_channels = getattr(encoder, "out_channels", None) if num_channels is None else num_channels
-        if not isinstance(num_channels, int):
+        in_channels = getattr(encoder, "out_channels", None) if in_channels is None else in_channels
+        if not isinstance(in_channels, int):
             raise ValueError(
-                f"`encoder` ({type(encoder).__name__}) has no `out_channels`: give `num_channels`, the length of its "
+                f"`encoder` ({type(encoder).__name__}) has no `out_channels`: give `in_channels`, the length of its "
                 "output for a node."
             )
         self.encoder = encoder
-        self.head = EdgeWeightsMLP(num_channels, num_attributes, hidden=hidden, floor=floor)
+        self.head = EdgeWeightsMLP(in_channels, num_attributes, hidden=hidden, floor=floor)
 
     def forward(self, x: Tensor, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
-        features: Tensor = self.encoder(x, both_ways(graph) if isinstance(graph, Graph) else graph)
+        features: Tensor = self.encoder(x, _edge_index(graph, len(x)))
         weight: Tensor = self.head(features, graph, edge_attr)
         return weight
 
 
-def both_ways(graph: Graph) -> Tensor:
-    """PyG's edge_index of a graph: (2, 2E), every undirected edge in both directions; (2, E) if it is directed."""
-    return graph.edges if graph.directed else torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
+def _edge_index(graph: Graph | Tensor, num_nodes: int) -> Tensor:
+    """What an encoder reads: both directions of each undirected edge of a `Graph`; an edge_index as it is, in int64."""
+    ends = edge_ends(graph, num_nodes)
+    if isinstance(graph, Graph):
+        return to_edge_index(graph, torch.ones(graph.num_edges, device=graph.device))[0]
+    return graph if graph.dtype == torch.int64 else ends  # an `EdgeIndex` may know how it is sorted

@@ -22,21 +22,21 @@ class PairHead(nn.Module):
     1e4 at z = 2.2 already, for which the sigmoid itself needs z = 9.2.
 
     Args:
-        num_channels: C of each end, or 0.
+        in_channels: C of each end, or 0.
         num_attributes: A, or 0.
         hidden: width of the hidden layer.
         floor: ε in (0, 1).
     """
 
-    def __init__(self, num_channels: int, num_attributes: int, hidden: int, floor: float) -> None:
+    def __init__(self, in_channels: int, num_attributes: int, hidden: int, floor: float) -> None:
         super().__init__()
-        if num_channels < 0 or num_attributes < 0 or num_channels + num_attributes == 0:
-            got = f"{num_channels} and {num_attributes}"
+        if in_channels < 0 or num_attributes < 0 or in_channels + num_attributes == 0:
+            got = f"{in_channels} and {num_attributes}"
             raise ValueError(f"Edge weights need channels of nodes or of edges, or both; got {got}.")
         if hidden < 1:
             raise ValueError(f"`hidden` must be at least 1; got {hidden}.")
         self.floor = checked_floor(floor)
-        self.inner = nn.Linear(3 * num_channels + num_attributes, hidden)
+        self.inner = nn.Linear(3 * in_channels + num_attributes, hidden)
         self.outer = nn.Linear(hidden, 1)
         with torch.no_grad():
             self.outer.weight *= SPREAD

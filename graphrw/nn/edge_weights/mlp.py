@@ -17,7 +17,7 @@ class EdgeWeightsMLP(nn.Module):
     The floor keeps every node within a walker's reach: an exponential alone underflows to 0, which cuts the graph.
 
     Args:
-        num_channels: C of the node features, or 0 to use none.
+        in_channels: C of the node features, or 0 to use none.
         num_attributes: A of the edge attributes, or 0 to use none.
         hidden: width of the hidden layer.
         floor: ε in (0, 1), the smallest weight.
@@ -27,7 +27,8 @@ class EdgeWeightsMLP(nn.Module):
 
     ``module(x, graph, edge_attr=None)``: x (N, C) floats (None if C is 0), edge_attr (E, A) floats (exactly if A > 0)
     and a `Graph` → (E,); with PyG's edge_index (2, M) and edge_attr (M, A) → (M,), equal for the two directions of an
-    edge: attributes that differ between them count with their mean. Float32 or 64 also under autocast.
+    edge: attributes that differ between them count with their mean. If A is 1, edge_attr may also be PyG's edge_weight
+    (M,), or (E,): an attribute like any other. Float32 or 64 also under autocast.
 
     >>> import torch
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
@@ -36,21 +37,21 @@ class EdgeWeightsMLP(nn.Module):
     """
 
     def __init__(
-        self, num_channels: int = 0, num_attributes: int = 0, *, hidden: int = 32, floor: float = FLOOR
+        self, in_channels: int = 0, num_attributes: int = 0, *, hidden: int = 32, floor: float = FLOOR
     ) -> None:
         super().__init__()
-        self.num_channels = num_channels
+        self.in_channels = in_channels
         self.num_attributes = num_attributes
-        self.head = PairHead(num_channels, num_attributes, hidden, floor)
+        self.head = PairHead(in_channels, num_attributes, hidden, floor)
 
     def forward(self, x: Tensor | None, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
-        if (x is None) == (self.num_channels > 0):
-            raise ValueError(f"`x` must be {_wanted('N', self.num_channels)}; got {_shape(x)}.")
+        if (x is None) == (self.in_channels > 0):
+            raise ValueError(f"`x` must be {_wanted('N', self.in_channels)}; got {_shape(x)}.")
         if (edge_attr is None) == (self.num_attributes > 0):
             raise ValueError(f"`edge_attr` must be {_wanted('E', self.num_attributes)}; got {_shape(edge_attr)}.")
         if x is not None:
-            check_features(x, self.num_channels)
+            check_features(x, self.in_channels)
         pairs = pairs_of(graph, None if x is None else len(x))
         ends = None if x is None else (x[pairs.ends[0]], x[pairs.ends[1]])
         attributes = None if edge_attr is None else pairs.values(edge_attr, self.num_attributes)

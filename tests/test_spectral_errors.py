@@ -1,0 +1,150 @@
+"""What the spectral map warns of, and what it refuses, forward and backward."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from spectral_walks import LARGE, SMALL, random_loss, random_weight, ring, union
+from torch import Tensor
+
+from graphrw import Graph, Walk, grid_graph, walk
+from graphrw.errors import ConvergenceError
+from graphrw.spectral import (
+    SpectralCutWarning,
+    davidson,
+    deflated,
+    power_iteration,
+    power_iteration_as_published,
+    spectral_map,
+)
+
+UNIFORM = SMALL["uniform grid"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "k", "cure"),
+    [
+        (UNIFORM, 1, r"k = 1 cuts .* \|λ\| = 1: .* Take k = 2\."),
+        (UNIFORM, 4, r"k = 4 cuts .* Take k = 2 or k = 6\."),
+        (SMALL["grid"], 5, r"Take k = 4 or k = 6\."),
+        (LARGE["grid"], 3, r"Take k = 2 or k = 4\."),
+        (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 10, r"Take a k above 26\."),
+    ],
+)
+def test_a_k_that_cuts_equal_sizes_is_warned_of_with_a_better_one(moved: Walk, k: int, cure: str) -> None:
+    with pytest.warns(SpectralCutWarning, match=cure):
+        spectral_map(moved, 1.0, k)
+
+
+def test_a_cut_too_far_down_to_matter_is_not_warned_of() -> None:
+    spectral_map(UNIFORM, 1.0, 14)  # among eigenvalues 0
+    spectral_map(UNIFORM, 100.0, 4)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (30, 30)])
+@pytest.mark.filterwarnings("ignore::graphrw.spectral.SpectralCutWarning")
+def test_a_cut_through_a_repeated_eigenvalue_has_no_derivative(shape: tuple[int, int]) -> None:
+    graph = grid_graph(shape)
+    weight = torch.ones(graph.num_edges, dtype=torch.float64, requires_grad=True)
+    z, _ = spectral_map(walk(graph, weight), 1.0, 3)
+    with pytest.raises(ValueError, match=r"`k` = 3 cuts through equal eigenvalues"):
+        z.square().sum().backward()
+
+
+def test_a_loss_that_tells_equal_eigenvectors_apart_has_no_derivative() -> None:
+    weight = torch.ones(12, dtype=torch.float64, requires_grad=True)
+    z, values = spectral_map(walk(ring(12), weight), 1.0, 6)
+    with pytest.raises(ValueError, match=r"tells apart eigenvectors of one eigenvalue \(λ = .*, 2 times\)"):
+        (torch.arange(12)[:, None] * z**4).sum().backward(retain_graph=True)
+    with pytest.raises(ValueError, match=r"tells equal eigenvalues apart \(λ = .*, 2 times\)"):
+        (values * torch.arange(6)).sum().backward()
+
+
+def test_short_times_have_no_derivative_at_eigenvalue_zero() -> None:
+    weight = torch.ones(24, dtype=torch.float64, requires_grad=True)
+    z, _ = spectral_map(walk(UNIFORM.graph, weight), 0.4, 16)
+    with pytest.raises(ValueError, match=r"no derivative at λ = 0 for t ≤ ½, .* at t = 0.4"):
+        z.sum().backward()
+
+
+def simple(weight: Tensor) -> Tensor:
+    return spectral_map(walk(grid_graph((2, 3)), weight), 1.0, 2)[0].square()
+
+
+def second(weight: Tensor) -> Tensor:
+    leaf = weight.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(simple(leaf).sum() ** 2, leaf, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), leaf)
+    return curvature
+
+
+WEIGHT = random_weight(grid_graph((2, 3)))
+UNKNOWN: dict[str, tuple[Callable[[], Any], str]] = {
+    "second": (lambda: second(WEIGHT), "has no second derivatives"),
+    "grad of grad": (
+        lambda: torch.func.grad(lambda w: torch.func.grad(lambda v: simple(v)[0, 0])(w).sum())(WEIGHT),
+        "has no second derivatives",
+    ),
+    "jvp": (lambda: torch.func.jvp(simple, (WEIGHT,), (WEIGHT,)), "has no forward-mode derivative"),
+    "forward over reverse": (
+        lambda: torch.func.jvp(torch.func.grad(lambda w: simple(w).sum()), (WEIGHT,), (WEIGHT,)),
+        "has no forward-mode derivative",
+    ),
+    "jacrev": (lambda: torch.func.jacrev(simple)(WEIGHT), "cannot be run under `vmap`"),
+    "vmap": (
+        lambda: torch.func.vmap(
+            lambda w: spectral_map(Walk(grid_graph((2, 3)), w, torch.zeros(6, dtype=torch.float64)), 1.0, 2)[0]
+        )(WEIGHT.expand(2, -1)),
+        "cannot be run under `vmap`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), UNKNOWN.values(), ids=list(UNKNOWN))
+def test_derivatives_that_do_not_exist_are_errors_and_never_zeros(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(NotImplementedError, match=message):
+        call()
+
+
+DIRECTED = walk(Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True), torch.ones(2))
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "directed": (lambda: spectral_map(DIRECTED, 1.0, 2), "undirected graphs only, .*; got a directed one"),
+    "no eigenpair": (lambda: spectral_map(UNIFORM, 1.0, 0), r"`k` must be .* from 1 to 16, the number of nodes; got 0"),
+    "too many": (lambda: spectral_map(UNIFORM, 1.0, 17), r"from 1 to 16, the number of nodes; got 17"),
+    "negative time": (lambda: spectral_map(UNIFORM, -1.0, 2), r"`time` must be finite and not negative; got -1.0"),
+    "NaN": (lambda: spectral_map(UNIFORM, math.nan, 2), "finite and not negative; got nan"),
+    "several times": (lambda: spectral_map(UNIFORM, torch.ones(2), 2), r"a number or .* tensor \(\); got \(2,\)"),
+    "whole tensor": (lambda: spectral_map(UNIFORM, torch.tensor(1), 2), r"floating-point .* got \(\) torch.int64"),
+    "tolerance": (lambda: spectral_map(UNIFORM, 1.0, 2, 0.0), r"`tolerance` must lie in \(0, 0.01\]; got 0.0"),
+    "rounds": (lambda: power_iteration(UNIFORM, 2, rounds=0), "`rounds` and `steps` must be at least 1; got 0 and 20"),
+    "steps": (lambda: power_iteration_as_published(UNIFORM, 2, steps=0), "at least 1; got 2 and 0"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_what_has_no_answer_is_refused(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_eigenpairs_that_do_not_converge_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(davidson, "MAX_STEPS", 1)
+    with pytest.raises(ConvergenceError, match=r"of 20 leading eigenpairs converged after 2 blocks of 16 .* up to"):
+        spectral_map(LARGE["grid"], 1.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("MAX_DEGREE", 2, r"needs a series of \d+ terms, more than 2"), ("MAX_ROUNDS", 1, "after 1 rounds; asked was")],
+)
+def test_a_derivative_that_does_not_converge_is_an_error(
+    name: str, value: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deflated, name, value)
+    graph = LARGE["grid"].graph
+    leaf = LARGE["grid"].weight.clone().requires_grad_()
+    z, _ = spectral_map(walk(graph, leaf), 1.0, 4)
+    with pytest.raises(ConvergenceError, match=message):
+        random_loss(graph)(z).backward()

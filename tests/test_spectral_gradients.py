@@ -1,0 +1,119 @@
+"""The spectral adjoint: repeated eigenvalues, simple ones, and iterated against dense."""
+
+import math
+from collections.abc import Callable
+from decimal import Decimal, localcontext
+
+import pytest
+import torch
+from spectral_walks import LARGE, random_loss, random_weight, ring, union
+from torch import Tensor
+
+from graphrw import Graph, Walk, grid_graph, walk
+from graphrw.spectral import spectral_map
+from graphrw.spectral.adjoint import divided_difference
+from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
+
+
+def along(function: Callable[[Tensor], Tensor], point: Tensor, direction: Tensor, step: float) -> float:
+    """The derivative by central differences, extrapolated twice."""
+    slopes = [
+        float(function(point + h * direction) - function(point - h * direction)) / (2 * h)
+        for h in (step, step / 2, step / 4)
+    ]
+    coarse, fine = ((4 * b - a) / 3 for a, b in (slopes[:2], slopes[1:]))
+    return (16 * fine - coarse) / 15
+
+
+REPEATED = {
+    "ring": (ring(12), 6),
+    "ring, all": (ring(12), 12),
+    "odd ring": (ring(9), 5),
+    "grid": (grid_graph((5, 5)), 6),
+    "grid, all but zeros": (grid_graph((4, 4)), 12),
+    "two equal components": (union(ring(6), ring(6)), 4),
+    "complete": (Graph(torch.combinations(torch.arange(6)).T.contiguous(), 6), 6),
+}
+
+
+@pytest.mark.parametrize("time", [1.0, 2.6])
+@pytest.mark.parametrize(("graph", "k"), REPEATED.values(), ids=list(REPEATED))
+def test_gradients_with_repeated_eigenvalues_are_those_of_finite_differences(graph: Graph, k: int, time: float) -> None:
+    loss, weight = random_loss(graph), torch.ones(graph.num_edges, dtype=torch.float64)
+
+    def run(weight: Tensor) -> Tensor:
+        return loss(spectral_map(walk(graph, weight), time, k)[0])
+
+    leaf = weight.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(run(leaf), leaf)
+    direction = random_weight(graph, seed=3) - 1
+    expected = along(run, weight, direction, 1e-2)
+    assert float(slope @ direction) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("moved", [LARGE["grid"], LARGE["geometric"]], ids=["grid", "geometric"])
+@pytest.mark.parametrize("uniform", [False, True])
+def test_the_iterated_gradient_is_the_dense_one(moved: Walk, uniform: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, loss = moved.graph, random_loss(moved.graph)
+    weight = torch.ones_like(moved.weight) if uniform else moved.weight
+
+    def slopes() -> tuple[Tensor, ...]:
+        leaf, time = weight.clone().requires_grad_(), torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+        z = spectral_map(walk(graph, leaf), time, 6)[0] * math.sqrt(graph.num_nodes)
+        return torch.autograd.grad(loss(z), (leaf, time))
+
+    iterated = slopes()
+    monkeypatch.setattr("graphrw.spectral.eigenpairs.EXPANSIONS", 10_000)
+    dense = slopes()
+    for got, expected in zip(iterated, dense, strict=True):
+        assert float((got - expected).norm() / expected.norm()) <= 1e-6
+
+
+def test_the_gradient_of_any_loss_is_right_where_eigenvalues_are_simple() -> None:
+    graph = grid_graph((3, 4), connectivity=2)
+    inputs = (random_weight(graph).requires_grad_(), torch.tensor(1.3, dtype=torch.float64, requires_grad=True))
+    killing = (0.2 * random_weight(ring(12), seed=2)).requires_grad_()
+
+    def run(weight: Tensor, time: Tensor, killing: Tensor) -> tuple[Tensor, ...]:
+        z, values = spectral_map(walk(graph, weight, killing), time, 5)
+        return z.square(), (z**3).sum(0).square(), values
+
+    assert torch.autograd.gradcheck(run, (*inputs, killing))
+
+
+def test_eigenvalues_have_gradients_and_sums_of_repeated_ones_too() -> None:
+    graph = ring(8)
+    weight = torch.ones(8, dtype=torch.float64, requires_grad=True)
+
+    def run(weight: Tensor) -> Tensor:
+        values = spectral_map(walk(graph, weight), 1.0, 8)[1]
+        return (values**3).sum()
+
+    (slope,) = torch.autograd.grad(run(weight), weight)
+    direction = random_weight(graph) - 1
+    assert float(slope @ direction) == pytest.approx(along(run, weight.detach(), direction, 1e-2), rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("power", ["2", "3.25", "80"])
+def test_near_equal_eigenvalues_lose_no_digits(power: str) -> None:
+    values = [0.7, 0.7 * (1 - 1e-13), 0.7, -0.7, -0.3, 1e-3, 0.0, 0.0]
+    got = divided_difference(torch.tensor(values, dtype=torch.float64), float(power))
+    with localcontext(prec=60):
+        for i, x in enumerate(map(Decimal, values)):
+            for j, y in enumerate(map(Decimal, values)):
+                if x == y:
+                    expected = Decimal(power) * abs(x) ** (Decimal(power) - 1) * (1 if x > 0 else -1)
+                else:
+                    expected = (abs(x) ** Decimal(power) - abs(y) ** Decimal(power)) / (x - y)
+                assert float(got[i, j]) == pytest.approx(float(expected), rel=1e-13, abs=1e-300)
+
+
+def test_the_series_of_the_backward_solve_works_in_place() -> None:
+    matrix = SymmetricMatrix(LARGE["grid"].graph, symmetric_weight(LARGE["grid"]))
+    x = torch.ones(600, 1, dtype=torch.float64)
+    previous, current = x.clone(), matrix.matmul(x)
+    places = {previous.data_ptr(), current.data_ptr()}
+    for _ in range(5):
+        matrix.advance(previous, current, 1.0)
+        previous, current = current, previous
+    assert {previous.data_ptr(), current.data_ptr()} == places
