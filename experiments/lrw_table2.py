@@ -4,15 +4,15 @@ Cerrone, Zeilmann & Hamprecht, CVPR 2019. There is no network: each edge has a p
 sigmoid of it, and Adam fits the weights to the ground truth. `experiments/README.md` says how to run this and which
 data it needs; `docs/lrw.md` quotes the result.
 
-What the paper leaves open, and what is done here:
+What had to be decided, and how:
 
 * Sparse seeds are those that come with the image, 1–4 pixels per segment. Extended seeds are the inner half of each
   segment: the pixels farther from the other segments than half of what the segment's innermost pixel is.
 * Weights start at 1/2. Adam with its usual moments (0.9, 0.999), and ε = 1e-12, as gradients of a mean over all pixels
   soon fall below the usual 1e-8. All gradients get the same number of steps, and of the same few rates the one that
   leaves the smallest cross entropy (`--tune` runs them all); Rand errors have no part in that choice.
-* The paper's "first-order approximation" is not defined there. The stand-in here is one step of Jacobi's method in
-  place of the adjoint solve, λ = D⁻¹ ∂ℓ/∂z: `one_jacobi_step`. It is this experiment's, not the library's.
+* The stand-in for the paper's "first-order approximation" is one step of Jacobi's method in place of the adjoint solve,
+  λ = D⁻¹ ∂ℓ/∂z: `one_jacobi_step`. It is this experiment's, not the library's.
 * The authors' code prunes the gradient by default; whether the table's does, we could not tell. Both are here.
 """
 
@@ -109,7 +109,7 @@ GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "one Jacobi step": one_jacobi_step,
     "exact, pruned": rw.nn.HarmonicLabels(prune=True),
 }
-RATE = {  # found by --tune
+RATE = {  # by the smallest cross entropy; docs/lrw.md says which were tried
     "extended": {"exact": 0.03, "250 sampled edges": 0.3, "one Jacobi step": 1.0, "exact, pruned": 0.1},
     "sparse": {"exact": 0.1, "250 sampled edges": 0.3, "one Jacobi step": 1.0, "exact, pruned": 0.1},
 }

@@ -44,6 +44,13 @@ def test_an_image_without_seeds_gets_the_distribution_given(make: Callable[..., 
 
 
 @every_layer
+def test_a_batch_without_any_seed_gets_the_distribution_given(make: Callable[..., nn.Module]) -> None:
+    images, seeds = batch(make)
+    answer = make(unreachable=PRIOR)(images, torch.full_like(seeds, -1))
+    torch.testing.assert_close(answer, PRIOR.double()[:, None, None].expand(2, 3, 4, 5))
+
+
+@every_layer
 def test_a_part_of_a_graph_without_seeds_gets_the_distribution_given(make: Callable[..., nn.Module]) -> None:
     graph, seeds = Graph(torch.tensor([[0, 1, 3], [1, 2, 4]]), num_nodes=5), torch.tensor([0, -1, 1, -1, -1])
     answer = make(unreachable=PRIOR)(graph, torch.ones(graph.num_edges if make is HarmonicLabels else 5), seeds)

@@ -77,7 +77,8 @@ def hitting_probabilities(
 
     Raises:
         SingularWalkError: if walkers from some node can never end, and `unreachable` is not given.
-        ValueError: for wrong shapes, types or values; for seeds that are all −1 with no `absorption`.
+        ValueError: for wrong shapes, types or values; for seeds that are all −1 with neither `num_labels` nor
+            `absorption`.
 
     >>> from graphrw import grid_graph, walk
     >>> line = walk(grid_graph((4,)), torch.ones(3, dtype=torch.float64))
@@ -152,7 +153,7 @@ def count_labels(
         if num_labels is not None and num_labels != absorption.shape[1]:
             raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
         num_labels = absorption.shape[1]
-    elif high < 0:
+    elif high < 0 and num_labels is None:
         raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
     num_labels = high + 1 if num_labels is None else num_labels
     if high >= num_labels:
