@@ -11,8 +11,8 @@ gradient. The factor is there beforehand on all sides: no time holds a factorisa
 Run: python benchmarks/lrw_backward.py
 Prints a Markdown table, writes results/lrw_backward.png. Needs scikit-image (for its `camera`) and matplotlib.
 
-Last result, 2026-11-21, AMD EPYC, one thread, two runs: 0.020 s for all 32,512 edges; edge by edge 4.2 s (one column)
-and 12.3 s (ten) for 1024 of them. docs/lrw.md has the table.
+Last result, 2026-11-21, AMD EPYC, one thread, five runs: 0.022 s for all 32,512 edges; edge by edge 6.0 s (one column)
+and 12.6 s (ten) for 1024 of them. docs/lrw.md has the table.
 """
 
 import argparse

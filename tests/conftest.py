@@ -1,5 +1,17 @@
 """Settings of every test."""
 
+import pytest
 import torch
+from torch_geometric.nn import Sequential
 
 torch.set_num_threads(1)  # the problems are tiny: threads would only wait for each other
+
+
+FORWARD = Sequential.forward
+
+
+@pytest.fixture(autouse=True)
+def _sequential_as_it_was():
+    """PyG's `Sequential` leaves the forward of its latest instance on the class, where others may fall back to it."""
+    yield
+    Sequential.forward = FORWARD
