@@ -2,68 +2,14 @@
 
 import itertools
 import math
-from collections import defaultdict
-from typing import Any
 
 import pytest
 import torch
-from scipy.spatial import ConvexHull, Delaunay
+from meshes import CORNERS, CUBE, DOUBLE, by_edge, every_mesh, icosahedron, plane, sheet, sphere
 from torch import Tensor
 
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
 from graphrw.graph import Graph
-
-DOUBLE = torch.float64
-CORNERS = torch.tensor(list(itertools.product([0.0, 1.0], repeat=3)), dtype=DOUBLE)
-SQUARES = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]  # outward
-CUBE = torch.tensor([face for a, b, c, d in SQUARES for face in ((a, b, c), (a, c, d))])
-
-
-def plane(rows: int, cols: int) -> tuple[Tensor, Tensor]:
-    """A grid of points in the plane z = 0, each unit square cut in two along the same diagonal."""
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
-    number = torch.arange(rows * cols).reshape(rows, cols)
-    a, b, c, d = (part.flatten() for part in (number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]))
-    vertices = torch.stack([x.flatten(), y.flatten(), torch.zeros(rows * cols)], dim=1).to(DOUBLE)
-    return vertices, torch.cat([torch.stack([a, b, d], dim=1), torch.stack([a, d, c], dim=1)])
-
-
-def icosahedron() -> tuple[Tensor, Tensor]:
-    golden = (1 + math.sqrt(5)) / 2
-    corners = [p for s, t in itertools.product((-1, 1), (-golden, golden)) for p in ((0, s, t), (s, t, 0), (t, 0, s))]
-    return torch.tensor(corners, dtype=DOUBLE), outward(torch.tensor(corners, dtype=DOUBLE))
-
-
-def outward(points: Tensor) -> Tensor:
-    """The faces of the convex hull around the origin, counter-clockwise as seen from outside."""
-    faces = torch.from_numpy(ConvexHull(points.numpy()).simplices).long()
-    turned = torch.linalg.det(points[faces]) < 0
-    return torch.where(turned[:, None], faces.flip(1), faces)
-
-
-def sphere(num_points: int = 60) -> tuple[Tensor, Tensor]:
-    points = torch.randn(num_points, 3, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
-    points = torch.nn.functional.normalize(points, dim=1)
-    return points, outward(points)
-
-
-def sheet(num_points: int = 40) -> tuple[Tensor, Tensor]:
-    """Random points in the plane with their Delaunay triangles: every inner edge has a weight ≥ 0."""
-    points = torch.rand(num_points, 2, generator=torch.Generator().manual_seed(1), dtype=DOUBLE)
-    return torch.nn.functional.pad(points, (0, 1)), torch.from_numpy(Delaunay(points.numpy()).simplices).long()
-
-
-def by_edge(faces: Tensor) -> dict[tuple[int, int], list[int]]:
-    """The faces at each edge, by a loop."""
-    found = defaultdict(list)
-    for face, corners in enumerate(faces.tolist()):
-        for i, j in itertools.combinations(sorted(corners), 2):
-            found[i, j].append(face)
-    return dict(found)
-
-
-MESHES = {"cube": (CORNERS, CUBE), "plane": plane(4, 5), "icosahedron": icosahedron(), "sphere": sphere()}
-every_mesh = pytest.mark.parametrize("mesh", MESHES.values(), ids=MESHES.keys())
 
 
 @every_mesh
@@ -248,108 +194,3 @@ def test_other_numbers_for_the_vertices_permute_the_graph() -> None:
 
     assert weights(moved, new[faces], torch.arange(len(new))) == pytest.approx(weights(vertices, faces, new))
     torch.testing.assert_close(mesh_dual_graph(moved, new[faces])[1], mesh_dual_graph(vertices, faces)[1])
-
-
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-def test_attributes_have_the_type_of_the_vertices_and_faces_may_be_int32(kind: torch.dtype) -> None:
-    vertices, faces = sphere()
-    for attribute in (
-        lambda *mesh: mesh_graph(*mesh)[1],
-        lambda *mesh: mesh_dual_graph(*mesh)[1],
-        cotangent_weight,
-        shared_edge_length,
-    ):
-        found = attribute(vertices.to(kind), faces.int())
-        assert found.dtype == kind
-        torch.testing.assert_close(found.double(), attribute(vertices, faces), rtol=1e-4, atol=1e-5)
-
-
-def test_gradients_with_respect_to_vertices_are_those_of_finite_differences() -> None:
-    vertices, faces = sphere(9)
-    vertices = vertices * torch.linspace(0.8, 1.2, 9, dtype=DOUBLE)[:, None]
-    vertices.requires_grad_()
-    assert float(cotangent_weight(vertices.detach(), faces).min()) == 0.0  # clamped edges are among them
-    for attribute in (
-        lambda points: mesh_graph(points, faces)[1],
-        lambda points: mesh_dual_graph(points, faces)[1],
-        lambda points: cotangent_weight(points, faces),
-        lambda points: shared_edge_length(points, faces),
-    ):
-        assert torch.autograd.gradcheck(attribute, vertices)
-        assert torch.autograd.gradgradcheck(attribute, vertices)
-
-
-def test_flat_meshes_have_finite_gradients_of_their_angles() -> None:
-    vertices, faces = plane(3, 3)
-    vertices.requires_grad_()
-    _, angle = mesh_dual_graph(vertices, faces)
-    assert torch.equal(angle.detach(), torch.zeros_like(angle))
-    (gradient,) = torch.autograd.grad(angle.sum(), vertices)
-    assert bool(gradient.isfinite().all())
-    assert float(gradient[:, 2].abs().max()) > 0.1
-
-
-def test_an_edge_of_length_0_has_gradient_0() -> None:
-    vertices = torch.tensor([[0.0, 0, 0], [0, 0, 0], [0, 1, 0]], dtype=DOUBLE, requires_grad=True)
-    _, length = mesh_graph(vertices, torch.tensor([[0, 1, 2]]))
-    assert length.tolist() == [0.0, 1.0, 1.0]
-    (gradient,) = torch.autograd.grad(length[0], vertices)
-    assert torch.equal(gradient, torch.zeros_like(gradient))
-
-
-BUILDERS = [mesh_graph, mesh_dual_graph, cotangent_weight, shared_edge_length]
-every_builder = pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
-NAN = CORNERS.clone()
-NAN[5, 1] = torch.nan
-
-
-@every_builder
-@pytest.mark.parametrize(
-    ("vertices", "faces", "message"),
-    [
-        (CORNERS[:, :2], CUBE, r"`vertices` must be \(V, 3\) float32 or float64; got \(8, 2\) .* let z = 0"),
-        (CORNERS.flatten(), CUBE, r"`vertices` must be \(V, 3\) .* got \(24,\)"),
-        (CORNERS.long(), CUBE, r"`vertices` must be \(V, 3\) .* got \(8, 3\) torch\.int64"),
-        (CORNERS.half(), CUBE, r"`vertices` must be \(V, 3\) .* got \(8, 3\) torch\.float16"),
-        (NAN, CUBE, r"`vertices` must be finite; got \[1\.0, nan, 1\.0\] at vertex 5"),
-        (CORNERS, torch.tensor(SQUARES), r"`faces` must be \(F, 3\) int32 or int64; got \(6, 4\) .* into triangles"),
-        (CORNERS, CUBE.flatten(), r"`faces` must be \(F, 3\) .* got \(36,\)"),
-        (CORNERS, CUBE.double(), r"`faces` must be \(F, 3\) .* got \(12, 3\) torch\.float64"),
-        (CORNERS, CUBE + 1, r"`faces` must name vertices from 0 to 7; got \[5, 7, 8\] at face 2\. Count .* from 0"),
-        (CORNERS, CUBE - 1, r"`faces` must name vertices from 0 to 7; got \[-1, 0, 2\] at face 0"),
-        (
-            CORNERS,
-            torch.tensor([[0, 1, 2], [3, 4, 3], [5, 5, 6]]),
-            r"`faces` must have three different vertices each; got \[3, 4, 3\] at face 1\. .*\(2 in all\)",
-        ),
-        (
-            CORNERS,
-            torch.tensor([[0, 1, 2], [3, 4, 5], [2, 1, 0]]),
-            r"`faces` must not repeat: face 2 has the same vertices as face 0\. .*\(1 such pairs\)",
-        ),
-    ],
-)
-def test_what_is_no_mesh_is_refused(build: Any, vertices: Tensor, faces: Tensor, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build(vertices, faces)
-
-
-@every_builder
-def test_faces_on_another_device_are_refused(build: Any) -> None:
-    with pytest.raises(ValueError, match=r"`faces` is on meta but `vertices` on cpu; move one with `\.to`"):
-        build(CORNERS, CUBE.to("meta"))
-
-
-@pytest.mark.parametrize("build", [mesh_dual_graph, cotangent_weight])
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-@pytest.mark.parametrize("step", [(0.0, 0.0, 0.0), (0.1, 0.2, 0.7)])
-def test_a_face_without_area_is_named(build: Any, kind: torch.dtype, step: tuple[float, float, float]) -> None:
-    along = torch.tensor([[0.0], [1.0], [3.3]], dtype=DOUBLE) * torch.tensor(step, dtype=DOUBLE)
-    vertices = torch.cat([CORNERS, along + 0.1]).to(kind)
-    faces = torch.cat([CUBE, torch.tensor([[8, 9, 10]])])
-    message = (
-        r"`faces` holds 1 faces without area \(first: \[8, 9, 10\] at face 12\), which have neither .* Remove them"
-    )
-    with pytest.raises(ValueError, match=message):
-        build(vertices, faces)
-    assert mesh_graph(vertices, faces)[0].num_edges == 21

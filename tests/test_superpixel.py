@@ -1,15 +1,14 @@
 """Region adjacency graphs by hand, by loops and by scikit-image; pooling and projection; what they refuse."""
 
-import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from regions import every_shape, faces, labels, pairs_of_ids, values
 from scipy.sparse import coo_array
 from skimage.graph import RAG, pixel_graph, rag_boundary
 from skimage.measure import regionprops
-from torch import Tensor
 
 from graphrw.build.superpixel import (
     pool_boundaries,
@@ -20,40 +19,6 @@ from graphrw.build.superpixel import (
     superpixel_graph,
 )
 from graphrw.graph import Graph
-
-SHAPES = [(7, 9), (1, 6), (5, 1), (1, 1), (4, 5, 3), (1, 3, 4)]
-every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-
-def labels(shape: tuple[int, ...], num_ids: int = 6, seed: int = 0) -> Tensor:
-    """Blobs of ids that are neither consecutive nor positive."""
-    generator = torch.Generator().manual_seed(seed)
-    ids = torch.tensor([-40, -1, 0, 7, 8, 10**12])[:num_ids]
-    coarse = torch.randint(num_ids, [(extent + 1) // 2 for extent in shape], generator=generator)
-    for axis, extent in enumerate(shape):
-        coarse = coarse.repeat_interleave(2, axis).narrow(axis, 0, extent)
-    return ids[coarse]
-
-
-def values(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def faces(segments: Tensor, ignore: int | None = None) -> dict[tuple[int, int], list[tuple[Any, Any, int]]]:
-    """For each pair of ids, all pairs of neighbouring pixels, and the axis that they lie along, by a loop."""
-    found: dict[tuple[int, int], list[tuple[Any, Any, int]]] = {}
-    for pixel in itertools.product(*map(range, segments.shape)):
-        for axis in range(segments.ndim):
-            beside = tuple(p + (a == axis) for a, p in enumerate(pixel))
-            if beside[axis] < segments.shape[axis]:
-                pair = sorted((int(segments[pixel]), int(segments[beside])))
-                if pair[0] != pair[1] and ignore not in pair:
-                    found.setdefault((pair[0], pair[1]), []).append((pixel, beside, axis))
-    return found
-
-
-def pairs_of_ids(graph: Graph, ids: Tensor) -> list[tuple[int, int]]:
-    return [(int(ids[i]), int(ids[j])) for i, j in graph.edges.T.tolist()]
 
 
 @every_shape
@@ -257,86 +222,3 @@ def test_when_every_pixel_is_ignored_there_are_no_regions() -> None:
     assert pool_boundaries(torch.ones(5, 3, 4), segments, ignore=0).shape == (0, 5)
     assert region_features(torch.ones(3, 4), segments, ignore=0).centroid.shape == (0, 2)
     assert project_regions(torch.ones(0, 2), segments, ignore=0, fill=3.0).tolist() == [[[3.0] * 4] * 3] * 2
-
-
-def test_large_regions_are_summed_without_loss_in_float32() -> None:
-    image = torch.full((1000, 1000), 0.1)
-    segments = torch.zeros(1000, 1000, dtype=torch.int64)
-    features = region_features(image, segments)
-    assert float(features.mean[0, 0]) == float(image[0, 0])
-    assert float(features.variance) == 0.0
-    assert features.centroid.tolist() == [[499.5, 499.5]]
-
-
-@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
-def test_pixels_are_counted_in_full_also_for_values_in_half_precision(kind: torch.dtype) -> None:
-    features = region_features(torch.ones(1, 4099, dtype=kind), torch.zeros(1, 4099, dtype=torch.int64))
-    assert features.size.tolist() == [4099.0]
-    assert features.centroid.tolist() == [[0.0, 2049.0]]
-    assert features.mean.dtype == features.variance.dtype == kind
-
-
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-def test_pooled_values_have_the_type_of_the_pixels(kind: torch.dtype) -> None:
-    image, segments = values(2, 4, 5).to(kind), labels((4, 5))
-    features = region_features(image, segments)
-    for pooled in (features.size, features.centroid, features.mean, features.variance):
-        assert pooled.dtype == kind
-    assert pool_regions(image, segments).dtype == kind
-    assert pool_boundaries(image, segments).dtype == kind
-
-
-@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 2)], ids=str)
-@pytest.mark.parametrize("ignore", [None, 0])
-def test_gradients_are_those_of_finite_differences(shape: tuple[int, ...], ignore: int | None) -> None:
-    segments, image = labels(shape, 4), values(2, *shape).requires_grad_()
-    of_regions = values(len(region_index(segments, ignore=ignore)[0]), 2).requires_grad_()
-
-    def features(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        found = region_features(pixels, segments, ignore=ignore)
-        return found.mean, found.variance
-
-    assert torch.autograd.gradcheck(lambda x: pool_regions(x, segments, ignore=ignore), image)
-    assert torch.autograd.gradcheck(lambda x: pool_boundaries(x, segments, ignore=ignore), image)
-    assert torch.autograd.gradcheck(lambda x: project_regions(x, segments, ignore=ignore), of_regions)
-    assert torch.autograd.gradcheck(features, image)
-    assert torch.autograd.gradgradcheck(features, image)
-
-
-@pytest.mark.parametrize(
-    ("segments", "message"),
-    [
-        (np.zeros((3, 4), dtype=int), r"`segments` must be a tensor of integers; got ndarray\. Use `torch\.as_tensor`"),
-        (torch.zeros(3, 4), r"`segments` must be int64 or another integer type; got torch\.float32\. Use `\.long\(\)`"),
-        (torch.zeros(3, 4, dtype=torch.bool), r"`segments` must be int64 .* got torch\.bool"),
-        (torch.zeros(3, 4, dtype=torch.uint64), r"`segments` must be int64 .* got torch\.uint64"),
-        (torch.zeros(4, dtype=torch.int64), r"`segments` must be \(H, W\) or \(D, H, W\), .* got \(4,\)"),
-        (torch.zeros(1, 2, 3, 4, dtype=torch.int64), r"`segments` must be .* got \(1, 2, 3, 4\)"),
-        (torch.zeros(3, 0, dtype=torch.int64), r"`segments` must be .* with at least one pixel; got \(3, 0\)"),
-    ],
-)
-def test_what_is_no_segmentation_is_refused(segments: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        superpixel_graph(segments)
-
-
-@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 2.0, 3.0), (0.0, 1.0), (1.0, -2.0), (1.0, float("inf"))])
-def test_a_spacing_that_does_not_fit_is_refused(spacing: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=r"`spacing` must be 2 finite numbers > 0, one per axis; got \("):
-        superpixel_graph(torch.zeros(3, 4, dtype=torch.int64), spacing=spacing)
-
-
-@pytest.mark.parametrize("pool", [pool_regions, pool_boundaries, region_features])
-@pytest.mark.parametrize(
-    "wrong", [torch.ones(2, 4, 3), torch.ones(4), torch.ones(1, 2, 3, 4), torch.ones(0, 3, 4), torch.ones(3, 4).long()]
-)
-def test_values_that_do_not_fit_the_segments_are_refused(pool: Any, wrong: Tensor) -> None:
-    message = r"`values` must be floats \(K, 3, 4\) or \(3, 4\), as `segments` asks; got \(.*torch"
-    with pytest.raises(ValueError, match=message):
-        pool(wrong, torch.zeros(3, 4, dtype=torch.int64))
-
-
-@pytest.mark.parametrize("wrong", [(3, 2), (1,), (2, 0), (2, 1, 1), ()])
-def test_values_that_are_not_one_row_per_region_are_refused(wrong: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"`values` must be \(R, K\) or \(R,\) with R = 2 regions; got \("):
-        project_regions(torch.ones(wrong), torch.tensor([[0, 3]]))
