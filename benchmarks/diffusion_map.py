@@ -8,7 +8,7 @@ gradient.
 Run: pip install -e '.[benchmark,test]', then python benchmarks/diffusion_map.py --nodes 10000 100000
 Graphs: "grid" is scikit-image's `camera` with noise, 4-connected, Gaussian weights; "knn" joins points of 27 Gaussian
 clusters in space with their 10 nearest.
-Last result: docs/benchmarks.md.
+Last result: none on a quiet machine yet.
 """
 
 import argparse

@@ -96,11 +96,15 @@ METHODS: dict[str, Callable[[Problem, int], tuple[float, float]]] = {
     "scikit-image cg_mg": lambda case, labels: skimage_forward(case, labels, "cg_mg"),
     "scikit-image bf": lambda case, labels: skimage_forward(case, labels, "bf"),
 }
-SLOW = ("SuperLU default, by hand", "scikit-image bf")  # minutes at 1024²
+SLOW = (
+    "SuperLU default, by hand",
+    "scikit-image cg_j",
+    "scikit-image bf",
+)  # above 512² only if named
 
 
-def fits(method: str, size: int, labels: int) -> bool:
-    return not (method in SLOW and size > 512) and not ("scikit-image" in method and labels == 1)
+def fits(method: str, size: int, labels: int, named: bool) -> bool:
+    return (named or size <= 512 or method not in SLOW) and not ("scikit-image" in method and labels == 1)
 
 
 def peak_memory(method: str, size: int, labels: int) -> float:
@@ -139,7 +143,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 512])
     parser.add_argument("--labels", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=None)
     parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
@@ -156,9 +160,9 @@ def main() -> None:
             report(size, labels, options.runs, options.methods)
 
 
-def report(size: int, labels: int, runs: int, wanted: list[str]) -> None:
+def report(size: int, labels: int, runs: int, wanted: list[str] | None) -> None:
     case = problem(size, labels)
-    methods = [method for method in wanted if fits(method, size, labels)]
+    methods = [method for method in wanted or METHODS if fits(method, size, labels, wanted is not None)]
     first = {method: sum(METHODS[method](case, labels)) for method in methods}
     timings: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
     bare = []
