@@ -1,7 +1,6 @@
 """Semi-supervised classification in scikit-learn's manner. Needs scikit-learn, which graphrw itself does not."""
 
 import math
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from graphrw.affinity import local_scale, self_tuning_affinity
 from graphrw.build.knn import knn_graph
+from graphrw.checks import check_whole
 from graphrw.convert import from_scipy
 from graphrw.errors import MissingDependencyError
 from graphrw.functional import hitting_probabilities
@@ -86,8 +86,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     def _from_points(self, X: NDArray[np.float64]) -> tuple[Graph, Tensor]:
         """The graph of nearest neighbours, and its weights."""
-        if not isinstance(self.n_neighbors, Integral) or self.n_neighbors < 1:
-            raise ValueError(f"`n_neighbors` must be a whole number from 1; got {self.n_neighbors}.")
+        check_whole("n_neighbors", self.n_neighbors, 1)
         if self.beta is not None and not 0 < self.beta < math.inf:
             raise ValueError(f"`beta` must be positive and finite, or None for self-tuning scales; got {self.beta}.")
         k = min(int(self.n_neighbors), len(X) - 1)
@@ -195,11 +194,11 @@ class RandomWalkClassifier(_TransductiveClassifier):
         return self._extended(X)
 
     def _scores(self, walk: Walk, seeds: Tensor) -> Tensor:
-        unreachable, solver = _shares(self.unreachable), self.solver or Auto()
+        unreachable, solver = _tensor(self.unreachable), self.solver or Auto()
         probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=solver)
         if self.class_mass is False:
             return probability
-        return class_mass_normalize(probability, seeds, None if self.class_mass is True else _shares(self.class_mass))
+        return class_mass_normalize(probability, seeds, None if self.class_mass is True else _tensor(self.class_mass))
 
 
 class PoissonClassifier(_TransductiveClassifier):
@@ -240,11 +239,11 @@ class PoissonClassifier(_TransductiveClassifier):
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def _scores(self, walk: Walk, seeds: Tensor) -> Tensor:
-        prior, unreachable = _shares(self.prior), _shares(self.unreachable)
+        prior, unreachable = _tensor(self.prior), _tensor(self.unreachable)
         return poisson_labels(walk, seeds, prior=prior, unreachable=unreachable, solver=self.solver or Auto())
 
 
-def _shares(values: ArrayLike | None) -> Tensor | None:
+def _tensor(values: ArrayLike | None) -> Tensor | None:
     return None if values is None else torch.tensor(np.asarray(values, dtype=np.float64))
 
 

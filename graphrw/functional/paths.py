@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph, unchecked
+from graphrw.plain import plainly
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Solver
 from graphrw.walk import Walk, absorb, degree
@@ -183,5 +184,5 @@ def _adjacency(paths: Paths) -> csr_array:
 
 
 def _numbers(x: Tensor) -> NDArray[Any]:
-    """A tensor as an array; unlike its `numpy`, this goes through where `torch.func` has wrapped it."""
-    return np.array(x.detach().tolist())
+    """A tensor as an array, also where `torch.func` has wrapped it."""
+    return plainly(lambda bare: bare.cpu().numpy(), x)

@@ -93,8 +93,6 @@ class BoundaryLabels(nn.Module):
             return self._on_images(widened(graph), boundary)
         if seeds is None:
             raise TypeError("`BoundaryLabels` on a graph needs graph, boundary and seeds; got no seeds.")
-        if isinstance(graph, Tensor) and self.directed:
-            graph = graph.flip(0)
         graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
         return self._propagate(graph, widened(boundary), seeds, weight=weight)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_weight
+from graphrw.checks import check_whole
 from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
 from graphrw.nn.grids import Grids, image_shape
@@ -70,10 +71,8 @@ class HarmonicLabels(nn.Module):
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
-            raise ValueError(f"`num_samples` must be an integer ≥ 1, or None (the exact gradient); got {num_samples}.")
         self.num_labels = checked_labels(num_labels, unreachable)
-        self.num_samples = num_samples
+        self.num_samples = None if num_samples is None else check_whole("num_samples", num_samples, 1)
         self.prune = prune
         self.directed = directed
         self.solver = solver
@@ -93,8 +92,6 @@ class HarmonicLabels(nn.Module):
             return self._on_images(widened(graph), weight)
         if seeds is None:
             raise TypeError("`HarmonicLabels` on a graph needs graph, weight and seeds; got no seeds.")
-        if isinstance(graph, Tensor) and self.directed:
-            graph = graph.flip(0)
         graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
         if self.num_samples is not None:
             weight = sample_gradient(graph, weight, self.num_samples)

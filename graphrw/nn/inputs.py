@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from graphrw.checks import check_whole
 from graphrw.convert import from_edge_index
 from graphrw.convert.edge_index import checked_edge_index
+from graphrw.functional.harmonic import check_distribution
 from graphrw.graph import Graph
-
-TOLERANCE = 1e-5  # of the sum of a distribution
 
 
 def as_graph(
@@ -19,14 +19,15 @@ def as_graph(
         graph: a `Graph`, or PyG's (2, M) edge_index, in which an undirected edge stands once in each direction.
         weight: (E,) or (M,); half-precision weights are widened; None: ones.
         num_nodes: N, for an edge_index.
-        directed: keep each direction of an edge_index as an edge of its own.
+        directed: keep each direction of an edge_index as an edge of its own, turned round: a walker moves against it,
+            so that labels and features run from source to target, as PyG's messages do.
 
     Raises:
         ValueError: as `from_edge_index`, for an edge_index; a `Graph` is taken as it is.
     """
     weight = None if weight is None else widened(weight)
     if isinstance(graph, Tensor):
-        return from_edge_index(graph, weight, num_nodes=num_nodes, directed=directed)
+        return from_edge_index(graph.flip(0) if directed else graph, weight, num_nodes=num_nodes, directed=directed)
     return graph, torch.ones(graph.num_edges, device=graph.device) if weight is None else weight
 
 
@@ -59,15 +60,14 @@ def times(predicted: Tensor, weight: Tensor | None) -> Tensor:
 
 def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> int | None:
     """L, if `num_labels` or `unreachable` fixes it."""
-    if num_labels is not None and (not isinstance(num_labels, int) or num_labels < 1):
-        raise ValueError(f"`num_labels` must be a whole number from 1, or None; got {num_labels}.")
+    if num_labels is not None:
+        num_labels = check_whole("num_labels", num_labels, 1)
     if unreachable is None:
         return num_labels
     if unreachable.ndim != 1 or num_labels not in (None, len(unreachable)):
         wanted = "L" if num_labels is None else num_labels
         raise ValueError(f"`unreachable` must be ({wanted},), a share for each label; got {tuple(unreachable.shape)}.")
-    if not bool((unreachable >= 0).all()) or not abs(float(unreachable.sum()) - 1) <= TOLERANCE:
-        raise ValueError(f"`unreachable` must be a distribution (≥ 0, sum 1); got {unreachable.tolist()}.")
+    check_distribution("unreachable", unreachable, unreachable[None])
     return len(unreachable)
 
 

@@ -78,8 +78,6 @@ class Propagation(nn.Module):
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """The features after the walk; see the class for the ways to call it."""
         x, alpha = widened(x), self.alpha
-        if isinstance(graph, Tensor) and self.directed:
-            graph = graph.flip(0)
         graph, weight = as_graph(graph, weight, len(x), directed=self.directed)
         moved = walk(graph, weight.to(torch.promote_types(x.dtype, weight.dtype)))
         if alpha is not None:
