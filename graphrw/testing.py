@@ -13,14 +13,23 @@ from graphrw.build import grid_graph
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solve import solve
-from graphrw.solvers import CG, CHOLMOD, LU, Auto, Cholesky, Dense, Pardiso, Solver, SuperLU
+from graphrw.solvers import CG, CHOLMOD, LU, Auto, Cholesky, Dense, Multigrid, Pardiso, Solver, SuperLU
 from graphrw.walk import Walk, walk
 
 OPTIONAL: dict[str, Solver] = {"pypardiso": Pardiso(), "sksparse": CHOLMOD()}  # by the module that each needs
 MISSING = {module: solver for module, solver in OPTIONAL.items() if find_spec(module) is None}
 INSTALLED = tuple(solver for module, solver in OPTIONAL.items() if module not in MISSING)
-SOLVERS: tuple[Solver, ...] = (Dense(), Cholesky(), LU(), SuperLU(), CG(rtol=1e-12), Auto(), *INSTALLED)
-UNDIRECTED_ONLY = (Cholesky, CG, CHOLMOD)
+SOLVERS: tuple[Solver, ...] = (
+    Dense(),
+    Cholesky(),
+    LU(),
+    SuperLU(),
+    CG(rtol=1e-12),
+    Multigrid(rtol=1e-12),
+    Auto(),
+    *INSTALLED,
+)
+UNDIRECTED_ONLY = (Cholesky, CG, CHOLMOD, Multigrid)
 
 
 def sample_graphs() -> dict[str, Graph]:

@@ -5,6 +5,7 @@ from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
+from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.pardiso import Pardiso
 from graphrw.solvers.rslab import LU, Cholesky
 from graphrw.solvers.superlu import SuperLU
@@ -17,6 +18,7 @@ __all__ = [
     "Cholesky",
     "Dense",
     "Factor",
+    "Multigrid",
     "Pardiso",
     "SolveReport",
     "Solver",

@@ -1,39 +1,57 @@
 """The choice of a solver for a graph."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from graphrw.graph import Graph
+from graphrw.solvers import cost
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
-from graphrw.solvers.rslab import AVAILABLE, LU, Cholesky
+from graphrw.solvers.levels import level_structure
+from graphrw.solvers.multigrid import Multigrid
+from graphrw.solvers.rslab import AVAILABLE, LU, Cholesky, representative
 from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
+
+DOUBT = 4  # how far off a prediction from levels alone may be
+PATIENCE = 64  # iterations of plain CG, which cost about as much as a solve by multigrid
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A solver and its plan for the graph."""
+
+    solver: Solver
+    plan: Any
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A solver, its plan for the graph, and why it was taken."""
+    """What is tried in turn, and why."""
 
-    solver: Solver
-    plan: Any
+    stages: tuple[Stage, ...]
     reason: str
 
 
 @dataclass(frozen=True)
 class Auto(Solver):
-    """The solver that suits the graph and its device: dense when small, direct where the predicted fill allows, else
-    CG.
+    """The solver that suits the graph and its device: dense when small, else whichever of a direct solver and of
+    multigrid is predicted to take less time.
 
-    A direct solver's cost is predicted from its symbolic analysis, which is then used, not thrown away. `Pardiso` and
-    `CHOLMOD` are never taken unasked, so that installing a package changes no result: say ``solver=Pardiso()``.
+    The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
+    from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
+    graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What has not
+    converged hands over to the next method, with what it has reached. `Pardiso`, `CHOLMOD` and `ApproximateCholesky`
+    are never taken unasked, so that installing a package changes no result: say ``solver=Pardiso()``.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
-        max_flops: take a direct solver up to this many predicted operations per factorisation (the default takes some
-            5–10 s on two cores).
-        max_bytes: … and up to this much predicted memory.
+        max_bytes: take a direct solver up to this much predicted memory.
 
     >>> import graphrw as rw
     >>> print(rw.solvers.Auto().explain(rw.grid_graph((4, 4))))
@@ -41,37 +59,69 @@ class Auto(Solver):
     """
 
     rtol: float = 1e-10
-    max_flops: float = 1e11
-    max_bytes: float = 4 * 2**30
+    max_bytes: float = 8 * 2**30
 
     def plan(self, graph: Graph) -> Choice:
         limit = 128 if graph.device.type == "cpu" else 2048
         if graph.num_nodes <= limit:
-            return self._choice(graph, Dense(self.rtol), f"{graph.num_nodes} nodes, at most {limit} are solved densely")
+            reason = f"{graph.num_nodes} nodes, at most {limit} are solved densely"
+            return _choice(graph, reason, Dense(self.rtol))
         if graph.device.type != "cpu" and not graph.directed:
-            return self._choice(
-                graph, CG(self.rtol), f"the graph is on {graph.device}, where CG runs without leaving it"
-            )
+            reason = f"the graph is on {graph.device}, which multigrid does not leave"
+            return _choice(graph, reason, Multigrid(self.rtol))
         if not AVAILABLE:
-            return self._choice(graph, SuperLU(self.rtol), "rslab is not installed; SciPy's SuperLU is always there")
-        return self._by_fill(graph)
+            return _choice(graph, "rslab is not installed; SciPy's SuperLU is always there", SuperLU(self.rtol))
+        if graph.directed:
+            return _choice(graph, "a directed graph, for which there is no other method", LU(self.rtol))
+        return self._by_cost(graph)
 
     def factor(self, walk: Walk, plan: Choice) -> Factor:
-        return plan.solver.factor(walk, plan.plan)
+        first, *others = plan.stages
+        return _StagedFactor(walk, plan.stages) if others else first.solver.factor(walk, first.plan)
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
         choice: Choice = self.plan_for(graph)
-        return f"{choice.solver}: {choice.reason}"
+        return f"{', then '.join(str(stage.solver) for stage in choice.stages)}: {choice.reason}"
 
-    def _by_fill(self, graph: Graph) -> Choice:
-        direct = LU(self.rtol) if graph.directed else Cholesky(self.rtol)
-        plan = direct.plan_for(graph)
-        cost = f"predicted {plan.flops:.1e} flops and {plan.bytes / 2**30:.2f} GiB to factorise"
-        if graph.directed or (plan.flops <= self.max_flops and plan.bytes <= self.max_bytes):
-            return Choice(direct, plan, cost)
-        limits = f"more than {self.max_flops:.1e} flops or {self.max_bytes / 2**30:.2f} GiB"
-        return self._choice(graph, CG(self.rtol), f"{cost}, {limits}")
+    def _by_cost(self, graph: Graph) -> Choice:
+        part = representative(graph)
+        levels, iterative = level_structure(part), cost.of_multigrid(part)
+        direct = cost.of_direct_by_levels(levels)
+        if direct.seconds <= DOUBT * iterative.seconds:
+            solver = Cholesky(self.rtol)
+            direct = cost.of_direct(solver.plan_for(part))
+            if direct.seconds <= iterative.seconds and direct.bytes <= self.max_bytes:
+                reason = f"a step with 8 labels is predicted to take {direct}; by multigrid {iterative}"
+                return _choice(graph, reason, solver)
+        reason = f"a step with 8 labels is predicted to take {iterative}; by a direct solver {direct}"
+        if levels.depth > 3 * math.log2(part.num_nodes):
+            return _choice(graph, reason, Multigrid(self.rtol))
+        reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
+        return _choice(graph, reason, CG(self.rtol, PATIENCE), Multigrid(self.rtol))
 
-    def _choice(self, graph: Graph, solver: Solver, reason: str) -> Choice:
-        return Choice(solver, solver.plan_for(graph), reason)
+
+def _choice(graph: Graph, reason: str, *solvers: Solver) -> Choice:
+    return Choice(tuple(Stage(solver, solver.plan_for(graph)) for solver in solvers), reason)
+
+
+class _StagedFactor(Factor):
+    """The factor of the first stage; when that has not converged, of the next, for good."""
+
+    def __init__(self, walk: Walk, stages: tuple[Stage, ...]) -> None:
+        super().__init__(walk, stages[0].solver)
+        self._waiting = list(stages)
+        self._advance()
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        x, iterations = self._factor.approximate(b, target, transpose)
+        if self._waiting:
+            residual = torch.linalg.vector_norm(self.operator.residual(b, x, transpose, False), dim=0)
+            if bool((residual > target).any()):
+                self._advance()  # `Factor.solve` asks again, for what is left
+        return x, iterations
+
+    def _advance(self) -> None:
+        stage = self._waiting.pop(0)
+        self.solver = stage.solver
+        self._factor = stage.solver.factor(self.operator.walk, stage.plan)

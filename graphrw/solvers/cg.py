@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.krylov import conjugate_gradients
 from graphrw.walk import Walk
 
 
@@ -44,19 +44,7 @@ class _CGFactor(Factor):
     solver: CG
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        inverse_rate = 1 / self.operator.diagonal[:, None]
-        x, r = torch.zeros_like(b), b.clone()
-        z = inverse_rate * r
-        p, rz = z.clone(), (r * z).sum(0)
-        for iteration in range(self.solver.max_iterations):
-            active = torch.linalg.vector_norm(r, dim=0) > 0.5 * target  # the true residual lags behind this one
-            if not bool(active.any()):
-                return x, iteration
-            product = self.operator.matmul(p)
-            alpha = torch.where(active, rz / (p * product).sum(0), 0.0)
-            x.addcmul_(p, alpha)
-            r.addcmul_(product, -alpha)
-            z = inverse_rate * r
-            rz, previous = (r * z).sum(0), rz
-            p = torch.addcmul(z, p, torch.where(active, rz / previous, 0.0))
-        return x, self.solver.max_iterations
+        rate = self.operator.diagonal[:, None]
+        half = 0.5 * target  # the true residual lags behind that of the recursion
+        limit = self.solver.max_iterations
+        return conjugate_gradients(self.operator.matmul, lambda r: r / rate, b, half, max_iterations=limit)

@@ -9,7 +9,7 @@ from graphrw.graph import Graph
 from graphrw.solvers.pattern import column_pattern, row_pattern
 from graphrw.walk import Walk
 
-COLUMNS_AT_ONCE = 8  # torch's sparse products slow down beyond, and this bounds the memory of the flows
+COLUMNS_AT_ONCE = 8  # bounds the memory of the flows
 
 
 class Operator:
@@ -21,20 +21,22 @@ class Operator:
         self.diagonal = walk.rate
         self._matrices: dict[bool, Tensor] = {}
 
-    def matmul(self, x: Tensor, transpose: bool = False) -> Tensor:
-        """A x, or Aᵀx, for `x` (N, K) float64."""
-        matrix = self._matrix(transpose and self.walk.graph.directed)
-        return torch.cat([matrix @ columns for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
+    def matmul(self, x: Tensor, out: Tensor | None = None, *, transpose: bool = False) -> Tensor:
+        """A x, or Aᵀx, for `x` (N, K) float64, written into `out` where one is given.
+
+        An iteration should give one: with sixteen columns most of the time of a product is spent on fresh memory.
+        """
+        return multiply(self._matrix(transpose and self.walk.graph.directed), x, out)
 
     def residual(self, b: Tensor, x: Tensor, transpose: bool, accurate: bool) -> Tensor:
         """b − A x; if `accurate` through differences of x, free of cancellation (not for Aᵀ of a directed graph)."""
         if not accurate or (transpose and self.walk.graph.directed):
-            return b - self.matmul(x, transpose)
+            return b - self.matmul(x, transpose=transpose)
         return b - torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
 
     def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
         """|A||x| = 2 c|x| − A|x|: the size of the terms that A x adds up."""
-        return 2 * self.diagonal[:, None] * x.abs() - self.matmul(x.abs(), transpose)
+        return 2 * self.diagonal[:, None] * x.abs() - self.matmul(x.abs(), transpose=transpose)
 
     def _flow_out(self, x: Tensor) -> Tensor:
         """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
@@ -46,7 +48,7 @@ class Operator:
         if transpose not in self._matrices:
             pattern = column_pattern(self.walk.graph) if transpose else row_pattern(self.walk.graph)
             size = (self.num_nodes, self.num_nodes)
-            self._matrices[transpose] = _csr(pattern.indptr, pattern.indices, pattern.values(self.walk), size)
+            self._matrices[transpose] = csr(pattern.indptr, pattern.indices, pattern.values(self.walk), size)
         return self._matrices[transpose]
 
 
@@ -61,10 +63,17 @@ def _make_divergence(graph: Graph) -> Tensor:
     counts = torch.bincount(ends.reshape(-1), minlength=graph.num_nodes)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     sign = torch.where(order < graph.num_edges, 1.0, -1.0).double()
-    return _csr(indptr, order % max(graph.num_edges, 1), sign, (graph.num_nodes, graph.num_edges))
+    return csr(indptr, order % max(graph.num_edges, 1), sign, (graph.num_nodes, graph.num_edges))
 
 
-def _csr(indptr: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+def csr(indptr: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+    """A compressed sparse matrix of torch's."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(indptr, indices, values, size, check_invariants=False)
+
+
+def multiply(matrix: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
+    """M x for a sparse `matrix` (R, N) and `x` (N, K), into `out` (R, K) where one is given."""
+    out = x.new_empty(matrix.shape[0], x.shape[1]) if out is None else out
+    return torch.addmm(out, matrix, x, beta=0, out=out)

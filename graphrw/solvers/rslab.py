@@ -43,6 +43,11 @@ class SparsePlan:
         return float(self.symbolic.estimate_memory("float64")["factor_flops"])
 
     @property
+    def entries(self) -> int:
+        """Predicted entries of the factor."""
+        return int(self.symbolic.estimate_memory("float64")["factor_nnz"])
+
+    @property
     def bytes(self) -> float:
         """Predicted peak memory of a factorisation and a solve."""
         return float(self.symbolic.memory_plan("float64")["peak_bytes"])
@@ -64,7 +69,7 @@ class Cholesky(Solver):
     def plan(self, graph: Graph) -> SparsePlan:
         if graph.directed:
             raise ValueError("`Cholesky` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
-        part = _representative(graph)
+        part = representative(graph)
         return _analyse(lower_pattern(graph), "ldlt") if part is graph else self.plan_for(part)
 
     def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
@@ -82,7 +87,7 @@ class LU(Solver):
     rtol: float = 1e-10
 
     def plan(self, graph: Graph) -> SparsePlan:
-        part = _representative(graph)
+        part = representative(graph)
         return _analyse(column_pattern(graph), "lu") if part is graph else self.plan_for(part)
 
     def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
@@ -109,7 +114,7 @@ class _RslabFactor(DirectFactor):
         return solution
 
 
-def _representative(graph: Graph) -> Graph:
+def representative(graph: Graph) -> Graph:
     """The one part that a batch repeats, whose plan serves them all; else the graph itself."""
     repeated = graph.parts and all(part is graph.parts[0] for part in graph.parts)
     return graph.parts[0] if repeated else graph
@@ -117,7 +122,7 @@ def _representative(graph: Graph) -> Graph:
 
 def _equal_parts(walk: Walk) -> list[Walk]:
     """The walk on each copy of the representative."""
-    graph = _representative(walk.graph)
+    graph = representative(walk.graph)
     copies = walk.graph.num_nodes // graph.num_nodes
     weights, killings = walk.weight.view(copies, -1), walk.killing.view(copies, -1)
     return [Walk(graph, weight, killing) for weight, killing in zip(weights, killings, strict=True)]

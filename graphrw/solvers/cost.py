@@ -1,0 +1,48 @@
+"""What a training step would cost, predicted before anything costly is done.
+
+The unit is the second on two cores of 2026. What counts is not how long a step takes on another machine, but which of
+two methods takes longer, and there the ratios of these figures hold well enough. `benchmarks/solver_landscape.py`
+shows what becomes of the choices made with them.
+"""
+
+from dataclasses import dataclass
+
+from graphrw.graph import Graph
+from graphrw.solvers.levels import LevelStructure
+from graphrw.solvers.rslab import SparsePlan
+
+COLUMNS = 16  # solved with each factor: eight labels, forward and backward
+SECONDS_PER_FLOP = 1.6e-10  # of a numeric factorisation
+SECONDS_PER_FACTOR_ENTRY = 4e-9  # of a solve, for each column
+SECONDS_PER_ENTRY = 2e-7  # of a solve by multigrid to 1e-10, for each entry of A and each column
+SETUP_PER_ENTRY = 2e-7  # of the levels
+FILL = 50  # the flops of a factorisation over those of eliminating the widest level alone: 43–56 on grids
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Predicted seconds of a factorisation and `COLUMNS` solves, and bytes of memory."""
+
+    seconds: float
+    bytes: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2g} s and {self.bytes / 2**30:.2g} GiB"
+
+
+def of_direct(plan: SparsePlan) -> Cost:
+    """Of a direct solver, from its symbolic analysis."""
+    solves = COLUMNS * SECONDS_PER_FACTOR_ENTRY * plan.entries
+    return Cost(SECONDS_PER_FLOP * plan.flops + solves, plan.bytes)
+
+
+def of_direct_by_levels(levels: LevelStructure) -> Cost:
+    """Of a direct solver, before any analysis; its factor has at least the dense triangle of the widest level."""
+    return Cost(FILL * SECONDS_PER_FLOP * levels.width**3 / 3, 4 * levels.width**2)
+
+
+def of_multigrid(graph: Graph) -> Cost:
+    """Of `Multigrid`: linear in the size of the graph."""
+    entries = graph.num_nodes + 2 * graph.num_edges
+    seconds = entries * (SETUP_PER_ENTRY + COLUMNS * SECONDS_PER_ENTRY)
+    return Cost(seconds, 64 * entries + 100 * COLUMNS * graph.num_nodes)

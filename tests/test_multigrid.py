@@ -1,0 +1,270 @@
+"""Aggregation multigrid: its levels, its cycle, and how many iterations it takes on every kind of graph."""
+
+import networkx as nx
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.solvers import Cholesky, Multigrid
+from graphrw.solvers.krylov import column_dots
+from graphrw.solvers.multigrid import cycle as cycles
+from graphrw.solvers.multigrid.aggregation import aggregate
+from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.rows import compress, compress_by_sorting, structure
+from graphrw.testing import check_solver, dense_operator, sample_graphs, sample_walk
+from graphrw.walk import apply
+
+UNDIRECTED = {name: graph for name, graph in sample_graphs().items() if not graph.directed}
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture
+def small_dense_levels(monkeypatch):
+    """Levels all the way down, even on the small graphs of tests."""
+    monkeypatch.setattr(cycles, "DENSE", 2)
+
+
+def random_weights(graph, decades, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return 10 ** (-decades * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+
+
+def absorbed(graph, weight, count=4):
+    """The walk that ends on `count` random nodes."""
+    nodes = torch.randperm(graph.num_nodes, generator=torch.Generator().manual_seed(1))[:count]
+    return rw.absorb(rw.walk(graph, weight), nodes)
+
+
+def rows_of(walk):
+    return structure(walk.graph).rows(walk)
+
+
+def right_hand_side(graph, columns=3):
+    return torch.randn(graph.num_nodes, columns, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+@pytest.mark.usefixtures("small_dense_levels")
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["grid", "disconnected", "isolated nodes"])
+def test_it_passes_conformance_with_levels_of_any_size(name, device):
+    check_solver(Multigrid(rtol=1e-12), UNDIRECTED[name].to(device))
+
+
+def some_graphs():
+    generator = torch.Generator().manual_seed(0)
+    power_law = torch.tensor(list(nx.barabasi_albert_graph(3000, 5, seed=0).edges())).T
+    sphere = torch.nn.functional.normalize(torch.randn(2500, 3, generator=generator, dtype=torch.float64), dim=1)
+    return {
+        "image": rw.grid_graph((64, 64)),
+        "volume": rw.grid_graph((16, 16, 16)),
+        "neighbours": rw.knn_graph(torch.randn(2000, 16, generator=generator, dtype=torch.float64), 10)[0],
+        "surface": rw.knn_graph(sphere, 6)[0],
+        "power law": rw.Graph(power_law, 3000),
+        "chain": rw.grid_graph((4000,)),
+    }
+
+
+KINDS = some_graphs()
+
+
+@pytest.mark.parametrize(("decades", "limit"), [(0, 25), (2, 25), (6, 40), (12, 40)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_iterations_stay_few_on_every_kind_of_graph_at_any_contrast(kind, decades, limit):
+    walk = absorbed(KINDS[kind], random_weights(KINDS[kind], decades))
+    b = apply(walk, right_hand_side(walk.graph))
+    with rw.record_solves() as reports:
+        rw.solve(walk, b, Multigrid(rtol=1e-6))
+    assert reports[0].relative_residual <= 1e-6
+    assert 0 < reports[0].iterations <= limit
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_agrees_with_a_direct_solution(kind):
+    walk = absorbed(KINDS[kind], random_weights(KINDS[kind], 2))
+    b = right_hand_side(walk.graph)
+    expected = rw.solve(walk, b, Cholesky())
+    found = rw.solve(walk, b, Multigrid(rtol=1e-12))
+    assert (found - expected).norm() < 1e-8 * expected.norm()
+
+
+@pytest.mark.parametrize("name", UNDIRECTED)
+def test_a_coarse_level_is_the_galerkin_operator_of_its_aggregates(name):
+    walk = sample_walk(UNDIRECTED[name])
+    rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), 0.1 * walk.killing.detach()))
+    group, count = aggregate(rows)
+    coarse = rows.coarsened(group, count)
+    spread = torch.nn.functional.one_hot(group.long(), count + 1)[:, :count].double()
+    expected = spread.T @ rows.dense() @ spread
+    torch.testing.assert_close(coarse.dense(), expected)
+    assert (coarse.weight >= 0).all()
+    assert (coarse.killing >= 0).all()
+
+
+def test_both_ways_to_compress_agree():
+    generator = torch.Generator().manual_seed(0)
+    row = torch.randint(50, (400,), generator=generator, dtype=torch.int32)
+    column = torch.randint(7, (400,), generator=generator, dtype=torch.int32)
+    value = torch.rand(400, generator=generator, dtype=torch.float64)
+    for found, expected in zip(
+        compress_by_sorting(row, column, value, (60, 8)), compress(row, column, value, (60, 8)), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+def test_aggregates_hang_together_and_a_uniform_grid_shrinks_by_half_or_more():
+    graph = rw.grid_graph((40, 40))
+    group, count = aggregate(rows_of(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), 1e-3)))
+    assert 0 < count <= 800
+    inside = graph.edges[:, group[graph.edges[0]] == group[graph.edges[1]]]
+    joined = nx.Graph()
+    joined.add_nodes_from(range(1600))
+    joined.add_edges_from(inside.T.tolist())
+    assert nx.number_connected_components(joined) == count
+
+
+def test_every_node_stands_with_its_heaviest_neighbour_if_that_is_mutual():
+    graph = rw.grid_graph((30, 30))
+    weight = random_weights(graph, 3)
+    group, _ = aggregate(rows_of(rw.walk(graph, weight, 1e-6)))
+    matrix = torch.zeros(900, 900, dtype=torch.float64)
+    matrix[graph.edges[0], graph.edges[1]] = weight
+    heaviest = (matrix + matrix.T).argmax(1)
+    mutual = heaviest[heaviest] == torch.arange(900)
+    assert mutual.any()
+    assert (group[mutual] == group[heaviest[mutual]]).all()
+
+
+def test_nodes_that_rather_die_than_move_stand_in_no_aggregate():
+    graph = rw.grid_graph((5,))
+    killing = torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0], dtype=torch.float64)
+    group, count = aggregate(rows_of(rw.walk(graph, torch.ones(4, dtype=torch.float64), killing)))
+    assert count == 2
+    assert group.tolist() == [0, 0, 2, 1, 1]
+
+
+def test_relaxation_is_the_polynomial_that_its_docstring_states():
+    walk = sample_walk(rw.grid_graph((5, 5)))
+    rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), walk.killing.detach()))
+    level = cycles.Level(rows, torch.float32)
+    level.reserve(2)
+    matrix, r = rows.dense(), right_hand_side(walk.graph, 2)
+    scaled = matrix / rows.rate[:, None]
+    expected = (80 * torch.eye(25, dtype=torch.float64) - 32 * scaled) @ (r / rows.rate[:, None]) / 41
+    found = level.relax(r.float(), torch.empty(25, 2))
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
+    values = torch.linalg.eigvals(scaled).real
+    error = 1 - (80 * values - 32 * values**2) / 41
+    assert error[values >= 0.5].abs().max() <= 9 / 41 + 1e-6
+
+
+def test_a_cycle_of_two_levels_is_symmetric_and_positive_definite(monkeypatch):
+    monkeypatch.setattr(cycles, "DENSE", 40)
+    graph = rw.grid_graph((9, 9))
+    cycle = Cycle(rows_of(absorbed(graph, random_weights(graph, 2))))
+    assert len(cycle.levels) == 2
+    matrix = cycle.apply(torch.eye(81, dtype=torch.float64)).clone()
+    torch.testing.assert_close(matrix, matrix.T, rtol=1e-4, atol=1e-4 * float(matrix.abs().max()))
+    assert torch.linalg.eigvalsh((matrix + matrix.T) / 2).min() > 0
+
+
+def test_the_same_walk_gives_the_same_answer_twice():
+    walk = absorbed(KINDS["image"], torch.ones(KINDS["image"].num_edges, dtype=torch.float64))
+    b = right_hand_side(walk.graph)
+    assert torch.equal(rw.solve(walk, b, Multigrid()), rw.solve(walk, b, Multigrid()))
+
+
+def test_columns_of_every_size_are_solved_each_to_its_own_tolerance():
+    walk = absorbed(KINDS["volume"], random_weights(KINDS["volume"], 2))
+    scale = torch.tensor([1.0, 0.0, 1e-150, 1e100, 1e-30], dtype=torch.float64)
+    b = right_hand_side(walk.graph, 5) * scale
+    x = rw.solve(walk, b, Multigrid())
+    plain = rw.solve(walk, right_hand_side(walk.graph, 5), Cholesky())
+    torch.testing.assert_close(x, plain * scale, rtol=1e-3, atol=0)
+    assert (x[:, 1] == 0).all()
+
+
+def test_many_columns_go_block_by_block():
+    walk = absorbed(KINDS["image"], random_weights(KINDS["image"], 1))
+    b = right_hand_side(walk.graph, 19)
+    found = rw.solve(walk, b, Multigrid(rtol=1e-11))
+    torch.testing.assert_close(found, rw.solve(walk, b, Cholesky()), rtol=1e-6, atol=1e-6)
+
+
+def test_no_coarse_level_is_made_where_killing_is_strong():
+    graph = rw.grid_graph((40, 40))
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=10.0)
+    assert len(Cycle(rows_of(walk)).levels) == 1
+    with rw.record_solves() as reports:
+        rw.solve(walk, right_hand_side(graph), Multigrid())
+    assert reports[0].iterations < 12
+
+
+def test_components_and_isolated_nodes_are_solved_beside_each_other():
+    grid = rw.grid_graph((25, 25))
+    lonely = rw.Graph(torch.empty(2, 0, dtype=torch.int64), 30)
+    graph = rw.Graph.batch([grid, lonely, grid])
+    walk = rw.walk(graph, random_weights(graph, 3), killing=0.01)
+    b = right_hand_side(graph)
+    torch.testing.assert_close(
+        rw.solve(walk, b, Multigrid(rtol=1e-12)), rw.solve(walk, b, Cholesky()), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_forward_and_backward_share_one_hierarchy(monkeypatch):
+    made = []
+    make = Cycle.__init__
+    monkeypatch.setattr(Cycle, "__init__", lambda self, rows: made.append(1) or make(self, rows))
+    graph = KINDS["image"]
+    weight = random_weights(graph, 1).requires_grad_()
+    rw.solve(rw.walk(graph, weight, 0.01), torch.ones(graph.num_nodes), Multigrid()).square().sum().backward()
+    assert made == [1]
+
+
+def test_a_cycle_serves_blocks_of_different_widths():
+    graph = KINDS["image"]
+    factor = rw.factorize(absorbed(graph, random_weights(graph, 1)), Multigrid(rtol=1e-11))
+    b = right_hand_side(graph, 5)
+    whole = factor.solve(b)
+    for columns in (b[:, :1], b[:, :3], b):
+        torch.testing.assert_close(factor.solve(columns), whole[:, : columns.shape[1]], rtol=1e-7, atol=1e-7)
+
+
+def test_directed_graphs_are_refused():
+    graph = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True)
+    with pytest.raises(ValueError, match="`Multigrid` needs an undirected graph"):
+        Multigrid().plan(graph)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rtol": 1.0}, r"`rtol` must lie in \(0, 1\); got 1.0"),
+        ({"max_iterations": 0}, "`max_iterations` must be at least 1; got 0"),
+    ],
+)
+def test_options_without_meaning_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Multigrid(**options)
+
+
+def test_graphs_too_large_for_the_priorities_are_refused(monkeypatch):
+    monkeypatch.setattr("graphrw.solvers.multigrid.solver.MAX_NODES", 10)
+    with pytest.raises(ValueError, match="takes graphs of up to 10 nodes; this one has 16"):
+        Multigrid().plan(rw.grid_graph((4, 4)))
+
+
+def test_too_few_iterations_raise_with_causes_and_cures():
+    walk = absorbed(KINDS["image"], random_weights(KINDS["image"], 2))
+    with pytest.raises(rw.ConvergenceError, match=r"Multigrid\(.*left a true relative residual of"):
+        rw.solve(walk, right_hand_side(walk.graph), Multigrid(rtol=1e-12, max_iterations=1))
+
+
+def test_the_finest_level_holds_the_operator_itself():
+    walk = sample_walk(UNDIRECTED["grid"])
+    rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), walk.killing.detach()))
+    torch.testing.assert_close(rows.dense(), dense_operator(walk))
+
+
+def test_column_dots_are_inner_products():
+    a, b = right_hand_side(UNDIRECTED["grid"], 3), right_hand_side(UNDIRECTED["grid"], 3) + 1
+    torch.testing.assert_close(column_dots(a, b, torch.empty_like(a)), torch.einsum("nk,nk->k", a, b))
