@@ -21,7 +21,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 @pytest.fixture
 def small_dense_levels(monkeypatch):
     """Levels all the way down, even on the small graphs of tests."""
-    monkeypatch.setattr(cycles, "DENSE", 2)
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 2, "cuda": 2})
 
 
 def random_weights(graph, decades, seed=0):
@@ -146,7 +146,7 @@ def test_relaxation_is_the_polynomial_that_its_docstring_states():
     walk = sample_walk(rw.grid_graph((5, 5)))
     rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), walk.killing.detach()))
     level = cycles.Level(rows, torch.float32)
-    level.reserve(2)
+    level.reserve(2, finest=True)
     matrix, r = rows.dense(), right_hand_side(walk.graph, 2)
     scaled = matrix / rows.rate[:, None]
     expected = (80 * torch.eye(25, dtype=torch.float64) - 32 * scaled) @ (r / rows.rate[:, None]) / 41
@@ -158,7 +158,7 @@ def test_relaxation_is_the_polynomial_that_its_docstring_states():
 
 
 def test_a_cycle_of_two_levels_is_symmetric_and_positive_definite(monkeypatch):
-    monkeypatch.setattr(cycles, "DENSE", 40)
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 40})
     graph = rw.grid_graph((9, 9))
     cycle = Cycle(rows_of(absorbed(graph, random_weights(graph, 2))))
     assert len(cycle.levels) == 2

@@ -8,7 +8,7 @@ from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.rows import Rows, compress
 from graphrw.solvers.operator import csr, multiply
 
-DENSE = 400  # nodes: the coarsest level is inverted
+DENSE = {"cpu": 400, "cuda": 2048}  # nodes: the coarsest level is inverted; GPUs do better with fewer, larger steps
 STALLED = 0.8  # a level with more than this share of the nodes of the last is not worth its while
 FIRST, SECOND = 80 / 41, -32 / 41  # see `Level.relax`
 BLUR = 1.0  # float32 serves where its rounding, times the largest entry of the inverse, stays below this
@@ -33,14 +33,18 @@ class Level:
         self.restriction = csr(start[:-1], members[:inside], ones[:inside], (count, len(nodes)))
         self.aggregate, self.count = aggregate, count
 
-    def reserve(self, columns: int) -> None:
-        """Memory for so many columns, taken once."""
+    def reserve(self, columns: int, finest: bool) -> None:
+        """Memory for so many columns, taken once; only coarser levels run CG."""
         size = self.matrix.shape[0]
-        empty = [self.inverse_rate.new_empty(size, columns) for _ in range(7)]
-        self.residual, self.change, self.scratch, self.first, self.first_product, self.product, self.rest = empty
+        self.residual, self.change, self.scratch = (self._empty(size, columns) for _ in range(3))
+        if not finest:
+            self.first, self.first_product, self.product, self.rest = (self._empty(size, columns) for _ in range(4))
         if self.aggregate is not None:
-            self.coarse_residual = self.inverse_rate.new_empty(self.count, columns)
-            self.coarse = self.inverse_rate.new_zeros(self.count + 1, columns)  # a last row of zeros for no aggregate
+            self.coarse_residual = self._empty(self.count, columns)
+            self.coarse = self._empty(self.count + 1, columns).zero_()  # a last row of zeros for no aggregate
+
+    def _empty(self, rows: int, columns: int) -> Tensor:
+        return self.inverse_rate.new_empty(rows, columns)
 
     def relax(self, r: Tensor, out: Tensor) -> Tensor:
         """Two steps of Chebyshev's method for A x = r from x = 0: x = D⁻¹ (80 r − 32 A D⁻¹ r) / 41.
@@ -66,13 +70,14 @@ class Cycle:
     def __init__(self, finest: Rows) -> None:
         rows = [finest.scaled(1 / float(finest.rate.max()))]
         aggregates = []
-        while rows[-1].num_nodes > DENSE:
+        dense = DENSE[finest.killing.device.type]
+        while rows[-1].num_nodes > dense:
             group, count = aggregate(rows[-1])
             if not 0 < count <= STALLED * rows[-1].num_nodes:
                 break
             aggregates.append((group, count))
             rows.append(rows[-1].coarsened(group, count))
-        inverse = torch.linalg.inv(rows[-1].dense()) if rows[-1].num_nodes <= DENSE else None
+        inverse = torch.linalg.inv(rows[-1].dense()) if rows[-1].num_nodes <= dense else None
         self.kind = _precision(inverse)
         self.levels = [Level(level, self.kind) for level in rows]
         for level, (group, count) in zip(self.levels, aggregates, strict=False):
@@ -92,7 +97,7 @@ class Cycle:
         self._input, self._output = torch.empty_like(r, dtype=self.kind), torch.empty_like(r, dtype=self.kind)
         self._answer = torch.empty_like(r)
         for level in self.levels:
-            level.reserve(r.shape[1])
+            level.reserve(r.shape[1], finest=level is self.levels[0])
 
     def _run(self, depth: int, b: Tensor, out: Tensor) -> Tensor:
         """One cycle from x = 0 at this depth."""
