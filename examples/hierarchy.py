@@ -1,7 +1,8 @@
 """Segment an image without any seed, into nested segments, by diffusion distance.
 
 Two pixels are near when walkers that start from them are spread alike after some time. Clusters of pixels in this sense
-are segments; those that are nearest merge. Run: python examples/hierarchy.py --out results/hierarchy
+are segments; they merge two at a time, near and small ones first.
+Run: python examples/hierarchy.py --out results/hierarchy
 """
 
 import argparse
@@ -12,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import torch
 from skimage import color, data, segmentation, transform
+from torch import Tensor
 
 import graphrw as rw
 
@@ -19,10 +21,25 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 SIZE, RADIUS = 48, 5.0  # pixels; walkers step to all pixels within the radius
-MU = 0.006  # per squared unit of CIELAB
+BETA = 0.006  # per squared unit of CIELAB
 TIME, K = 50.0, 30  # steps, and eigenpairs
 LEVELS = (12, 8, 6)
 PIXEL = (32, 6)  # row and column of the pixel whose distances are drawn
+
+
+def draw(image: np.ndarray, distance: np.ndarray, levels: Tensor, path: Path) -> None:
+    figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
+    axes[0].imshow(image)
+    axes[1].imshow(distance, cmap="cividis", vmax=np.quantile(distance, 0.95))
+    axes[1].scatter(*PIXEL[::-1], marker="+", s=120, color="red")
+    for axis, level in zip(axes[2:], levels, strict=True):
+        segments = level.reshape(SIZE, SIZE).numpy()
+        axis.imshow(segmentation.mark_boundaries(image, segments, color=(1, 1, 0), mode="subpixel").clip(0, 1))
+    titles = ("image", "distance from the cross", *(f"{count} segments" for count in LEVELS))
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set_title(title)
+        axis.set_axis_off()
+    figure.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -36,7 +53,7 @@ def main() -> None:
     lab = torch.from_numpy(color.rgb2lab(image)).reshape(-1, 3)
     start = time.perf_counter()
     graph = rw.grid_graph((SIZE, SIZE), radius=RADIUS)
-    walk = rw.walk(graph, rw.gaussian_affinity(graph, lab, MU) + 1e-6)
+    walk = rw.walk(graph, rw.gaussian_affinity(graph, lab, BETA) + 1e-6)
     coordinates = rw.diffusion_map(walk, TIME, K)
     seconds = time.perf_counter() - start
     touching = rw.grid_graph((SIZE, SIZE)).edges
@@ -46,19 +63,7 @@ def main() -> None:
     print(f"{graph}: {K} eigenpairs in {seconds:.2f} s")
     for count, level in zip(LEVELS, levels, strict=True):
         print(f"{count} segments of {sorted(torch.bincount(level).tolist(), reverse=True)} pixels")
-
-    figure, axes = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
-    axes[0].imshow(image)
-    axes[1].imshow(distance, cmap="cividis", vmax=np.quantile(distance, 0.95))
-    axes[1].scatter(*PIXEL[::-1], marker="+", s=120, color="red")
-    for axis, level in zip(axes[2:], levels, strict=True):
-        segments = level.reshape(SIZE, SIZE).numpy()
-        axis.imshow(segmentation.mark_boundaries(image, segments, color=(1, 1, 0), mode="subpixel").clip(0, 1))
-    titles = ("image", "distance from the cross", *(f"{count} segments" for count in LEVELS))
-    for axis, title in zip(axes, titles, strict=True):
-        axis.set_title(title)
-        axis.set_axis_off()
-    figure.savefig(out / "hierarchy.png", dpi=110)
+    draw(image, distance, levels, out / "hierarchy.png")
     print(f"picture: {out / 'hierarchy.png'}")
 
 

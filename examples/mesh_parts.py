@@ -34,6 +34,8 @@ PARTS = {  # the two ends of each part's axis, and its radius
     "head": ((0.92, 0.00, 0.98), (1.14, 0.00, 0.90), 0.23),
     "tail": ((-0.85, 0.00, 0.12), (-1.30, 0.00, 0.55), 0.08),
 }
+PALETTE = np.array(plt.get_cmap("Paired").colors)
+TITLES = ("clicks, and concave edges", "parts", "parts, from the other side")
 
 
 def creature() -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,22 +77,19 @@ def main() -> None:
     towards = np.array([np.cos(np.radians(VIEW)), np.sin(np.radians(VIEW)), 0.3])
     places = np.array([np.add(*ends) / 2 + radius * towards for *ends, radius in PARTS.values()])
     distance = torch.cdist(torch.from_numpy(places), triangles.mean(1))
-    seeds = torch.full((len(faces),), -1)
-    seeds[distance.argmin(1)] = torch.arange(len(PARTS))  # one face for each part
+    seeds = torch.full((len(faces),), -1).index_copy(0, distance.argmin(1), torch.arange(len(PARTS)))  # a face each
     labels = rw.hitting_probabilities(rw.walk(graph, weight), seeds).argmax(1).numpy()
     print(f"{len(faces)} faces, {len(PARTS)} clicks; faces in each part: {np.bincount(labels).tolist()}")
 
     crease = np.zeros(len(faces))
     np.maximum.at(crease, graph.edges.flatten().numpy(), (-angle).repeat(2).numpy())  # the most concave edge of a face
-    palette = np.array(plt.get_cmap("Paired").colors)
     clicks = np.repeat(0.9 - 0.7 * np.clip(crease[:, None] / 0.35, 0, 1), 3, axis=1)
     near, part = (distance - distance.amin(1, keepdim=True)).min(0)
-    clicks[(near < 0.05).numpy()] = palette[part[near < 0.05].numpy()]
+    clicks[(near < 0.05).numpy()] = PALETTE[part[near < 0.05].numpy()]
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.8), subplot_kw={"projection": "3d"}, layout="constrained")
-    draw(axes[0], triangles.numpy(), clicks, VIEW)
-    draw(axes[1], triangles.numpy(), palette[labels], VIEW)
-    draw(axes[2], triangles.numpy(), palette[labels], VIEW + 170)
-    for axis, title in zip(axes, ("clicks, and concave edges", "parts", "parts, from the other side"), strict=True):
+    pictures = ((clicks, VIEW), (PALETTE[labels], VIEW), (PALETTE[labels], VIEW + 170))
+    for axis, title, (colours, view) in zip(axes, TITLES, pictures, strict=True):
+        draw(axis, triangles.numpy(), colours, view)
         axis.set_title(title)
     figure.savefig(out / "mesh.png", dpi=110)
     print(f"picture: {out / 'mesh.png'}")

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import kneighbors_graph
+from torch import Tensor
 
 import graphrw as rw
 
@@ -21,17 +22,50 @@ from matplotlib import pyplot as plt
 BETAS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
-def choose(nodes: torch.Tensor, truth: torch.Tensor, per_class: int) -> torch.Tensor:
-    """Seeds for the walk: so many random ones of `nodes` for each class, −1 elsewhere."""
-    seeds = torch.full_like(truth, -1)
-    for label in range(10):
-        members = nodes[truth[nodes] == label]
-        seeds[members[torch.randperm(len(members))[:per_class]]] = label
-    return seeds
+class Digits:
+    """The digits, joined to their nearest neighbours, and which of their labels are known."""
 
+    def __init__(self) -> None:
+        pixels, digits = load_digits(return_X_y=True)
+        self.x, self.truth = torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(digits)
+        neighbours = kneighbors_graph(pixels, 10)
+        self.graph, _ = rw.from_scipy(neighbours.maximum(neighbours.T))
+        self.known, self.unknown = torch.randperm(len(digits)).split([300, len(digits) - 300])
 
-def without(nodes: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
-    return nodes[seeds[nodes] < 0]
+    def choose(self, per_class: int) -> Tensor:
+        """Seeds for the walk: so many random ones of the known digits for each class, −1 elsewhere."""
+        seeds = torch.full_like(self.truth, -1)
+        for label in range(10):
+            members = self.known[self.truth[self.known] == label]
+            seeds[members[torch.randperm(len(members))[:per_class]]] = label
+        return seeds
+
+    def walk_from(self, seeds: Tensor, features: Tensor, beta: float) -> Tensor:
+        weight = rw.gaussian_affinity(self.graph, features, beta) + 1e-6
+        return rw.hitting_probabilities(rw.walk(self.graph, weight), seeds)
+
+    def score(self, seeds: Tensor, features: Tensor, beta: float, nodes: Tensor) -> float:
+        right = self.walk_from(seeds, features, beta).argmax(1) == self.truth
+        return float(right[nodes[seeds[nodes] < 0]].float().mean())
+
+    def accuracy(self, features: Tensor, beta: float, nodes: Tensor) -> float:
+        """Mean over five draws of two seeds per class among the known digits, scored on `nodes`."""
+        torch.manual_seed(1)
+        draws = [self.choose(2) for _ in range(5)]
+        return sum(self.score(seeds, features, beta, nodes) for seeds in draws) / len(draws)
+
+    def learn(self) -> Tensor:
+        """Features (N, 32) that the walk has learned from the known labels."""
+        learned = torch.nn.Linear(64, 32, bias=False)
+        optimiser = torch.optim.Adam(learned.parameters(), lr=5e-3)
+        for _ in range(80):
+            optimiser.zero_grad()
+            seeds = self.choose(2)
+            others = self.known[seeds[self.known] < 0]
+            target = torch.full_like(self.truth, -1).index_copy(0, others, self.truth[others])
+            rw.losses.cross_entropy(self.walk_from(seeds, learned(self.x), 1.0), target).backward()
+            optimiser.step()
+        return learned(self.x).detach()
 
 
 def main() -> None:
@@ -40,44 +74,15 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-
-    pixels, digits = load_digits(return_X_y=True)
-    x, truth = torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(digits)
-    neighbours = kneighbors_graph(pixels, 10)
-    graph, _ = rw.from_scipy(neighbours.maximum(neighbours.T))
-    order = torch.randperm(len(truth))
-    known, unknown = order[:300], order[300:]
-
-    def walk_from(seeds: torch.Tensor, features: torch.Tensor, beta: float) -> torch.Tensor:
-        weight = rw.gaussian_affinity(graph, features, beta) + 1e-6
-        return rw.hitting_probabilities(rw.walk(graph, weight), seeds)
-
-    def accuracy(features: torch.Tensor, beta: float, nodes: torch.Tensor) -> float:
-        """Mean over five draws of two seeds per class among the known digits, scored on `nodes`."""
-        torch.manual_seed(1)
-        draws = [choose(known, truth, 2) for _ in range(5)]
-        return sum(score(walk_from(seeds, features, beta), without(nodes, seeds)) for seeds in draws) / len(draws)
-
-    def score(probability: torch.Tensor, nodes: torch.Tensor) -> float:
-        return float((probability.argmax(1) == truth)[nodes].float().mean())
-
-    beta = max(BETAS, key=lambda beta: accuracy(x, beta, known))  # the plain walk gets its best β, too
-    learned = torch.nn.Linear(64, 32, bias=False)
-    optimiser = torch.optim.Adam(learned.parameters(), lr=5e-3)
-    for _ in range(80):
-        optimiser.zero_grad()
-        seeds = choose(known, truth, 2)
-        target = torch.full_like(truth, -1)
-        target[without(known, seeds)] = truth[without(known, seeds)]
-        rw.losses.cross_entropy(walk_from(seeds, learned(x), 1.0), target).backward()
-        optimiser.step()
-    everything = torch.full_like(truth, -1).index_copy(0, known, truth[known])
+    task = Digits()
+    beta = max(BETAS, key=lambda beta: task.accuracy(task.x, beta, task.known))  # the plain walk gets its best β, too
+    learned, everything = task.learn(), torch.full_like(task.truth, -1)
+    everything[task.known] = task.truth[task.known]
     scores = {
-        f"plain, β = {beta:g}, 20 seeds": accuracy(x, beta, unknown),
-        f"plain, β = {beta:g}, all 300 seeds": score(walk_from(everything, x, beta), unknown),
-        "learned, 20 seeds": accuracy(learned(x).detach(), 1.0, unknown),
+        f"plain, β = {beta:g}, 20 seeds": task.accuracy(task.x, beta, task.unknown),
+        f"plain, β = {beta:g}, all 300 seeds": task.score(everything, task.x, beta, task.unknown),
+        "learned, 20 seeds": task.accuracy(learned, 1.0, task.unknown),
     }
-
     figure, axis = plt.subplots(figsize=(7, 2.4), layout="constrained")
     axis.barh(list(scores), list(scores.values()), color=["0.6", "0.6", "C0"])
     axis.bar_label(axis.containers[0], fmt="{:.1%}", padding=3)
@@ -85,7 +90,7 @@ def main() -> None:
     axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(out / "nodes.png", dpi=120)
     for name, score in scores.items():
-        print(f"{name}: {score:.1%} of {len(unknown)} digits labelled rightly")
+        print(f"{name}: {score:.1%} of {len(task.unknown)} digits labelled rightly")
     print(f"picture: {out / 'nodes.png'}")
 
 

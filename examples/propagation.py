@@ -13,6 +13,7 @@ import matplotlib as mpl
 import torch
 from matplotlib.ticker import PercentFormatter
 from sklearn.datasets import load_digits
+from torch import Tensor
 from torch_geometric.nn import Sequential
 
 import graphrw as rw
@@ -30,49 +31,37 @@ def network(propagation: bool) -> Sequential:
     return Sequential("x, graph, weight", layers)
 
 
-def choose(truth: torch.Tensor) -> torch.Tensor:
+def choose(truth: Tensor) -> Tensor:
     """The nodes whose labels are known: so many random ones of each class."""
     order = torch.randperm(len(truth))
     return torch.cat([order[truth[order] == label][:PER_CLASS] for label in range(10)])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/propagation"))
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(0)
-
+def load() -> tuple[rw.Graph, Tensor, Tensor, Tensor]:
+    """The graph and its weights, the digits' features and their classes."""
     pixels, digits = load_digits(return_X_y=True)
-    x, truth = torch.tensor(pixels / 16, dtype=torch.float32), torch.tensor(digits)
+    x = torch.tensor(pixels / 16, dtype=torch.float32)
     graph, distance = rw.knn_graph(x, k=10)
-    weight = rw.self_tuning_affinity(graph, distance)
+    return graph, rw.self_tuning_affinity(graph, distance), x, torch.tensor(digits)
 
-    def fit(model: Sequential, known: torch.Tensor) -> tuple[float, list[float]]:
-        """Train on the labels of `known`; the share of all other digits that are labelled rightly, and α on the way."""
-        rates = [{"params": [p], "lr": 0.1 if p.ndim == 0 else 0.01} for p in model.parameters()]  # α is a number ()
-        optimiser = torch.optim.Adam(rates)
-        path = []
-        for _ in range(STEPS):
-            optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(model(x, graph, weight)[known], truth[known]).backward()
-            optimiser.step()
-            path += [float(layer.alpha.detach()) for layer in model if isinstance(layer, rw.nn.Propagation)]
-        right = model.eval()(x, graph, weight).argmax(1) == truth
-        right[known] = False
-        return float(right.sum()) / (len(truth) - len(known)), path
 
-    plain, spread, paths = [], [], []
-    for _ in range(SPLITS):
-        known = choose(truth)
-        plain.append(fit(network(propagation=False), known)[0])
-        score, path = fit(network(propagation=True), known)
-        spread.append(score)
-        paths.append(path)
-    for name, scores in (("without", plain), ("with", spread)):
-        print(f"{name} propagation: {median(scores):.1%} of {len(truth) - len(known)} digits labelled rightly (median)")
-    print(f"α learned: {median(path[-1] for path in paths):.2f} (median of {SPLITS} splits), from {START}")
+def fit(model: Sequential, task: tuple[rw.Graph, Tensor, Tensor, Tensor], known: Tensor) -> tuple[float, list[float]]:
+    """Train on the labels of `known`; the share of all other digits that are labelled rightly, and α on the way."""
+    graph, weight, x, truth = task
+    rates = [{"params": [p], "lr": 0.1 if p.ndim == 0 else 0.01} for p in model.parameters()]  # α is a number ()
+    optimiser = torch.optim.Adam(rates)
+    path = []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(model(x, graph, weight)[known], truth[known]).backward()
+        optimiser.step()
+        path += [float(layer.alpha.detach()) for layer in model if isinstance(layer, rw.nn.Propagation)]
+    right = model.eval()(x, graph, weight).argmax(1) == truth
+    right[known] = False
+    return float(right.sum()) / (len(truth) - len(known)), path
 
+
+def draw(plain: list[float], spread: list[float], paths: list[list[float]], path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     axes[0].plot(["without", "with"], [plain, spread], "o-", color="C0", alpha=0.6)
     axes[0].set(xlim=(-0.4, 1.4), title="digits labelled rightly, for each split")
@@ -82,7 +71,28 @@ def main() -> None:
     axes[1].set(title="α of the layer", xlabel="training step")
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out / "propagation.png", dpi=120)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/propagation"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    task = load()
+    plain, spread, paths = [], [], []
+    for _ in range(SPLITS):
+        known = choose(task[-1])
+        plain.append(fit(network(propagation=False), task, known)[0])
+        score, path = fit(network(propagation=True), task, known)
+        spread.append(score)
+        paths.append(path)
+    others = len(task[-1]) - len(known)
+    for name, scores in (("without", plain), ("with", spread)):
+        print(f"{name} propagation: {median(scores):.1%} of {others} digits labelled rightly (median)")
+    print(f"α learned: {median(path[-1] for path in paths):.2f} (median of {SPLITS} splits), from {START}")
+    draw(plain, spread, paths, out / "propagation.png")
     print(f"picture: {out / 'propagation.png'}")
 
 

@@ -36,6 +36,24 @@ def place(clicks: dict[int, list[tuple[int, int]]], shape: tuple[int, ...]) -> n
     return seeds
 
 
+def draw(image: np.ndarray, probability: np.ndarray, entropy: np.ndarray, path: Path) -> None:
+    """The labels, the probability of the man, and the entropy with its largest value marked."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
+    axes[0].imshow(segmentation.mark_boundaries(image, probability.argmax(0) + 1, color=(1, 0.8, 0), mode="thick"))
+    for label, places in CLICKS.items():
+        axes[0].scatter(*np.transpose(places)[::-1], color=f"C{label - 1}", edgecolor="white", label=NAMES[label])
+    axes[0].legend(loc="lower right", fontsize=8)
+    axes[1].imshow(probability[1], cmap="cividis", vmin=0, vmax=1)
+    axes[2].imshow(entropy, cmap="magma")
+    row, column = np.unravel_index(entropy.argmax(), entropy.shape)
+    axes[2].scatter(column, row, marker="+", s=120, color="cyan")
+    titles = ("clicks and labels", "probability of the man", "entropy, and where to click")
+    for axis, title in zip(axes, titles, strict=True):
+        axis.set_title(title)
+        axis.set_axis_off()
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/image"))
@@ -53,21 +71,7 @@ def main() -> None:
     print(f"{image.size} pixels from {sum(map(len, CLICKS.values()))} clicks: {shares}")
     print(f"{reports[0].solver}, true relative residual {reports[0].relative_residual:.0e}")
     print(f"least certain: row {worst[0]}, column {worst[1]}, {entropy.max():.2f} nats; click there next")
-
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
-    axes[0].imshow(segmentation.mark_boundaries(image, labels, color=(1, 0.8, 0), mode="thick"))
-    for label, places in CLICKS.items():
-        axes[0].scatter(*np.transpose(places)[::-1], color=f"C{label - 1}", edgecolor="white", label=NAMES[label])
-    axes[0].legend(loc="lower right", fontsize=8)
-    axes[1].imshow(probability[1], cmap="cividis", vmin=0, vmax=1)
-    axes[2].imshow(entropy, cmap="magma")
-    axes[2].scatter(worst[1], worst[0], marker="+", s=120, color="cyan")
-    for axis, title in zip(
-        axes, ("clicks and labels", "probability of the man", "entropy, and where to click"), strict=True
-    ):
-        axis.set_title(title)
-        axis.set_axis_off()
-    figure.savefig(out / "image.png", dpi=110, bbox_inches="tight")
+    draw(image, probability, entropy, out / "image.png")
     print(f"picture: {out / 'image.png'}")
 
 

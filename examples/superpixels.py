@@ -20,21 +20,11 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 BETA = 0.005  # per squared unit of CIELAB, in which a difference of 2 is just visible
-CLICKS = {  # row, column
-    "astronaut": [
-        (50, 190),
-        (140, 200),
-        (240, 160),
-        (230, 220),
-        (330, 110),
-        (330, 300),
-        (400, 160),
-        (430, 350),
-        (379, 464),
-    ],
-    "shuttle": [(40, 410), (130, 390), (130, 440), (215, 415), (255, 415)],
-    "flag": [(40, 20), (100, 40), (150, 45), (230, 15), (300, 15)],
-    "background": [(20, 150), (110, 110), (60, 340), (200, 340), (40, 490), (200, 490), (320, 490)],
+CLICKS = {  # rows and columns
+    "astronaut": ((50, 140, 240, 230, 330, 330, 400, 430, 379), (190, 200, 160, 220, 110, 300, 160, 350, 464)),
+    "shuttle": ((40, 130, 130, 215, 255), (410, 390, 440, 415, 415)),
+    "flag": ((40, 100, 150, 230, 300), (20, 40, 45, 15, 15)),
+    "background": ((20, 110, 60, 200, 40, 200, 320), (150, 110, 340, 340, 490, 490, 490)),
 }
 
 
@@ -43,25 +33,13 @@ def place(shape: tuple[int, ...]) -> np.ndarray:
     row, column = np.indices(shape)
     seeds = np.zeros(shape, dtype=np.int64)
     for label, places in enumerate(CLICKS.values(), start=1):
-        for y, x in places:
+        for y, x in zip(*places, strict=True):
             seeds[(row - y) ** 2 + (column - x) ** 2 <= 16] = label
     return seeds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/superpixels"))
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
-
-    image = data.astronaut()
-    lab = color.rgb2lab(image)
-    clicks = place(image.shape[:2])
-
-    start = time.perf_counter()
-    segments = torch.from_numpy(segmentation.slic(image, n_segments=1000, compactness=10, start_label=0))
-    slic_seconds = time.perf_counter() - start
-    start = time.perf_counter()
+def on_regions(lab: np.ndarray, segments: torch.Tensor, clicks: np.ndarray) -> tuple[rw.Graph, np.ndarray]:
+    """The graph of the regions, and the label of each pixel by a walk on it."""
     graph, border = rw.superpixel_graph(segments)
     regions = rw.region_features(torch.from_numpy(lab).movedim(-1, 0), segments)
     weight = border * rw.gaussian_affinity(graph, regions.mean, BETA) + 1e-6
@@ -69,29 +47,45 @@ def main() -> None:
     seeds = torch.full((graph.num_nodes,), -1)
     seeds[segments[row, column]] = torch.from_numpy(clicks[row, column] - 1)  # regions that a click touches
     probability = rw.hitting_probabilities(rw.walk(graph, weight), seeds)
-    labels = rw.project_regions(probability.argmax(1), segments).numpy()
-    seconds = time.perf_counter() - start
+    return graph, rw.project_regions(probability.argmax(1), segments).numpy()
 
-    start = time.perf_counter()
-    on_pixels = rw.random_walker(lab, clicks, beta=200, channel_axis=-1) - 1
-    pixel_seconds = time.perf_counter() - start
-    print(f"{graph.num_nodes} regions in place of {clicks.size} pixels, {graph.num_edges} edges between them")
-    print(f"superpixels {slic_seconds:.2f} s, then graph, walk and projection {seconds:.3f} s")
-    print(f"walk on all pixels {pixel_seconds:.2f} s; the same label on {np.mean(labels == on_pixels):.1%} of pixels")
 
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.35), layout="constrained")
+def draw(image: np.ndarray, segments: torch.Tensor, found: dict[str, np.ndarray], path: Path) -> None:
     colours = plt.get_cmap("tab10").colors
-    axes[0].imshow(segmentation.mark_boundaries(image, segments.numpy(), color=(1, 1, 1)))
-    for colour, (name, places) in zip(colours, CLICKS.items(), strict=False):
-        axes[0].scatter(*np.transpose(places)[::-1], color=colour, edgecolor="white", label=name)
-    axes[0].legend(loc="lower left", fontsize=8)
-    for axis, found in zip(axes[1:], (labels, on_pixels), strict=True):
-        axis.imshow(color.label2rgb(found, image, colors=colours, alpha=0.45, bg_label=-1))
-    titles = (f"clicks, and {graph.num_nodes} regions", "walk on regions", f"walk on {clicks.size} pixels")
-    for axis, title in zip(axes, titles, strict=True):
+    marked = segmentation.mark_boundaries(image, segments.numpy(), color=(1, 1, 1))
+    pictures = {f"clicks, and {len(segments.unique())} regions": marked}
+    for title, labels in found.items():
+        pictures[title] = color.label2rgb(labels, image, colors=colours, alpha=0.45, bg_label=-1)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.35), layout="constrained")
+    for axis, (title, picture) in zip(axes, pictures.items(), strict=True):
+        axis.imshow(picture)
         axis.set_title(title)
         axis.set_axis_off()
-    figure.savefig(out / "superpixels.png", dpi=110, bbox_inches="tight")
+    for colour, (name, places) in zip(colours, CLICKS.items(), strict=False):
+        axes[0].scatter(*places[::-1], color=colour, edgecolor="white", label=name)
+    axes[0].legend(loc="lower left", fontsize=8)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/superpixels"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    image = data.astronaut()
+    lab, clicks = color.rgb2lab(image), place(image.shape[:2])
+    start = time.perf_counter()
+    segments = torch.from_numpy(segmentation.slic(image, n_segments=1000, compactness=10, start_label=0))
+    joined = time.perf_counter()
+    graph, labels = on_regions(lab, segments, clicks)
+    walked = time.perf_counter()
+    on_pixels = rw.random_walker(lab, clicks, beta=200, channel_axis=-1) - 1
+    pixel_seconds = time.perf_counter() - walked
+    print(f"{graph.num_nodes} regions in place of {clicks.size} pixels, {graph.num_edges} edges between them")
+    print(f"superpixels {joined - start:.2f} s, then graph, walk and projection {walked - joined:.3f} s")
+    print(f"walk on all pixels {pixel_seconds:.2f} s; the same label on {np.mean(labels == on_pixels):.1%} of pixels")
+    found = {"walk on regions": labels, f"walk on {clicks.size} pixels": on_pixels}
+    draw(image, segments, found, out / "superpixels.png")
     print(f"picture: {out / 'superpixels.png'}")
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from graphrw.checks import is_whole
 from graphrw.clustering import in_order_of_appearance, kernel_kmeans, kmeans
+from graphrw.components import node_components
 
 
 def kernel_hierarchy(
@@ -21,22 +20,29 @@ def kernel_hierarchy(
     seed: int = 0,
     starts: int = 5,
 ) -> Tensor:
-    """Nested segmentations: kernel k-means into the most segments asked for, which then merge, the most similar first.
+    """Nested segmentations: kernel k-means into the most segments asked for, which then merge two at a time.
 
-    The similarity of two segments is the mean of K_ij over their pairs of nodes. With `edges`, segments are connected
-    and only those merge that touch: of each cluster its largest connected part stays, and the other parts go to the
-    segment with which they share most edges.
+    Those two merge that raise what `kernel_kmeans` minimises by least: with means m and masses U of the segments
+
+        U_a U_b / (U_a + U_b) · |m_a − m_b|²,     U_a = Σ_{i∈a} u_i,    K_ij = φ_i·φ_j,
+
+    so that small segments join their neighbours before large ones do. With `edges`, segments are connected and only
+    those merge that touch: of each cluster its largest connected part stays, and the other parts go to the segment with
+    which they share most edges.
 
     Source: J. Sun, Z. Xu, Neural diffusion distance for image segmentation, NeurIPS 2019, from the authors' code on a
     grid. Departures: theirs runs a soft k-means, as many clusters (at most 9) as it takes greedily chosen centres to be
-    similar to 98 % of the image; and merges by the similarity of features instead of K, for which there is `linkage`.
+    similar to 98 % of the image; and merges the two that are most similar on average, by features instead of K (for
+    which there is `linkage`). That keeps small odd corners to the end, and joins what fills the image before them.
+    The merges here are those of J. H. Ward, Hierarchical grouping to optimize an objective function, JASA 58, 1963.
 
     Args:
         similarity: K, (N, N), as in `kernel_kmeans`.
         num_segments: of each level, each in [1, N], in any order.
         edges: (2, E) int64, which nodes touch; None: all do. A segment then never spans two components.
-        linkage: (N, N) floats, the similarity by which segments merge; None: `similarity`.
-        weight, seed, starts: as in `kernel_kmeans`.
+        linkage: (N, N) floats, the K by which segments merge, its diagonal included; None: `similarity`.
+        weight: u > 0, (N,), as in `kernel_kmeans`; merges take it too.
+        seed, starts: as in `kernel_kmeans`.
 
     Returns:
         (L, N) int64, one level for each of `num_segments`, in [0, num_segments[l]), numbered in the order in which they
@@ -59,9 +65,9 @@ def kernel_hierarchy(
             f"`linkage` must have the shape of `similarity`, {tuple(similarity.shape)}; got {tuple(link.shape)}."
         )
     labels = labels if edges is None else _connected(labels, edges)
-    member = _members(labels)
-    total = member.T @ (link.detach().double() @ member)
-    return _merged(labels, (total + total.T) / 2, edges, num_segments)
+    member = _members(labels, weight)
+    gram = member.T @ (link.detach().double() @ member)
+    return _merged(labels, (gram + gram.T) / 2, member.sum(0), edges, num_segments)
 
 
 def map_hierarchy(
@@ -73,10 +79,10 @@ def map_hierarchy(
     seed: int = 0,
     starts: int = 5,
 ) -> Tensor:
-    """Nested segmentations of points: `kmeans` into the most segments asked for, of which the nearest merge first.
+    """Nested segmentations of points: `kmeans` into the most segments asked for, which then merge by Ward's criterion.
 
-    The distance of two segments is the mean of |z_i − z_j|² over their pairs of points: in a diffusion map, their mean
-    diffusion distance. Nothing of size (N, N) is formed.
+    That is `kernel_hierarchy` with K = Z Zᵀ, in a diffusion map by diffusion distance. Nothing of size (N, N) is
+    formed.
 
     Args:
         coordinates: Z, (N, k), as in `kmeans`.
@@ -90,27 +96,23 @@ def map_hierarchy(
     num_segments = _levels(num_segments, len(coordinates))
     labels = kmeans(coordinates, max(num_segments), weight=weight, seed=seed, starts=starts)
     labels = labels if edges is None else _connected(labels, edges)
-    member = _members(labels)
-    points = coordinates.detach().double()
-    points = points - points.mean(0)
-    centre, size, square = member.T @ points, member.sum(0), member.T @ points.square().sum(1)
-    apart = square[:, None] * size + size[:, None] * square - 2 * centre @ centre.T
-    return _merged(labels, -apart, edges, num_segments)
+    points, member = coordinates.detach().double(), _members(labels, weight)
+    centre = member.T @ (points - points.mean(0))
+    return _merged(labels, centre @ centre.T, member.sum(0), edges, num_segments)
 
 
-def _merged(labels: Tensor, total: Tensor, edges: Tensor | None, num_segments: Sequence[int]) -> Tensor:
-    """The levels, from first labels and the total similarity (c, c) between them."""
-    segment = torch.arange(len(total), device=labels.device)  # that each of the first segments belongs to
-    size = torch.bincount(labels).double()
+def _merged(labels: Tensor, gram: Tensor, mass: Tensor, edges: Tensor | None, num_segments: Sequence[int]) -> Tensor:
+    """The levels, from first labels, their masses U (c,), and the products U_a U_b m_a·m_b (c, c) of their means."""
+    segment = torch.arange(len(gram), device=labels.device)  # that each of the first segments belongs to
     touching = _touching(labels, edges)
     levels = {}
-    for count in range(len(total), min(num_segments) - 1, -1):
-        if count < len(total):
-            one, other = _closest(total / torch.outer(size, size), touching, count)
-            for table in (total, touching):
+    for count in range(len(gram), min(num_segments) - 1, -1):
+        if count < len(gram):
+            one, other = _cheapest(_rise(gram, mass), touching, count)
+            for table in (gram, touching):
                 table[one] += table[other]
                 table[:, one] += table[:, other]
-            size[one] += size[other]
+            mass[one] += mass[other]
             touching[other] = touching[:, other] = False
             segment[segment == other] = one
         if count in num_segments:
@@ -118,12 +120,19 @@ def _merged(labels: Tensor, total: Tensor, edges: Tensor | None, num_segments: S
     return torch.stack([levels[count] for count in num_segments])
 
 
-def _closest(mean: Tensor, touching: Tensor, count: int) -> tuple[int, int]:
-    """The most similar two segments that touch; of equals the first."""
-    allowed = torch.where(touching.triu(1), mean, -torch.inf)
-    pair = int(allowed.argmax())
-    one, other = divmod(pair, len(mean))
-    if not bool(touching.triu(1)[one, other]):
+def _rise(gram: Tensor, mass: Tensor) -> Tensor:
+    """(c, c): U_a U_b / (U_a + U_b) · |m_a − m_b|²."""
+    pair = torch.outer(mass, mass)
+    mean = gram / pair
+    square = mean.diagonal()
+    return pair / (mass[:, None] + mass) * (square[:, None] + square - 2 * mean)
+
+
+def _cheapest(rise: Tensor, touching: Tensor, count: int) -> tuple[int, int]:
+    """The two segments that touch and cost least to merge; of equals the first."""
+    allowed = touching.triu(1)
+    one, other = divmod(int(torch.where(allowed, rise, torch.inf).argmin()), len(rise))
+    if not bool(allowed[one, other]):
         raise ValueError(
             f"`edges` leaves {count + 1} components, so that there cannot be {count} segments. Ask for more segments, "
             "or join the components by edges."
@@ -144,9 +153,9 @@ def _touching(labels: Tensor, edges: Tensor | None) -> Tensor:
 def _connected(labels: Tensor, edges: Tensor) -> Tensor:
     """Each cluster reduced to its largest connected part in each component; other parts go where most edges lead."""
     _check_edges(edges, len(labels))
-    component = _components(edges, len(labels))
+    component = node_components(edges, len(labels))
     labels = torch.unique(component * (labels.max() + 1) + labels, return_inverse=True)[1]
-    part = _components(edges[:, labels[edges[0]] == labels[edges[1]]], len(labels))
+    part = node_components(edges[:, labels[edges[0]] == labels[edges[1]]], len(labels))
     label = torch.zeros_like(part).scatter(0, part, labels)[: int(part.max()) + 1]  # of each part
     kept = _largest(label, torch.bincount(part))[part]
     both = torch.cat([edges, edges.flip(0)], 1)
@@ -170,15 +179,10 @@ def _largest(group: Tensor, size: Tensor) -> Tensor:
     return torch.zeros_like(first).scatter(0, order, first)
 
 
-def _components(edges: Tensor, nodes: int) -> Tensor:
-    tail, head = edges.cpu().numpy()
-    matrix = coo_array((torch.ones(edges.shape[1]).numpy(), (tail, head)), shape=(nodes, nodes))
-    return torch.from_numpy(connected_components(matrix, directed=False)[1]).long().to(edges.device)
-
-
-def _members(labels: Tensor) -> Tensor:
-    """(N, c) float64: 1 where a node lies in a segment."""
-    return torch.nn.functional.one_hot(labels).double()
+def _members(labels: Tensor, weight: Tensor | None) -> Tensor:
+    """(N, c) float64: the weight of a node in the column of its segment, else 0."""
+    member = torch.nn.functional.one_hot(labels).double()
+    return member if weight is None else member * weight.detach().to(member)[:, None]
 
 
 def _levels(num_segments: Sequence[int], nodes: int) -> list[int]:

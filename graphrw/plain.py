@@ -38,8 +38,8 @@ def _bare(value: Tensor, batched: bool) -> Tensor:
     while _functorch.is_functorch_wrapped_tensor(value):
         if _functorch.is_batchedtensor(value) and not batched:
             raise ValueError(
-                "`torch.func.vmap` may run over right-hand sides, not over weights, killing or what they depend on: "
-                "each would need a factor of its own. Loop over them, or use one `Graph.batch`."
+                "`torch.func.vmap` may run over right-hand sides, not over weights, killing, seeds or what they depend "
+                "on: each would need a factor of its own. Loop over them, or use one `Graph.batch`."
             )
         value = _functorch.get_unwrapped(value)
     return value.detach()

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import breadth_first_order
 from torch import Tensor
 
+from graphrw.components import node_components
 from graphrw.errors import SingularWalkError
 from graphrw.graph import Graph
 from graphrw.plain import plainly
@@ -35,9 +36,8 @@ def components(graph: Graph, weight: Tensor) -> Tensor:
 
     def find(weight: Tensor) -> Tensor:
         if bool((weight > 0).all()):
-            everything = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
-            return graph.cached("components", lambda: _components(graph, everything))
-        return _components(graph, weight > 0)
+            return graph.cached("components", lambda: node_components(graph.edges, graph.num_nodes))
+        return node_components(graph.edges[:, weight > 0], graph.num_nodes)
 
     return plainly(find, weight)
 
@@ -53,11 +53,6 @@ def _stranded(graph: Graph, weight: Tensor, ends: Tensor) -> Tensor:
     return ~alive[component]
 
 
-def _components(graph: Graph, open_edges: Tensor) -> Tensor:
-    _, labels = connected_components(_adjacency(graph, open_edges), directed=False)
-    return torch.from_numpy(labels.astype(np.int64)).to(graph.device)
-
-
 def _stranded_directed(graph: Graph, open_edges: Tensor, ends: Tensor) -> Tensor:
     """Walk backwards from an extra node that every end leads to."""
     tail, head = graph.edges[:, open_edges].cpu().numpy()
@@ -70,8 +65,3 @@ def _stranded_directed(graph: Graph, open_edges: Tensor, ends: Tensor) -> Tensor
     lost = torch.ones(size, dtype=torch.bool)
     lost[torch.from_numpy(reached.astype(np.int64))] = False
     return lost[:-1].to(graph.device)
-
-
-def _adjacency(graph: Graph, open_edges: Tensor) -> coo_array:
-    tail, head = graph.edges[:, open_edges].cpu().numpy()
-    return coo_array((np.ones(len(tail), dtype=np.int8), (tail, head)), shape=(graph.num_nodes,) * 2)

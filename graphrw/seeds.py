@@ -6,7 +6,7 @@ from scipy import ndimage
 from torch import Tensor
 
 
-def oracle_seeds(segments: Tensor, ignore: int | None = None) -> Tensor:
+def oracle_seeds(segments: Tensor, ignore_index: int | None = None) -> Tensor:
     """One seed in each segment of a ground truth, at the pixel farthest from the segment's boundary.
 
     The seeding of the Learned Random Walker's experiments (Cerrone et al. 2019). The image's border counts as
@@ -15,13 +15,13 @@ def oracle_seeds(segments: Tensor, ignore: int | None = None) -> Tensor:
     Args:
         segments: integer ids ≥ 0 of any spatial shape (H, W) or (D, H, W); one id may fill several regions.
             A batch is not a volume: call once per image.
-        ignore: an id that gets no seed.
+        ignore_index: an id that gets no seed.
 
     Returns:
         int64 of the same shape: the segment's id at its seed, −1 elsewhere.
 
     Raises:
-        ValueError: for segments that are not integers, or negative ids other than `ignore`.
+        ValueError: for segments that are not integers, or negative ids other than `ignore_index`.
 
     >>> oracle_seeds(torch.tensor([[0, 0, 0, 1, 1, 1]] * 3))[1]
     tensor([-1,  0, -1, -1,  1, -1])
@@ -32,10 +32,10 @@ def oracle_seeds(segments: Tensor, ignore: int | None = None) -> Tensor:
     seeds = np.full(ids.shape, -1, dtype=np.int64)
     names, rank = np.unique(ids, return_inverse=True)
     for name, box in zip(names.tolist(), ndimage.find_objects(rank.reshape(ids.shape) + 1), strict=True):
-        if name == ignore:
+        if name == ignore_index:
             continue
         if name < 0:
-            raise ValueError(f"`segments` must be ≥ 0 (other than `ignore`); got {name}.")
+            raise ValueError(f"`segments` must be ≥ 0 (other than `ignore_index`); got {name}.")
         depth = np.asarray(ndimage.distance_transform_edt(np.pad(ids[box] == name, 1)))[(slice(1, -1),) * ids.ndim]
         inmost = np.unravel_index(int(depth.argmax()), depth.shape)
         seeds[tuple(start.start + int(step) for start, step in zip(box, inmost, strict=True))] = name

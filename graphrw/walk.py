@@ -60,7 +60,7 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
     check_rates("weight", weight)
     check_rates("killing", killing)
-    plainly(partial(_check_overflow, graph), weight, killing)
+    check_finite_rate(graph, weight, killing)
     return Walk(graph, weight, killing.expand(graph.num_nodes))
 
 
@@ -83,17 +83,24 @@ def _check_rates(name: str, rates: Tensor) -> None:
     raise ValueError(f"`{name}` must be finite and not negative; got {float(flat[first])} at index {first}.")
 
 
-def _check_overflow(graph: Graph, weight: Tensor, killing: Tensor) -> None:
-    """Raise `ValueError` if a rate c = d + k is more than its type holds, naming the first such node."""
-    if weight.numel() == 0:
+def check_finite_rate(graph: Graph, weight: Tensor, killing: Tensor, others: str = "its killing") -> None:
+    """Raise `ValueError` if a rate c = d + k is more than its type holds, naming the first such node.
+
+    `others` is what errors call that which adds up to the killing, (N,) or a number.
+    """
+    plainly(partial(_check_finite_rate, graph, others), weight, killing)
+
+
+def _check_finite_rate(graph: Graph, others: str, weight: Tensor, killing: Tensor) -> None:
+    if graph.num_nodes == 0:
         return
-    largest = float(weight.amax())
+    largest = float(weight.amax()) if weight.numel() else 0.0
     if 4 * graph.num_edges * largest + float(killing.amax()) < torch.finfo(weight.dtype).max:
         return  # no degree exceeds twice the sum of the weights; with as much again for rounding
     over = (~(degree(graph, weight) + killing).isfinite()).nonzero()
     if len(over):
         raise ValueError(
-            f"The weights of node {int(over[0])} and its killing must add up to a finite number; their sum is more "
+            f"The weights of node {int(over[0])} and {others} must add up to a finite number; their sum is more "
             f"than {weight.dtype} holds (largest weight: {largest:.3g}). Divide all of them by a common factor."
         )
 
@@ -153,7 +160,7 @@ def node_mask(graph: Graph, nodes: Tensor, name: str = "nodes") -> Tensor:
     if nodes.dtype != torch.int64 or nodes.ndim != 1:
         raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
     if nodes.numel():
-        low, high = (int(bound) for bound in torch.aminmax(nodes))
+        low, high = (int(bound) for bound in plainly(torch.aminmax, nodes))
         if low < 0 or high >= graph.num_nodes:
             wrong = low if low < 0 else high
             raise ValueError(f"`{name}` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")

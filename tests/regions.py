@@ -27,7 +27,7 @@ def values(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def faces(segments: Tensor, ignore: int | None = None) -> dict[tuple[int, int], list[tuple[Any, Any, int]]]:
+def faces(segments: Tensor, ignore_index: int | None = None) -> dict[tuple[int, int], list[tuple[Any, Any, int]]]:
     """For each pair of ids, all pairs of neighbouring pixels, and the axis that they lie along, by a loop."""
     found: dict[tuple[int, int], list[tuple[Any, Any, int]]] = {}
     for pixel in itertools.product(*map(range, segments.shape)):
@@ -35,7 +35,7 @@ def faces(segments: Tensor, ignore: int | None = None) -> dict[tuple[int, int], 
             beside = tuple(p + (a == axis) for a, p in enumerate(pixel))
             if beside[axis] < segments.shape[axis]:
                 pair = sorted((int(segments[pixel]), int(segments[beside])))
-                if pair[0] != pair[1] and ignore not in pair:
+                if pair[0] != pair[1] and ignore_index not in pair:
                     found.setdefault((pair[0], pair[1]), []).append((pixel, beside, axis))
     return found
 

@@ -215,5 +215,5 @@ def test_scales_of_each_channel_are_refused() -> None:
 
 
 def test_an_empty_window_is_refused() -> None:
-    with pytest.raises(ValueError, match="`window` must be a whole number of cells from 1 on; got 0"):
+    with pytest.raises(ValueError, match="`window` must be a whole number from 1, in cells; got 0"):
         AttentionalInterpolation(window=0)

@@ -162,14 +162,16 @@ def test_a_wide_band_is_the_whole_image() -> None:
     predicted, truth = patches(9), patches(10)
     wrong = predicted != truth
     assert trimap_error(predicted, truth, 100) == pytest.approx(float(wrong.double().mean()))
-    assert trimap_error(predicted, truth, 100, ignore=2) == pytest.approx(float(wrong[truth != 2].double().mean()))
+    assert trimap_error(predicted, truth, 100, ignore_index=2) == pytest.approx(
+        float(wrong[truth != 2].double().mean())
+    )
 
 
 def test_ignored_pixels_do_not_count_but_their_edges_are_boundaries() -> None:
     truth = torch.tensor([[0, 0, 0, 255, 0, 0, 0]])
     predicted = torch.tensor([[1, 0, 1, 9, 0, 0, 0]])
-    assert trimap_error(predicted, truth, 1, ignore=255) == 0.5
-    assert trimap_error(predicted, truth, 3, ignore=255) == pytest.approx(2 / 6)
+    assert trimap_error(predicted, truth, 1, ignore_index=255) == 0.5
+    assert trimap_error(predicted, truth, 3, ignore_index=255) == pytest.approx(2 / 6)
 
 
 def test_labels_of_a_trimap_count_by_name() -> None:
@@ -191,7 +193,7 @@ def test_a_truth_without_boundaries_is_refused() -> None:
     with pytest.raises(ValueError, match="of 120, none that counts lies within `width`=3 of a boundary"):
         trimap_error(split(8), whole, 3)
     with pytest.raises(ValueError, match="none that counts"):
-        trimap_error(whole, torch.full((6, 20), 5), 1, ignore=5)
+        trimap_error(whole, torch.full((6, 20), 5), 1, ignore_index=5)
 
 
 @pytest.mark.parametrize("width", [0, 0.5, -1, math.nan, math.inf])

@@ -91,8 +91,8 @@ def test_ignored_pixels_might_as_well_be_absent() -> None:
     predicted, truth = patches(4).flatten(), patches(5).flatten()
     kept = truth != 2
     expected = segmentation_covering(predicted[kept], truth[kept])
-    assert segmentation_covering(predicted, truth, ignore=2) == expected
-    assert best_segmentation_covering(predicted, [truth], ignore=2) == expected
+    assert segmentation_covering(predicted, truth, ignore_index=2) == expected
+    assert best_segmentation_covering(predicted, [truth], ignore_index=2) == expected
 
 
 def test_the_best_level_is_taken_for_all_images_or_for_each() -> None:
@@ -141,4 +141,4 @@ def test_labels_that_cannot_be_scored_are_refused() -> None:
     with pytest.raises(ValueError, match=r"`truth` must be a tensor of integer labels; got torch\.float32"):
         segmentation_covering(ONE, [ONE, ONE.float()])
     with pytest.raises(ValueError, match="of 16, 16 have the ignored label 0"):
-        segmentation_covering(ONE, ONE, ignore=0)
+        segmentation_covering(ONE, ONE, ignore_index=0)

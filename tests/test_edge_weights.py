@@ -103,7 +103,7 @@ def test_no_weight_leaves_the_range_that_the_side_loss_and_the_walk_want(
 def test_the_floor_is_where_large_differences_end() -> None:
     x = torch.tensor([[0.0], [100.0]])
     pair = Graph(torch.tensor([[0], [1]]), 2)
-    assert EdgeWeightsGaussian(1, mu=1.0, floor=0.01)(x, pair).tolist() == pytest.approx([0.01])
+    assert EdgeWeightsGaussian(1, beta=1.0, floor=0.01)(x, pair).tolist() == pytest.approx([0.01])
     head = EdgeWeightsMLP(1, floor=0.01)
     with torch.no_grad():
         head.head.outer.bias.fill_(50.0)
@@ -135,15 +135,15 @@ def test_a_contrast_of_ten_thousand_is_in_reach_of_a_short_training(make: Callab
 
 def test_gaussian_weights_are_those_of_gaussian_affinity_with_the_floor_added() -> None:
     x = features(20, 3)
-    shared = EdgeWeightsGaussian(3, per_channel=False, mu=0.7)
+    shared = EdgeWeightsGaussian(3, per_channel=False, beta=0.7)
     torch.testing.assert_close(shared(x, GRAPH), 1e-6 + (1 - 1e-6) * gaussian_affinity(GRAPH, x, 0.7))
     separate = EdgeWeightsGaussian(3)
-    mu = torch.tensor([0.5, 2.0, 1e-3])
-    separate.load_state_dict({"log_mu": mu.log()})
-    torch.testing.assert_close(separate.mu, mu)
-    expected = gaussian_affinity(GRAPH, x * mu.sqrt(), 1.0)
+    beta = torch.tensor([0.5, 2.0, 1e-3])
+    separate.load_state_dict({"log_beta": beta.log()})
+    torch.testing.assert_close(separate.beta, beta)
+    expected = gaussian_affinity(GRAPH, x * beta.sqrt(), 1.0)
     torch.testing.assert_close(separate(x, GRAPH), 1e-6 + (1 - 1e-6) * expected)
-    torch.testing.assert_close(EdgeWeightsGaussian(5).mu, torch.full((5,), 0.02))
+    torch.testing.assert_close(EdgeWeightsGaussian(5).beta, torch.full((5,), 0.02))
 
 
 def test_edge_attributes_count_and_differing_directions_count_with_their_mean() -> None:
@@ -220,9 +220,12 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "floor 0": (lambda: EdgeWeightsMLP(3, floor=0.0), r"`floor` must lie in \(0, 1\); got 0.0. At 0 a weight may"),
     "floor 1": (lambda: EdgeWeightsGaussian(3, floor=1.0), r"`floor` must lie in \(0, 1\); got 1.0"),
     "nothing to see": (lambda: EdgeWeightsMLP(), "need channels of nodes or of edges, or both; got 0 and 0"),
-    "no width": (lambda: EdgeWeightsMLP(3, hidden=0), "`hidden` must be at least 1; got 0"),
-    "no channel": (lambda: EdgeWeightsGaussian(0), "`in_channels` must be at least 1; got 0"),
-    "μ": (lambda: EdgeWeightsGaussian(3, mu=0.0), "`mu` must be positive and finite; got 0.0"),
+    "no width": (lambda: EdgeWeightsMLP(3, hidden=0), "`hidden` must be a whole number from 1; got 0"),
+    "no channel": (lambda: EdgeWeightsGaussian(0), "`in_channels` must be a whole number from 1; got 0"),
+    "half a channel": (lambda: EdgeWeightsMLP(2.5), "`in_channels` must be a whole number from 0; got 2.5"),  # type: ignore[arg-type]
+    "attributes below 0": (lambda: EdgeWeightsMLP(3, -1), "`num_attributes` must be a whole number from 0; got -1"),
+    "half an output": (lambda: EdgeWeightsGNN(nn.Identity(), 2.5), "`in_channels` must be a whole .*; got 2.5"),  # type: ignore[arg-type]
+    "β": (lambda: EdgeWeightsGaussian(3, beta=0.0), "`beta` must be positive and finite; got 0.0"),
     "axes": (lambda: EdgeWeightsCNN(3, axes=1), r"`axes` must be 2 \(images\) or 3 \(volumes\); got 1"),
     "an encoder of unknown width": (
         lambda: EdgeWeightsGNN(nn.Identity()),

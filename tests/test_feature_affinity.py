@@ -273,7 +273,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no channel": (lambda: FeatureAffinity(0), "`in_channels` must be a whole number from 1; got 0"),
     "channels": (
         lambda: LAYER(torch.rand(3, 2), EDGES),
-        r"`features` must be .* with C = 3; got \(3, 2\) torch.float32",
+        r"`x` must be .* with C = 3; got \(3, 2\) torch.float32",
     ),
     "one image": (lambda: LAYER(torch.rand(3, 5, 4), EDGES), r"\(B, C, H, W\) .*; got \(3, 5, 4\)"),
     "whole numbers": (lambda: LAYER(torch.ones(3, 3, dtype=torch.int64), EDGES), "floats .* torch.int64"),

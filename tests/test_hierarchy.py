@@ -1,4 +1,4 @@
-"""Hierarchies of segments: nested, connected, merged as scikit-learn merges, and what they refuse."""
+"""Hierarchies of segments: nested, connected, merged as by scikit-learn with Ward's criterion, and what they refuse."""
 
 from itertools import pairwise
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from scipy.sparse import coo_array
 from sklearn.cluster import AgglomerativeClustering  # type: ignore[import-untyped]
 from torch import Tensor
 
@@ -76,25 +77,41 @@ def test_the_finest_level_is_k_means() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_from_single_nodes_it_is_average_linkage(seed: int) -> None:
+def test_from_single_nodes_it_is_wards_linkage(seed: int) -> None:
     similarity = gaussian(cloud(25, seed=seed))
     levels = kernel_hierarchy(similarity, [25, 10, 4, 2], starts=1)
+    points = torch.linalg.cholesky(similarity).numpy()  # whose inner products are the similarity
     for level, count in zip(levels, [25, 10, 4, 2], strict=True):
-        theirs = AgglomerativeClustering(count, metric="precomputed", linkage="average")
-        assert numbered_alike(level, theirs.fit_predict(1 - similarity.numpy()))
+        assert numbered_alike(level, AgglomerativeClustering(count, linkage="ward").fit_predict(points))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_from_single_pixels_the_nearest_neighbours_merge_one_by_one(seed: int) -> None:
+def test_from_single_pixels_it_is_wards_linkage_of_those_that_touch(seed: int) -> None:
     points = smooth(seed)
     levels = map_hierarchy(points, [72, 20, 5], edges=GRID, starts=1)
-    squared, labels = torch.cdist(points, points).square(), torch.arange(72)
-    for count in range(72, 4, -1):
-        if count in (20, 5):
-            assert torch.equal(levels[[72, 20, 5].index(count)], in_order_of_appearance(labels))
-        pairs = {(min(a, b), max(a, b)) for a, b in labels[GRID].T.tolist() if a != b}
-        one, other = min(pairs, key=lambda pair: float(squared[labels == pair[0]][:, labels == pair[1]].mean()))
-        labels = torch.where(labels == other, one, labels)
+    touching = coo_array((np.ones(GRID.shape[1]), GRID.numpy()), shape=(72, 72)).tocsr()
+    for level, count in zip(levels, [72, 20, 5], strict=True):
+        theirs = AgglomerativeClustering(count, linkage="ward", connectivity=touching + touching.T)
+        assert numbered_alike(level, theirs.fit_predict(points.numpy()))
+
+
+def test_a_weight_of_two_is_two_nodes() -> None:
+    points, weight = cloud(20), 1 + torch.arange(20) % 2
+    twice = torch.arange(20).repeat_interleave(weight)
+    levels = map_hierarchy(points, [20, 12, 6, 3], weight=weight.float(), starts=1)
+    expected = map_hierarchy(points[twice], [30, 12, 6, 3], starts=1)[1:]
+    assert torch.equal(levels[1:][:, twice], expected)
+    assert not torch.equal(map_hierarchy(points, [20, 12, 6, 3], starts=1), levels)
+    similarity = gaussian(points)
+    levels = kernel_hierarchy(similarity, [20, 12, 3], weight=weight.float(), starts=1)
+    expected = kernel_hierarchy(similarity[twice][:, twice], [30, 12, 3], starts=1)
+    assert torch.equal(levels[1:][:, twice], expected[1:])
+
+
+def test_a_small_segment_merges_before_large_ones_that_are_nearer() -> None:
+    points = torch.tensor([0.0] * 20 + [1.0] * 20 + [-1.5])[:, None]
+    levels = map_hierarchy(points, [3, 2])
+    assert levels[1].tolist() == [0] * 20 + [1] * 20 + [0]
 
 
 def test_a_map_merges_as_its_negative_squared_distances_would() -> None:
@@ -157,6 +174,12 @@ def test_edges_may_name_both_directions_and_loops() -> None:
     loops = torch.arange(72).expand(2, 72)
     both = torch.cat([GRID, GRID.flip(0), loops], 1)
     assert torch.equal(map_hierarchy(points, [8, 3], edges=both), map_hierarchy(points, [8, 3], edges=GRID))
+
+
+def test_edges_may_be_listed_any_number_of_times() -> None:
+    points = smooth(3)
+    levels = map_hierarchy(points, [8, 3], edges=GRID.repeat(1, 256))
+    assert torch.equal(levels, map_hierarchy(points, [8, 3], edges=GRID))
 
 
 # --- what they refuse -----------------------------------------------------------------------------------------------

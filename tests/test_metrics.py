@@ -45,38 +45,44 @@ def labels(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
     return blocks(request.param, seed=0, size=4), blocks(request.param, seed=1)
 
 
-@pytest.mark.parametrize("ignore", [None, 0, 3])
-def test_variation_of_information_is_that_of_scikit_image(labels: tuple[Tensor, Tensor], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 0, 3])
+def test_variation_of_information_is_that_of_scikit_image(
+    labels: tuple[Tensor, Tensor], ignore_index: int | None
+) -> None:
     predicted, truth = labels
-    ours = metrics.variation_of_information(predicted, truth, ignore=ignore)
-    theirs = scikit_image.variation_of_information(truth.numpy(), predicted.numpy(), ignore_labels=every(ignore))
+    ours = metrics.variation_of_information(predicted, truth, ignore_index=ignore_index)
+    theirs = scikit_image.variation_of_information(truth.numpy(), predicted.numpy(), ignore_labels=every(ignore_index))
     np.testing.assert_allclose([ours.split, ours.merge], theirs, rtol=1e-12)
     assert ours.total == pytest.approx(theirs.sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize("ignore", [None, 0, 3])
-def test_adapted_rand_error_is_that_of_scikit_image(labels: tuple[Tensor, Tensor], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 0, 3])
+def test_adapted_rand_error_is_that_of_scikit_image(labels: tuple[Tensor, Tensor], ignore_index: int | None) -> None:
     predicted, truth = labels
-    theirs, _, _ = scikit_image.adapted_rand_error(truth.numpy(), predicted.numpy(), ignore_labels=every(ignore))
-    assert metrics.adapted_rand_error(predicted, truth, ignore=ignore) == pytest.approx(theirs, rel=1e-12)
+    theirs, _, _ = scikit_image.adapted_rand_error(truth.numpy(), predicted.numpy(), ignore_labels=every(ignore_index))
+    assert metrics.adapted_rand_error(predicted, truth, ignore_index=ignore_index) == pytest.approx(theirs, rel=1e-12)
 
 
-@pytest.mark.parametrize("ignore", [None, 0, 3])
+@pytest.mark.parametrize("ignore_index", [None, 0, 3])
 def test_adjusted_rand_error_is_one_minus_the_index_of_scikit_learn(
-    labels: tuple[Tensor, Tensor], ignore: int | None
+    labels: tuple[Tensor, Tensor], ignore_index: int | None
 ) -> None:
     predicted, truth = labels
-    kept = torch.ones_like(truth, dtype=torch.bool) if ignore is None else truth != ignore
+    kept = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
     index = scikit_learn.adjusted_rand_score(truth[kept].numpy(), predicted[kept].numpy())
-    assert metrics.adjusted_rand_error(predicted, truth, ignore=ignore) == pytest.approx(1 - index, rel=1e-12)
+    assert metrics.adjusted_rand_error(predicted, truth, ignore_index=ignore_index) == pytest.approx(
+        1 - index, rel=1e-12
+    )
 
 
-@pytest.mark.parametrize("ignore", [None, 0, 3])
-def test_mean_iou_is_the_macro_jaccard_score_of_scikit_learn(labels: tuple[Tensor, Tensor], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 0, 3])
+def test_mean_iou_is_the_macro_jaccard_score_of_scikit_learn(
+    labels: tuple[Tensor, Tensor], ignore_index: int | None
+) -> None:
     predicted, truth = labels
-    kept = torch.ones_like(truth, dtype=torch.bool) if ignore is None else truth != ignore
+    kept = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
     theirs = scikit_learn.jaccard_score(truth[kept].numpy(), predicted[kept].numpy(), average="macro")
-    assert metrics.mean_iou(predicted, truth, ignore=ignore) == pytest.approx(theirs, rel=1e-12)
+    assert metrics.mean_iou(predicted, truth, ignore_index=ignore_index) == pytest.approx(theirs, rel=1e-12)
 
 
 def test_cutting_a_true_segment_in_half_is_one_bit_of_split_and_no_merge() -> None:
@@ -129,8 +135,8 @@ def test_every_kind_of_integer_counts_as_a_label(score: Score, kind: torch.dtype
 @every_score
 def test_only_true_labels_are_ignored(score: Score) -> None:
     predicted, truth = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([1, 1, 1, 2, 0])
-    assert score(predicted, truth, ignore=0) == score(predicted[:4], truth[:4])
-    assert score(predicted, truth, ignore=9) == score(predicted, truth)
+    assert score(predicted, truth, ignore_index=0) == score(predicted[:4], truth[:4])
+    assert score(predicted, truth, ignore_index=9) == score(predicted, truth)
 
 
 def outside_the_boundary(truth: np.ndarray, tolerance: float) -> np.ndarray:
@@ -186,8 +192,8 @@ def test_the_border_of_an_ignored_region_is_a_boundary_too(score: Score) -> None
     truth[:, :10] = 0
     predicted[:, 10:12] = 2  # wrong beside the ignored region
     truth[:9, 15:], predicted[:9, 15:], predicted[9:11, 15:] = 3, 3, 3  # wrong beside another segment
-    assert score(predicted, truth, ignore=0, boundary_tolerance=2) == 0
-    assert score(predicted, truth, ignore=0) > 0
+    assert score(predicted, truth, ignore_index=0, boundary_tolerance=2) == 0
+    assert score(predicted, truth, ignore_index=0) > 0
 
 
 def test_a_class_that_occurs_nowhere_is_not_counted() -> None:
@@ -201,7 +207,7 @@ def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
 
 def test_ignored_pixels_may_hold_any_class_at_all() -> None:
     predicted, truth = torch.tensor([0, 1, -7, 99]), torch.tensor([0, 1, 255, 255])
-    assert metrics.mean_iou(predicted, truth, num_classes=2, ignore=255) == 1.0
+    assert metrics.mean_iou(predicted, truth, num_classes=2, ignore_index=255) == 1.0
 
 
 @every_score
@@ -255,7 +261,7 @@ def test_empty_labels_are_refused(metric: Score) -> None:
 def test_ignoring_everything_is_refused(metric: Score) -> None:
     truth = torch.full((3, 3), -1)
     with pytest.raises(ValueError, match="No pixel is left to score: of 9, 9 have the ignored label -1"):
-        metric(truth, truth, ignore=-1)
+        metric(truth, truth, ignore_index=-1)
 
 
 def test_a_tolerance_that_leaves_nothing_is_refused() -> None:
@@ -281,10 +287,12 @@ def test_an_impossible_tolerance_is_refused(metric: Score, tolerance: float) -> 
 
 
 def test_negative_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"not be negative; got -1\. If it marks unlabelled truth, pass `ignore=-1`"):
+    with pytest.raises(
+        ValueError, match=r"not be negative; got -1\. If it marks unlabelled truth, pass `ignore_index=-1`"
+    ):
         metrics.mean_iou(torch.tensor([0, 1]), torch.tensor([0, -1]))
 
 
 def test_classes_beyond_the_number_of_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"lie in \[0, 3\) \(num_classes=3\); got 255.*pass `ignore=255`"):
+    with pytest.raises(ValueError, match=r"lie in \[0, 3\) \(num_classes=3\); got 255.*pass `ignore_index=255`"):
         metrics.mean_iou(torch.tensor([0, 1]), torch.tensor([0, 255]), num_classes=3)

@@ -52,15 +52,15 @@ def test_a_segment_in_pieces_is_seeded_in_its_widest() -> None:
     assert (oracle_seeds(segments) == 3).nonzero().tolist() == [[3, 7]]
 
 
-@pytest.mark.parametrize("ignore", [2, 0, -1, 255])
-def test_what_is_ignored_gets_no_seed(ignore: int) -> None:
+@pytest.mark.parametrize("ignore_index", [2, 0, -1, 255])
+def test_what_is_ignored_gets_no_seed(ignore_index: int) -> None:
     segments = partition((9, 11))
     expected = oracle_seeds(segments)
     expected[expected == 2] = -1
-    seeds = oracle_seeds(torch.where(segments == 2, ignore, segments), ignore)
-    if ignore:
+    seeds = oracle_seeds(torch.where(segments == 2, ignore_index, segments), ignore_index)
+    if ignore_index:
         torch.testing.assert_close(seeds, expected)
-    assert not bool((seeds == ignore).any()) or ignore == -1
+    assert not bool((seeds == ignore_index).any()) or ignore_index == -1
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int16, torch.int32, torch.uint16])
@@ -81,5 +81,5 @@ def test_segments_that_are_not_integers_are_refused(value: complex) -> None:
 
 
 def test_negative_ids_are_refused_unless_ignored() -> None:
-    with pytest.raises(ValueError, match=r"`segments` must be ≥ 0 \(other than `ignore`\); got -3"):
-        oracle_seeds(torch.tensor([[0, -3, -1]]), ignore=-1)
+    with pytest.raises(ValueError, match=r"`segments` must be ≥ 0 \(other than `ignore_index`\); got -3"):
+        oracle_seeds(torch.tensor([[0, -3, -1]]), ignore_index=-1)

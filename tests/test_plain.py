@@ -47,3 +47,18 @@ def test_vmap_over_weights_says_what_to_do():
     many, none = torch.ones(2, graph.num_edges), torch.zeros(9)
     with pytest.raises(ValueError, match=r"may run over right-hand sides, not over weights.*use one `Graph.batch`"):
         torch.func.vmap(lambda weight: stranded(rw.Walk(graph, weight, none), end))(many)
+
+
+@pytest.mark.parametrize("ask", ["hitting_probabilities", "HarmonicLabels", "images", "poisson_labels", "harmonic"])
+def test_vmap_over_seeds_says_what_to_do(ask):
+    graph = rw.grid_graph((2, 2))
+    walk, layer = rw.walk(graph, torch.ones(4)), rw.nn.HarmonicLabels()
+    run = {
+        "hitting_probabilities": lambda seeds: rw.hitting_probabilities(walk, seeds),
+        "HarmonicLabels": lambda seeds: layer(graph, walk.weight, seeds),
+        "images": lambda seeds: layer(torch.ones(1, 2, 2, 2), seeds.reshape(1, 2, 2)),
+        "poisson_labels": lambda seeds: rw.poisson_labels(walk, seeds),
+        "harmonic": lambda seeds: rw.harmonic(walk, seeds, torch.ones(4)),
+    }[ask]
+    with pytest.raises(ValueError, match=r"may run over right-hand sides, not over .*, seeds or what they depend on"):
+        torch.func.vmap(run)(torch.tensor([[0, -1, -1, 1], [1, -1, 0, -1]]))

@@ -227,12 +227,12 @@ def test_a_node_that_is_similar_to_none_is_named() -> None:
 
 
 def test_no_rows_at_once_are_refused() -> None:
-    with pytest.raises(ValueError, match="`rows_at_once` must be a whole number from 1 on; got 0"):
+    with pytest.raises(ValueError, match="`rows_at_once` must be a whole number from 1; got 0"):
         region_pooling(points(), gaussian(points()), rows_at_once=0)
 
 
 def test_a_head_of_one_class_or_without_sharpness_is_refused() -> None:
-    with pytest.raises(ValueError, match="`num_classes` must be at least 2, background included; got 1"):
+    with pytest.raises(ValueError, match="`num_classes` must be a whole number from 2, background included; got 1"):
         RegionClassifier(3, 1)
     for sharpness in (0.0, -1.0, math.inf):
         with pytest.raises(ValueError, match=f"`sharpness` must be finite and > 0; got {sharpness}"):

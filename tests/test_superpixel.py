@@ -22,15 +22,17 @@ from graphrw.graph import Graph
 
 
 @every_shape
-@pytest.mark.parametrize("ignore", [None, 7, 5])
-def test_regions_that_share_a_face_are_joined_with_the_number_of_faces(shape: tuple[int, ...], ignore: Any) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 7, 5])
+def test_regions_that_share_a_face_are_joined_with_the_number_of_faces(
+    shape: tuple[int, ...], ignore_index: Any
+) -> None:
     segments = labels(shape)
-    graph, length = superpixel_graph(segments, ignore=ignore)
-    ids, _ = region_index(segments, ignore=ignore)
-    expected = faces(segments, ignore)
+    graph, length = superpixel_graph(segments, ignore_index=ignore_index)
+    ids, _ = region_index(segments, ignore_index=ignore_index)
+    expected = faces(segments, ignore_index)
     assert pairs_of_ids(graph, ids) == sorted(expected)
     assert length.tolist() == [len(expected[pair]) for pair in sorted(expected)]
-    assert graph.num_nodes == len(set(segments.flatten().tolist()) - {ignore})
+    assert graph.num_nodes == len(set(segments.flatten().tolist()) - {ignore_index})
 
 
 def test_a_picture_by_hand() -> None:
@@ -131,20 +133,22 @@ def test_the_region_index_is_numpys_unique(shape: tuple[int, ...], far: int) -> 
 
 def test_a_region_index_gives_the_same_regions_again() -> None:
     segments = labels((7, 9))
-    _, index = region_index(segments, ignore=0)
-    assert torch.equal(region_index(index, ignore=-1)[1], index)
-    assert torch.equal(superpixel_graph(index, ignore=-1)[0].edges, superpixel_graph(segments, ignore=0)[0].edges)
+    _, index = region_index(segments, ignore_index=0)
+    assert torch.equal(region_index(index, ignore_index=-1)[1], index)
+    assert torch.equal(
+        superpixel_graph(index, ignore_index=-1)[0].edges, superpixel_graph(segments, ignore_index=0)[0].edges
+    )
 
 
 @every_shape
-@pytest.mark.parametrize("ignore", [None, 8])
-def test_pooling_is_the_mean_over_each_region(shape: tuple[int, ...], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 8])
+def test_pooling_is_the_mean_over_each_region(shape: tuple[int, ...], ignore_index: int | None) -> None:
     segments, image = labels(shape), values(3, *shape)
-    pooled = pool_regions(image, segments, ignore=ignore)
-    ids, _ = region_index(segments, ignore=ignore)
+    pooled = pool_regions(image, segments, ignore_index=ignore_index)
+    ids, _ = region_index(segments, ignore_index=ignore_index)
     expected = [image[:, segments == number].mean(1) for number in ids]
     torch.testing.assert_close(pooled, torch.stack(expected) if expected else torch.empty(0, 3).double())
-    torch.testing.assert_close(pool_regions(image[1], segments, ignore=ignore), pooled[:, 1])
+    torch.testing.assert_close(pool_regions(image[1], segments, ignore_index=ignore_index), pooled[:, 1])
 
 
 @every_shape
@@ -161,8 +165,8 @@ def test_projection_gives_each_pixel_the_value_of_its_region(shape: tuple[int, .
 
 def test_labels_of_regions_are_projected_as_they_are() -> None:
     segments = torch.tensor([[4, 4, 0], [9, 9, 0]])
-    assert project_regions(torch.tensor([3, 5]), segments, ignore=0, fill=-1).tolist() == [[3, 3, -1], [5, 5, -1]]
-    assert project_regions(torch.tensor([[3], [5]]), segments, ignore=0).tolist() == [[[3, 3, 0], [5, 5, 0]]]
+    assert project_regions(torch.tensor([3, 5]), segments, ignore_index=0, fill=-1).tolist() == [[3, 3, -1], [5, 5, -1]]
+    assert project_regions(torch.tensor([[3], [5]]), segments, ignore_index=0).tolist() == [[[3, 3, 0], [5, 5, 0]]]
 
 
 def test_pooling_takes_back_what_projection_gave() -> None:
@@ -172,16 +176,16 @@ def test_pooling_takes_back_what_projection_gave() -> None:
 
 
 @every_shape
-@pytest.mark.parametrize("ignore", [None, 8])
-def test_boundary_means_are_those_over_all_faces_of_an_edge(shape: tuple[int, ...], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 8])
+def test_boundary_means_are_those_over_all_faces_of_an_edge(shape: tuple[int, ...], ignore_index: int | None) -> None:
     segments, image = labels(shape), values(2, *shape)
-    found = faces(segments, ignore)
+    found = faces(segments, ignore_index)
     expected = [
         torch.stack([(image[:, *p] + image[:, *q]) / 2 for p, q, _ in found[pair]]).mean(0) for pair in sorted(found)
     ]
-    pooled = pool_boundaries(image, segments, ignore=ignore)
+    pooled = pool_boundaries(image, segments, ignore_index=ignore_index)
     torch.testing.assert_close(pooled, torch.stack(expected) if expected else torch.empty(0, 2).double())
-    torch.testing.assert_close(pool_boundaries(image[0], segments, ignore=ignore), pooled[:, 0])
+    torch.testing.assert_close(pool_boundaries(image[0], segments, ignore_index=ignore_index), pooled[:, 0])
 
 
 @every_shape
@@ -203,12 +207,12 @@ def test_ignored_pixels_have_no_part_in_any_feature() -> None:
     segments, image = labels((7, 9)), values(2, 7, 9)
     ids, _ = region_index(segments)
     outside = int((ids == 7).nonzero())
-    every, some = region_features(image, segments), region_features(image, segments, ignore=7)
+    every, some = region_features(image, segments), region_features(image, segments, ignore_index=7)
     for name in ("size", "centroid", "mean", "variance"):
         kept = torch.cat([getattr(every, name)[:outside], getattr(every, name)[outside + 1 :]])
         torch.testing.assert_close(getattr(some, name), kept)
     spoilt = torch.where(segments == 7, torch.nan, image).requires_grad_()
-    features = region_features(spoilt, segments, ignore=7)
+    features = region_features(spoilt, segments, ignore_index=7)
     torch.testing.assert_close(features.mean, some.mean)
     (gradient,) = torch.autograd.grad(features.mean.sum(), spoilt)
     assert bool((gradient[:, segments == 7] == 0).all())
@@ -216,9 +220,9 @@ def test_ignored_pixels_have_no_part_in_any_feature() -> None:
 
 def test_when_every_pixel_is_ignored_there_are_no_regions() -> None:
     segments = torch.zeros(3, 4, dtype=torch.int64)
-    graph, length = superpixel_graph(segments, ignore=0)
+    graph, length = superpixel_graph(segments, ignore_index=0)
     assert (graph.num_nodes, graph.num_edges, len(length)) == (0, 0, 0)
-    assert pool_regions(torch.ones(5, 3, 4), segments, ignore=0).shape == (0, 5)
-    assert pool_boundaries(torch.ones(5, 3, 4), segments, ignore=0).shape == (0, 5)
-    assert region_features(torch.ones(3, 4), segments, ignore=0).centroid.shape == (0, 2)
-    assert project_regions(torch.ones(0, 2), segments, ignore=0, fill=3.0).tolist() == [[[3.0] * 4] * 3] * 2
+    assert pool_regions(torch.ones(5, 3, 4), segments, ignore_index=0).shape == (0, 5)
+    assert pool_boundaries(torch.ones(5, 3, 4), segments, ignore_index=0).shape == (0, 5)
+    assert region_features(torch.ones(3, 4), segments, ignore_index=0).centroid.shape == (0, 2)
+    assert project_regions(torch.ones(0, 2), segments, ignore_index=0, fill=3.0).tolist() == [[[3.0] * 4] * 3] * 2

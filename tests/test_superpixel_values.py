@@ -46,18 +46,18 @@ def test_pooled_values_have_the_type_of_the_pixels(kind: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 3, 2)], ids=str)
-@pytest.mark.parametrize("ignore", [None, 0])
-def test_gradients_are_those_of_finite_differences(shape: tuple[int, ...], ignore: int | None) -> None:
+@pytest.mark.parametrize("ignore_index", [None, 0])
+def test_gradients_are_those_of_finite_differences(shape: tuple[int, ...], ignore_index: int | None) -> None:
     segments, image = labels(shape, 4), values(2, *shape).requires_grad_()
-    of_regions = values(len(region_index(segments, ignore=ignore)[0]), 2).requires_grad_()
+    of_regions = values(len(region_index(segments, ignore_index=ignore_index)[0]), 2).requires_grad_()
 
     def features(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        found = region_features(pixels, segments, ignore=ignore)
+        found = region_features(pixels, segments, ignore_index=ignore_index)
         return found.mean, found.variance
 
-    assert torch.autograd.gradcheck(lambda x: pool_regions(x, segments, ignore=ignore), image)
-    assert torch.autograd.gradcheck(lambda x: pool_boundaries(x, segments, ignore=ignore), image)
-    assert torch.autograd.gradcheck(lambda x: project_regions(x, segments, ignore=ignore), of_regions)
+    assert torch.autograd.gradcheck(lambda x: pool_regions(x, segments, ignore_index=ignore_index), image)
+    assert torch.autograd.gradcheck(lambda x: pool_boundaries(x, segments, ignore_index=ignore_index), image)
+    assert torch.autograd.gradcheck(lambda x: project_regions(x, segments, ignore_index=ignore_index), of_regions)
     assert torch.autograd.gradcheck(features, image)
     assert torch.autograd.gradgradcheck(features, image)
 

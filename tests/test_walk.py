@@ -50,6 +50,38 @@ def test_a_rate_that_just_fits_is_accepted():
     assert rw.walk(PATH, torch.tensor([1.6e38, 1.6e38, 1e38])).rate.isfinite().all()
 
 
+HUGE = 3e38  # float32 holds it, but not twice
+LARGE = torch.full((4,), HUGE)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (
+            lambda walk: rw.hitting_probabilities(
+                walk, torch.tensor([0, -1, -1, 1]), absorption=LARGE[:, None].repeat(1, 2)
+            ),
+            "node 0 and its killing and absorption",
+        ),
+        (lambda walk: rw.damp(walk, 1e-38), "node 0 and the killing that `alpha` makes"),
+        (lambda walk: rw.damp(walk, 0.3, self_loops=LARGE), "node 0 and the killing that `alpha` makes"),
+        (lambda walk: rw.step(walk, LARGE / HUGE, self_loops=LARGE), "node 3 and its killing and self loop"),
+        (lambda walk: rw.resolvent(walk, LARGE / HUGE, self_loops=LARGE), "node 3 and its killing and self loop"),
+    ],
+    ids=["absorption", "damp", "damp with self loops", "step", "resolvent"],
+)
+def test_a_rate_that_overflows_later_names_its_node_too(ask, message):
+    walk = rw.walk(PATH, torch.tensor([100.0, 1.0, 1.0]), torch.tensor([0.0, 0.0, 0.0, 1e38]))
+    with pytest.raises(ValueError, match=rf"The weights of {message} must add up to a finite number; .*float32 holds"):
+        ask(walk)
+
+
+def test_absorption_that_overflows_is_found_on_a_graph_without_edges():
+    walk = rw.walk(rw.Graph(torch.empty(2, 0, dtype=torch.int64), 1), torch.empty(0))
+    with pytest.raises(ValueError, match=r"node 0 and its killing and absorption .*largest weight: 0"):
+        rw.hitting_probabilities(walk, torch.tensor([-1]), absorption=torch.full((1, 2), HUGE))
+
+
 def test_vmap_over_weights_or_killing_is_refused():
     message = "may run over right-hand sides, not over weights, killing"
     with pytest.raises(ValueError, match=message):

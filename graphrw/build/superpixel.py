@@ -13,7 +13,7 @@ INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def superpixel_graph(
-    segments: Tensor, *, ignore: int | None = None, spacing: Sequence[float] | None = None
+    segments: Tensor, *, ignore_index: int | None = None, spacing: Sequence[float] | None = None
 ) -> tuple[Graph, Tensor]:
     """The region adjacency graph: one node per region, an edge where two regions share a pixel face.
 
@@ -24,7 +24,7 @@ def superpixel_graph(
 
     Args:
         segments: (H, W) or (D, H, W) integers, any ids.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
         spacing: size of a pixel along each axis, finite and > 0, in any unit.
 
     Returns:
@@ -36,7 +36,7 @@ def superpixel_graph(
     >>> superpixel_graph(torch.tensor([[7, 7, 2], [7, 9, 2]]))
     (Graph(num_nodes=3, num_edges=3), tensor([1., 1., 2.]))
     """
-    ids, index = region_index(segments, ignore=ignore)
+    ids, index = region_index(segments, ignore_index=ignore_index)
     areas = _face_areas(spacing, index.ndim)
     faces = _faces(index, len(ids))
     length = torch.zeros(faces.edges.shape[1], device=index.device)
@@ -45,12 +45,12 @@ def superpixel_graph(
     return unchecked(faces.edges, len(ids)), length
 
 
-def region_index(segments: Tensor, *, ignore: int | None = None) -> tuple[Tensor, Tensor]:
+def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[Tensor, Tensor]:
     """The ids of all regions in increasing order, and for each pixel the place of its id among them: its node.
 
     Args:
         segments: (H, W) or (D, H, W) integers, any ids.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
 
     Returns:
         (R,) int64 ids, and int64 nodes of the shape of `segments`, −1 where a pixel belongs to no region.
@@ -58,26 +58,26 @@ def region_index(segments: Tensor, *, ignore: int | None = None) -> tuple[Tensor
     Raises:
         ValueError: if `segments` is no integer tensor of that shape.
 
-    >>> region_index(torch.tensor([[40, 40, -3], [0, 40, -3]]), ignore=0)
+    >>> region_index(torch.tensor([[40, 40, -3], [0, 40, -3]]), ignore_index=0)
     (tensor([-3, 40]), tensor([[ 1,  1,  0],
             [-1,  1,  0]]))
     """
     _check_segments(segments)
     ids, index = _unique(segments.long())
-    if ignore is None:
+    if ignore_index is None:
         return ids, index
-    kept = ids != ignore
+    kept = ids != ignore_index
     return ids[kept], torch.where(kept, kept.cumsum(0) - 1, -1)[index]
 
 
-def pool_regions(values: Tensor, segments: Tensor, *, ignore: int | None = None) -> Tensor:
+def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` over the pixels of each region; differentiable.
 
     Args:
         values: (K, H, W), (K, D, H, W), or a single channel of the shape of `segments`; floats. Sums are accumulated
             in float64.
         segments: (H, W) or (D, H, W) integers, as for `superpixel_graph`.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
 
     Returns:
         (R, K), or (R,) for a single channel; nodes as in `superpixel_graph`.
@@ -88,17 +88,17 @@ def pool_regions(values: Tensor, segments: Tensor, *, ignore: int | None = None)
     >>> pool_regions(torch.tensor([[1.0, 2.0, 9.0]]), torch.tensor([[0, 0, 1]]))
     tensor([1.5000, 9.0000])
     """
-    ids, index = region_index(segments, ignore=ignore)
+    ids, index = region_index(segments, ignore_index=ignore_index)
     return _as_given(_region_means(_channels(values, index.shape), index, len(ids), values.dtype), values, index)
 
 
-def project_regions(values: Tensor, segments: Tensor, *, ignore: int | None = None, fill: float = 0.0) -> Tensor:
+def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None, fill: float = 0.0) -> Tensor:
     """Each pixel gets the value of its region: the way back from nodes to an image; differentiable.
 
     Args:
         values: (R, K) or (R,), of any type; nodes as in `superpixel_graph`.
         segments: (H, W) or (D, H, W) integers, as for `superpixel_graph`.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
         fill: the value of these pixels.
 
     Returns:
@@ -110,7 +110,7 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore: int | None = No
     >>> project_regions(torch.tensor([1.5, 9.0]), torch.tensor([[0, 0, 1]]))
     tensor([[1.5000, 1.5000, 9.0000]])
     """
-    ids, index = region_index(segments, ignore=ignore)
+    ids, index = region_index(segments, ignore_index=ignore_index)
     if values.ndim not in (1, 2) or len(values) != len(ids) or 0 in values.shape[1:]:
         raise ValueError(f"`values` must be (R, K) or (R,) with R = {len(ids)} regions; got {tuple(values.shape)}.")
     columns = torch.cat([values, values.new_full((1, *values.shape[1:]), fill)])  # the last row, −1, is for no region
@@ -121,7 +121,7 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore: int | None = No
     return torch.stack(pixels).reshape(-1, *index.shape)
 
 
-def pool_boundaries(values: Tensor, segments: Tensor, *, ignore: int | None = None) -> Tensor:
+def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` along the boundary of each edge of the region adjacency graph; differentiable.
 
     The value at a face is the mean of its two pixels: b_e = 1/|F_e| · Σ_{pq ∈ F_e} (v_p + v_q) / 2.
@@ -130,7 +130,7 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore: int | None = No
         values: a map of boundaries, say: (K, H, W), (K, D, H, W), or a single channel of the shape of `segments`;
             floats. Sums are accumulated in float64.
         segments: (H, W) or (D, H, W) integers, as for `superpixel_graph`.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
 
     Returns:
         (E, K), or (E,) for a single channel; edges as in `superpixel_graph`.
@@ -141,7 +141,7 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore: int | None = No
     >>> pool_boundaries(torch.tensor([[0.0, 1.0, 4.0]]), torch.tensor([[5, 6, 7]]))
     tensor([0.5000, 2.5000])
     """
-    ids, index = region_index(segments, ignore=ignore)
+    ids, index = region_index(segments, ignore_index=ignore_index)
     channels = _channels(values, index.shape)
     faces = _faces(index, len(ids))
     first, second = faces.pixels
@@ -159,13 +159,13 @@ class RegionFeatures:
     variance: Tensor  # (R, K), of the pixels about their mean: divided by size, not by size − 1
 
 
-def region_features(values: Tensor, segments: Tensor, *, ignore: int | None = None) -> RegionFeatures:
+def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> RegionFeatures:
     """Size, centroid, and the mean and variance of each channel, for every region; differentiable in `values`.
 
     Args:
         values: (K, H, W), (K, D, H, W), or a single channel (K = 1) of the shape of `segments`; floats.
         segments: (H, W) or (D, H, W) integers, as for `superpixel_graph`.
-        ignore: the id of pixels that belong to no region.
+        ignore_index: the id of pixels that belong to no region.
 
     Returns:
         `RegionFeatures` of the type of `values`, size and centroid at least float32; nodes as in `superpixel_graph`.
@@ -179,7 +179,7 @@ def region_features(values: Tensor, segments: Tensor, *, ignore: int | None = No
             [9.]]), variance=tensor([[1.],
             [0.]]))
     """
-    ids, index = region_index(segments, ignore=ignore)
+    ids, index = region_index(segments, ignore_index=ignore_index)
     channels = _channels(values, index.shape)
     mean = _region_means(channels, index, len(ids), values.dtype)
     counted = torch.promote_types(values.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256

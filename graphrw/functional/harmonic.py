@@ -8,7 +8,7 @@ from graphrw.plain import plainly
 from graphrw.reach import stranded
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, absorb, check_rates, node_mask
+from graphrw.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
 
 
 def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(), *, prune: bool = False) -> Tensor:
@@ -78,7 +78,7 @@ def hitting_probabilities(
     Raises:
         SingularWalkError: if walkers from some node can never end, and `unreachable` is not given.
         ValueError: for wrong shapes, types or values; for seeds that are all −1 with neither `num_labels` nor
-            `absorption`.
+            `absorption`; for seeds that `torch.func.vmap` runs over.
 
     >>> from graphrw import grid_graph, walk
     >>> line = walk(grid_graph((4,)), torch.ones(3, dtype=torch.float64))
@@ -90,6 +90,7 @@ def hitting_probabilities(
     seeded = seeds >= 0
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
+        check_finite_rate(walk.graph, walk.weight, walk.killing, "its killing and absorption")
     lost = stranded(walk, seeded | (walk.killing.detach() > 0))
     values = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
     values[seeded, seeds[seeded]] = 1
@@ -142,7 +143,7 @@ def count_labels(
     num_nodes = walk.graph.num_nodes
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
         raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
-    low, high = (int(bound) for bound in torch.aminmax(seeds)) if num_nodes else (-1, -1)
+    low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
     if low < -1:
         raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
     if absorption is not None:

@@ -15,7 +15,7 @@ from graphrw.graph import unchecked
 from graphrw.plain import plainly
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, check_rates, neighbour_sum
+from graphrw.walk import Walk, check_finite_rate, check_rates, neighbour_sum
 
 ENTRIES_KEPT = 2**24  # numbers gathered along the edges (E × K) that one step may keep for backward; above, in blocks
 ENTRIES_AT_ONCE = 2**20  # … gathered by a block: as many as stay in the cache
@@ -146,7 +146,9 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     """
     check_alpha(alpha)
     rate = walk.rate + _loops(walk, self_loops)
-    return Walk(walk.graph, walk.weight, walk.killing + (1 / alpha - 1) * rate)
+    killing = walk.killing + (1 / alpha - 1) * rate
+    check_finite_rate(walk.graph, walk.weight, killing, "the killing that `alpha` makes")
+    return Walk(walk.graph, walk.weight, killing)
 
 
 def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = None, solver: Solver = Auto()) -> Tensor:
@@ -209,6 +211,7 @@ def _prepared(walk: Walk, f: Tensor) -> tuple[Walk, Tensor]:
 
 def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
     """(N,) c + s, and where it is 0. There it is replaced by the largest weight, which keeps A well scaled."""
+    check_finite_rate(walk.graph, walk.weight, walk.killing + loops, "its killing and self loop")
     rate = walk.rate + loops
     dead = rate.detach() == 0
     scale = torch.cat([walk.weight.detach(), walk.weight.new_zeros(1)]).amax()

@@ -88,7 +88,7 @@ def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], toleranc
     return BoundaryScore(float(matched.mean()) if len(found) else 1.0, hits / total if total else 1.0)
 
 
-def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore: int | None = None) -> float:
+def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index: int | None = None) -> float:
     """Share of wrong labels among the pixels near true boundaries: 0 is best, 1 is worst.
 
     The pixels on both sides of a boundary are at distance 1 from it, the next ones at 2, so that on a straight boundary
@@ -100,9 +100,9 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore: int 
     Args:
         predicted: (H, W) or (D, H, W) integer labels, to be compared with the true ones.
         truth: integer labels of the same shape. A boundary is where neighbours (4 in 2D, 6 in 3D) have different true
-            labels; `ignore` is a label like any other here, so that a void band along objects is their boundary.
+            labels; `ignore_index` is a label like any other here, so that a void band along objects is their boundary.
         width: of the band on each side, in pixels, ≥ 1.
-        ignore: pixels whose *true* label is this one do not count; None: all count.
+        ignore_index: pixels whose *true* label is this one do not count; None: all count.
 
     Raises:
         ValueError: for labels that are no integers, differing shapes, a width below 1, or if no pixel is near enough to
@@ -117,8 +117,8 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore: int 
     if not 1 <= width < math.inf:
         raise ValueError(f"`width` is a finite number of pixels from 1 on; got {width}.")
     counts = near_boundary(truth, width - 1)
-    if ignore is not None:
-        counts &= truth != ignore
+    if ignore_index is not None:
+        counts &= truth != ignore_index
     if not bool(counts.any()):
         raise ValueError(
             f"No pixel is left to score: of {truth.numel()}, none that counts lies within `width`={width} of a "

@@ -10,7 +10,9 @@ from graphrw.metrics.annotators import annotators
 from graphrw.metrics.pixels import counted_pixels
 
 
-def segmentation_covering(predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore: int | None = None) -> float:
+def segmentation_covering(
+    predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
+) -> float:
     """Covering of the true segments by the predicted ones, averaged over annotators: 1 is best, more than 0 is worst.
 
         C = (1/N) Σ_T |T| max_P |T ∩ P| / |T ∪ P|    over true segments T and predicted segments P.
@@ -24,7 +26,7 @@ def segmentation_covering(predicted: Tensor, truth: Tensor | Sequence[Tensor], *
         predicted: integer labels of any shape; only which pixels share a label matters.
         truth: integer labels of the same shape; or one such tensor for each annotator, in a sequence or stacked along
             a first axis.
-        ignore: pixels whose *true* label is this one do not count; None: all count.
+        ignore_index: pixels whose *true* label is this one do not count; None: all count.
 
     Raises:
         ValueError: for labels that are no integers, differing shapes, no annotator, or if no pixel counts.
@@ -32,12 +34,12 @@ def segmentation_covering(predicted: Tensor, truth: Tensor | Sequence[Tensor], *
     >>> segmentation_covering(torch.tensor([0, 0, 0, 0]), torch.tensor([[1, 1, 2, 2], [1, 1, 1, 1]]))
     0.75
     """
-    scores = annotator_coverings(predicted, truth, ignore=ignore)
+    scores = annotator_coverings(predicted, truth, ignore_index=ignore_index)
     return sum(scores) / len(scores)
 
 
 def best_segmentation_covering(
-    predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore: int | None = None
+    predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> float:
     """Covering of the segments of that annotator whose segments are covered best: `segmentation_covering`'s maximum.
 
@@ -46,7 +48,7 @@ def best_segmentation_covering(
     >>> best_segmentation_covering(torch.tensor([0, 0, 0, 0]), torch.tensor([[1, 1, 2, 2], [1, 1, 1, 1]]))
     1.0
     """
-    return max(annotator_coverings(predicted, truth, ignore=ignore))
+    return max(annotator_coverings(predicted, truth, ignore_index=ignore_index))
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,14 @@ def hierarchy_covering(
 
 
 def annotator_coverings(
-    predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore: int | None = None
+    predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> list[float]:
     """The covering of each annotator's segments; args and errors are those of `segmentation_covering`.
 
     >>> annotator_coverings(torch.tensor([0, 0, 0, 0]), torch.tensor([[1, 1, 2, 2], [1, 1, 1, 1]]))
     [0.5, 1.0]
     """
-    return [_covering(*counted_pixels(predicted, each, ignore, 0)) for each in annotators(predicted, truth)]
+    return [_covering(*counted_pixels(predicted, each, ignore_index, 0)) for each in annotators(predicted, truth)]
 
 
 def _covering(predicted: Tensor, truth: Tensor) -> float:

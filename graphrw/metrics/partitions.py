@@ -27,7 +27,7 @@ class VariationOfInformation:
 
 
 def variation_of_information(
-    predicted: Tensor, truth: Tensor, *, ignore: int | None = None, boundary_tolerance: float = 0
+    predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> VariationOfInformation:
     """Variation of information, VI = H(predicted | truth) + H(truth | predicted), in bits.
 
@@ -40,9 +40,9 @@ def variation_of_information(
     Args:
         predicted: integer labels of any shape; only which pixels share a label matters.
         truth: integer labels of the same shape.
-        ignore: pixels whose *true* label is this one do not count; None: all count.
+        ignore_index: pixels whose *true* label is this one do not count; None: all count.
         boundary_tolerance: in pixels, for (H, W) and (D, H, W) labels. A boundary pixel is one whose true label differs
-            from that of a pixel beside it (4 neighbours in 2D, 6 in 3D; `ignore` is a label like any other here).
+            from that of a pixel beside it (4 neighbours in 2D, 6 in 3D; `ignore_index` is a label like any other here).
             Boundary pixels, and pixels whose Euclidean distance to one is at most the tolerance, do not count: CREMI's
             rule, but on all axes of a volume at once. 0: all pixels count.
 
@@ -53,7 +53,7 @@ def variation_of_information(
     >>> variation_of_information(torch.tensor([0, 1, 2, 2]), torch.tensor([5, 5, 6, 6]))
     VariationOfInformation(split=0.5, merge=0.0)
     """
-    overlap = _overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance))
+    overlap = _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
     joint = overlap.joint.double()
     share = joint / joint.sum()
     split = (share * torch.log2(overlap.truth[overlap.row] / joint)).sum()
@@ -62,7 +62,7 @@ def variation_of_information(
 
 
 def adjusted_rand_error(
-    predicted: Tensor, truth: Tensor, *, ignore: int | None = None, boundary_tolerance: float = 0
+    predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> float:
     """Adjusted Rand error, 1 − adjusted Rand index: 0 is best, 1 is chance level, at most 1.5.
 
@@ -79,7 +79,7 @@ def adjusted_rand_error(
     0.428571...
     """
     joint, in_truth, in_predicted, pairs = _pairs(
-        _overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance))
+        _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
     )
     missed = (in_truth + in_predicted) * pairs - 2 * joint * pairs
     if missed == 0:
@@ -88,7 +88,7 @@ def adjusted_rand_error(
 
 
 def adapted_rand_error(
-    predicted: Tensor, truth: Tensor, *, ignore: int | None = None, boundary_tolerance: float = 0
+    predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> float:
     """Adapted Rand error, 1 − F-score of the pairs of pixels that lie together: 0 is best, 1 is worst.
 
@@ -97,16 +97,18 @@ def adapted_rand_error(
 
     Source: I. Arganda-Carreras et al., Crowdsourcing the creation of image segmentation algorithms for connectomics,
     Frontiers in Neuroanatomy 9, 2015 (SNEMI3D, CREMI). Equal to scikit-image's ``adapted_rand_error``, which however
-    leaves out true label 0 unless told otherwise: pass ``ignore=0`` for that. A predicted label 0 is a segment here,
-    while CREMI's own script takes each such pixel for a segment of its own. If every pixel is a segment of its own in
-    both partitions, they agree and the error is 0.
+    leaves out true label 0 unless told otherwise: pass ``ignore_index=0`` for that. A predicted label 0 is a segment
+    here, while CREMI's own script takes each such pixel for a segment of its own. If every pixel is a segment of its
+    own in both partitions, they agree and the error is 0.
 
     Args and errors are those of `variation_of_information`.
 
     >>> adapted_rand_error(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 0, 1, 1]))  # doctest: +ELLIPSIS
     0.333333...
     """
-    joint, in_truth, in_predicted, _ = _pairs(_overlap(*counted_pixels(predicted, truth, ignore, boundary_tolerance)))
+    joint, in_truth, in_predicted, _ = _pairs(
+        _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
+    )
     missed = in_truth + in_predicted - 2 * joint
     return missed / (in_truth + in_predicted) if missed else 0.0
 

@@ -6,18 +6,20 @@ import torch
 from torch import Tensor
 
 
-def counted_pixels(predicted: Tensor, truth: Tensor, ignore: int | None, tolerance: float) -> tuple[Tensor, Tensor]:
+def counted_pixels(
+    predicted: Tensor, truth: Tensor, ignore_index: int | None, tolerance: float
+) -> tuple[Tensor, Tensor]:
     """Both labels of the pixels that count, as int64 vectors."""
     _check_labels(predicted, truth)
     _check_tolerance(truth, tolerance)
     predicted, truth = predicted.long(), truth.long()
-    counts = torch.ones_like(truth, dtype=torch.bool) if ignore is None else truth != ignore
+    counts = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
     ignored = truth.numel() - int(counts.sum())
     if tolerance > 0:
         counts &= ~near_boundary(truth, tolerance)
     if not bool(counts.any()):
         raise ValueError(
-            f"No pixel is left to score: of {truth.numel()}, {ignored} have the ignored label {ignore}, and "
+            f"No pixel is left to score: of {truth.numel()}, {ignored} have the ignored label {ignore_index}, and "
             f"`boundary_tolerance`={tolerance} leaves out the rest. Score more pixels, or leave out fewer."
         )
     return predicted[counts], truth[counts]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.checks import check_whole
 from graphrw.nn.inputs import widened
 
 STRIP = 2**20  # features at once: rows of the image are done in strips of so many
@@ -176,5 +177,4 @@ def _check_scale(scale: Tensor | float, window: int) -> None:
     value = torch.as_tensor(scale).detach()
     if value.ndim or not 0 < float(value) < math.inf:
         raise ValueError(f"`scale` must be one finite number > 0; got {scale}.")
-    if window < 1:
-        raise ValueError(f"`window` must be a whole number of cells from 1 on; got {window}.")
+    check_whole("window", window, 1, reason=", in cells")

@@ -1,5 +1,7 @@
 """RAWKS' layer: boundary scores and seeds in, label probabilities out."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import overload
 
 import torch
@@ -7,8 +9,8 @@ from torch import Tensor, nn
 
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.graph import Graph
-from graphrw.nn.grids import Grids, image_shape
-from graphrw.nn.inputs import as_graph, checked_labels, prior, widened
+from graphrw.nn.grids import Grids
+from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
 from graphrw.solvers import Auto, Solver
 
 
@@ -69,10 +71,7 @@ class BoundaryLabels(nn.Module):
     ) -> None:
         super().__init__()
         self.num_labels = checked_labels(num_labels, unreachable)
-        self.degree_normalised = degree_normalised
-        self.leave = leave
-        self.directed = directed
-        self.solver = solver
+        self.degree_normalised, self.leave, self.directed, self.solver = degree_normalised, leave, directed, solver
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
@@ -94,39 +93,24 @@ class BoundaryLabels(nn.Module):
         if seeds is None:
             raise TypeError("`BoundaryLabels` on a graph needs graph, boundary and seeds; got no seeds.")
         graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
-        return self._propagate(graph, widened(boundary), seeds, weight=weight)
+        return self._probabilities()(graph, widened(boundary), seeds, weight=weight)
 
     def extra_repr(self) -> str:
-        options = f"degree_normalised={self.degree_normalised}, leave={self.leave}, directed={self.directed}"
-        return f"num_labels={self.num_labels}, {options}, solver={self.solver}"
+        return options(self, "num_labels", "degree_normalised", "leave", "directed", "solver")
 
     def _on_images(self, boundary: Tensor, seeds: Tensor) -> Tensor:
-        shape, batch = image_shape("boundary", boundary, (1, 1), seeds), len(boundary)
-        graph, missing = self._grids.batch(batch, shape, boundary.device), None
-        if self.leave == self.degree_normalised:
-            missing = missing_neighbours(shape).to(boundary).repeat(batch)
-        stay, exits = (None, missing) if self.leave else (missing, None)
-        probability = self._propagate(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)
-        return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()
+        graph, shape = self._grids.of("boundary", boundary, (1, 1), seeds)
+        missing = missing_neighbours(shape).to(boundary).repeat(len(boundary))
+        stay = None if self.leave or self.degree_normalised else missing
+        exits = missing if self.leave and self.degree_normalised else None
+        probability = self._probabilities()(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)
+        return probability.reshape(len(boundary), *shape, -1).movedim(-1, 1).contiguous()
 
-    def _propagate(
-        self,
-        graph: Graph,
-        boundary: Tensor,
-        seeds: Tensor,
-        *,
-        weight: Tensor | None = None,
-        stay: Tensor | None = None,
-        exits: Tensor | None = None,
-    ) -> Tensor:
-        return boundary_probabilities(
-            graph,
-            boundary,
-            seeds,
-            self.num_labels,
-            weight=weight,
-            stay=stay,
-            exits=exits,
+    def _probabilities(self) -> Callable[..., Tensor]:
+        """`boundary_probabilities` with the options of this layer."""
+        return partial(
+            boundary_probabilities,
+            num_labels=self.num_labels,
             degree_normalised=self.degree_normalised,
             unreachable=prior(self.unreachable),
             solver=self.solver,

@@ -28,7 +28,8 @@ class DiffusionDistance(nn.Module):
     Args:
         k: how many eigenpairs (of each graph in a batch); on a 4-connected grid, whose eigenvalues come in pairs of λ
             and −λ, an even number.
-        mu: initial μ > 0, in inverse squared units of the features (the authors start at 0.005).
+        mu: initial μ > 0, the paper's letter for the β of `gaussian_affinity`: in inverse squared units of the features
+            (the authors start at 0.005).
         time: initial t > 0, in steps (8).
         scale: initial γ > 0 (1000, for unit vectors).
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.checks import check_whole
 from graphrw.graph import Graph
 from graphrw.nn.edge_weights.pairs import pairs_of
 from graphrw.nn.inputs import times, widened
@@ -36,7 +37,7 @@ class FeatureAffinity(nn.Module):
     Raises:
         ValueError: if `in_channels` is no whole number from 1; when called, for shapes or types that do not fit.
 
-    Call it as ``layer(features, graph, weight=None)`` with (N, C), or images (B, C, H, W) or (B, C, D, H, W), whose
+    Call it as ``layer(x, graph, weight=None)`` with features x (N, C), or images (B, C, H, W) or (B, C, D, H, W), whose
     pixels are the nodes of ``Graph.batch([grid_graph((H, W), radius=R)] * B)``, and a `Graph` → (E,), or PyG's
     edge_index (2, M) → (M,), in the order of its edges. `weight`, (E,) or (M,), multiplies them. Half precision, as
     autocast makes it, is widened to float32.
@@ -49,14 +50,13 @@ class FeatureAffinity(nn.Module):
 
     def __init__(self, in_channels: int, bias: bool = False) -> None:
         super().__init__()
-        if not isinstance(in_channels, int) or in_channels < 1:
-            raise ValueError(f"`in_channels` must be a whole number from 1; got {in_channels}.")
+        in_channels = check_whole("in_channels", in_channels, 1)
         self.root = nn.Parameter(torch.full((in_channels,), math.sqrt(START / in_channels)))
         self.offset = nn.Parameter(torch.tensor(math.sqrt(START))) if bias else None
 
-    def forward(self, features: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """Edge weights (E,); see the class."""
-        nodes = self._nodes(features)
+        nodes = self._nodes(x)
         pairs = pairs_of(graph, len(nodes))
         exponent = edge_distance(nodes * widened(self.root).square(), pairs.ends)
         exponent = exponent if self.offset is None else exponent + widened(self.offset).square()
@@ -65,15 +65,15 @@ class FeatureAffinity(nn.Module):
     def extra_repr(self) -> str:
         return f"in_channels={len(self.root)}, bias={self.offset is not None}"
 
-    def _nodes(self, features: Tensor) -> Tensor:
+    def _nodes(self, x: Tensor) -> Tensor:
         """(N, C): one row for each node."""
         channels = len(self.root)
-        if features.ndim not in (2, 4, 5) or features.shape[1] != channels or not features.is_floating_point():
-            got = f"{tuple(features.shape)} {features.dtype}"
+        if x.ndim not in (2, 4, 5) or x.shape[1] != channels or not x.is_floating_point():
+            got = f"{tuple(x.shape)} {x.dtype}"
             raise ValueError(
-                f"`features` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
+                f"`x` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
             )
-        return features.movedim(1, -1).reshape(-1, channels).contiguous()  # rows are gathered by the million
+        return x.movedim(1, -1).reshape(-1, channels).contiguous()  # rows are gathered by the million
 
 
 def edge_distance(features: Tensor, edges: Tensor) -> Tensor:

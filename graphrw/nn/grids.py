@@ -27,6 +27,11 @@ class Grids:
             self._graphs[key] = Graph.batch([image] * size) if size > 1 else image
         return self._graphs[key]
 
+    def of(self, name: str, images: Tensor, channels: tuple[int, int], seeds: Tensor) -> tuple[Graph, tuple[int, ...]]:
+        """The graph of a batch of images, and the shape of one of them; arguments and errors as of `image_shape`."""
+        shape = image_shape(name, images, channels, seeds)
+        return self.batch(len(images), shape, images.device), shape
+
     def __getstate__(self) -> dict[str, Any]:
         return {"_graphs": {}}
 

@@ -9,8 +9,8 @@ from graphrw.build import grid_weight
 from graphrw.checks import check_whole
 from graphrw.functional import hitting_probabilities
 from graphrw.graph import Graph
-from graphrw.nn.grids import Grids, image_shape
-from graphrw.nn.inputs import as_graph, checked_labels, prior, widened
+from graphrw.nn.grids import Grids
+from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import walk
 
@@ -105,14 +105,12 @@ class HarmonicLabels(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        options = f"num_samples={self.num_samples}, prune={self.prune}, directed={self.directed}, solver={self.solver}"
-        return f"num_labels={self.num_labels}, {options}"
+        return options(self, "num_labels", "num_samples", "prune", "directed", "solver")
 
     def _on_images(self, weight: Tensor, seeds: Tensor) -> Tensor:
-        shape, batch = image_shape("weight", weight, (2, 3), seeds), len(weight)
-        graph = self._grids.batch(batch, shape, weight.device)
+        graph, shape = self._grids.of("weight", weight, (2, 3), seeds)
         probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
-        return probability.reshape(batch, *shape, -1).movedim(-1, 1).contiguous()
+        return probability.reshape(len(weight), *shape, -1).movedim(-1, 1).contiguous()
 
 
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""What every module takes: a `Graph` with weights, or PyG's edge_index and edge_weight in their place."""
+"""What every module takes, a `Graph` with weights or PyG's edge_index and edge_weight, and what it says of itself."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphrw.checks import check_whole
 from graphrw.convert import from_edge_index
@@ -79,3 +79,8 @@ def prior(unreachable: Tensor | None) -> Tensor | None:
 def widened(values: Tensor) -> Tensor:
     """Half-precision values, as autocast makes them, in float32: a walk is never solved in less."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def options(layer: nn.Module, *names: str) -> str:
+    """The options of a layer as its `repr` shows them: ``name=value, …``."""
+    return ", ".join(f"{name}={getattr(layer, name)}" for name in names)

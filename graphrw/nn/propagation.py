@@ -5,9 +5,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from graphrw.checks import check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
 from graphrw.graph import Graph
-from graphrw.nn.inputs import as_graph, widened
+from graphrw.nn.inputs import as_graph, options, widened
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import check_rates, walk
 
@@ -92,10 +93,7 @@ class Propagation(nn.Module):
 
     def extra_repr(self) -> str:
         alpha = self._alpha if self.logit is None else f"{float(self.logit.detach().sigmoid()):.4g}, learn_alpha=True"
-        return (
-            f"alpha={alpha}, steps={self.steps}, average={self.average}, symmetric={self.symmetric}, "
-            f"self_loops={self.self_loops}, directed={self.directed}, solver={self.solver}"
-        )
+        return f"alpha={alpha}, " + options(self, "steps", "average", "symmetric", "self_loops", "directed", "solver")
 
 
 def _check_options(alpha: float | None, steps: int | None, learn_alpha: bool, average: bool) -> None:
@@ -105,9 +103,7 @@ def _check_options(alpha: float | None, steps: int | None, learn_alpha: bool, av
         raise ValueError("`alpha=None` never ends without `steps`; give a number of steps, or `alpha` in (0, 1).")
     elif learn_alpha:
         raise ValueError("`learn_alpha` needs an `alpha` to start from, in (0, 1); got None.")
-    if steps is not None and (not isinstance(steps, int) or steps < 0):
-        raise ValueError(f"`steps` must be a whole number from 0, or None (the limit); got {steps}.")
-    if steps is not None and not average:
-        raise ValueError(
-            f"`average=False` is for the limit alone; got `steps={steps}`, whose sum has no end to compare."
-        )
+    if steps is not None:
+        check_whole("steps", steps, 0, reason=", or None (the limit)")
+        if not average:
+            raise ValueError(f"`average=False` is for the limit alone; got `steps={steps}`: leave one of them out.")

@@ -10,6 +10,7 @@ from torch.nn.functional import multilabel_soft_margin_loss
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.utils import scatter, softmax
 
+from graphrw.checks import check_whole
 from graphrw.nn.inputs import widened
 
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
@@ -44,8 +45,7 @@ def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0
     every = torch.arange(len(x), device=x.device)
     if isinstance(similarity, Tensor):
         return _pool(x, widened(similarity), every, threshold)
-    if rows_at_once < 1:
-        raise ValueError(f"`rows_at_once` must be a whole number from 1 on; got {rows_at_once}.")
+    rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
 
     def pool(nodes: Tensor) -> Tensor:
         return _pool(x, widened(similarity(nodes)), nodes, threshold)
@@ -129,8 +129,7 @@ class RegionClassifier(nn.Module):
 
     def __init__(self, in_channels: int, num_classes: int, threshold: float = 0.0, sharpness: float = 10.0) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ValueError(f"`num_classes` must be at least 2, background included; got {num_classes}.")
+        num_classes = check_whole("num_classes", num_classes, 2, reason=", background included")
         if not 0 < sharpness < math.inf:
             raise ValueError(f"`sharpness` must be finite and > 0; got {sharpness}.")
         self.pooling = RegionPooling(threshold)

@@ -49,7 +49,7 @@ class EdgeWeightsGNN(nn.Module):
     ) -> None:
         super().__init__()
         in_channels = getattr(encoder, "out_channels", None) if in_channels is None else in_channels
-        if not isinstance(in_channels, int):
+        if in_channels is None:
             raise ValueError(
                 f"`encoder` ({type(encoder).__name__}) has no `out_channels`: give `in_channels`, the length of its "
                 "output for a node."

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from graphrw.checks import check_whole
 from graphrw.nn.inputs import widened
 
 FLOOR = 1e-6  # the smallest weight: no edge is quite closed, so that no part of a graph is cut off its seeds
@@ -30,11 +31,10 @@ class PairHead(nn.Module):
 
     def __init__(self, in_channels: int, num_attributes: int, hidden: int, floor: float) -> None:
         super().__init__()
-        if in_channels < 0 or num_attributes < 0 or in_channels + num_attributes == 0:
-            got = f"{in_channels} and {num_attributes}"
-            raise ValueError(f"Edge weights need channels of nodes or of edges, or both; got {got}.")
-        if hidden < 1:
-            raise ValueError(f"`hidden` must be at least 1; got {hidden}.")
+        in_channels = check_whole("in_channels", in_channels, 0)
+        num_attributes, hidden = check_whole("num_attributes", num_attributes, 0), check_whole("hidden", hidden, 1)
+        if in_channels + num_attributes == 0:
+            raise ValueError("Edge weights need channels of nodes or of edges, or both; got 0 and 0.")
         self.floor = checked_floor(floor)
         self.inner = nn.Linear(3 * in_channels + num_attributes, hidden)
         self.outer = nn.Linear(hidden, 1)
