@@ -13,10 +13,26 @@ from graphrw.build import grid_graph
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solve import solve
-from graphrw.solvers import CG, CHOLMOD, LU, Auto, Cholesky, Dense, Multigrid, Pardiso, Solver, SuperLU
+from graphrw.solvers import (
+    CG,
+    CHOLMOD,
+    LU,
+    ApproximateCholesky,
+    Auto,
+    Cholesky,
+    Dense,
+    Multigrid,
+    Pardiso,
+    Solver,
+    SuperLU,
+)
 from graphrw.walk import Walk, walk
 
-OPTIONAL: dict[str, Solver] = {"pypardiso": Pardiso(), "sksparse": CHOLMOD()}  # by the module that each needs
+OPTIONAL: dict[str, Solver] = {  # by the module that each needs
+    "pypardiso": Pardiso(),
+    "sksparse": CHOLMOD(),
+    "approx_chol": ApproximateCholesky(rtol=1e-12),
+}
 MISSING = {module: solver for module, solver in OPTIONAL.items() if find_spec(module) is None}
 INSTALLED = tuple(solver for module, solver in OPTIONAL.items() if module not in MISSING)
 SOLVERS: tuple[Solver, ...] = (
@@ -29,7 +45,8 @@ SOLVERS: tuple[Solver, ...] = (
     Auto(),
     *INSTALLED,
 )
-UNDIRECTED_ONLY = (Cholesky, CG, CHOLMOD, Multigrid)
+ITERATIVE = (CG, Multigrid, ApproximateCholesky)
+UNDIRECTED_ONLY = (Cholesky, CHOLMOD, *ITERATIVE)
 
 
 def sample_graphs() -> dict[str, Graph]:

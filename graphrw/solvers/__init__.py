@@ -1,5 +1,6 @@
 """Ways to solve A x = b, each a frozen dataclass of options."""
 
+from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
 from graphrw.solvers.cg import CG
@@ -14,6 +15,7 @@ __all__ = [
     "CG",
     "CHOLMOD",
     "LU",
+    "ApproximateCholesky",
     "Auto",
     "Cholesky",
     "Dense",

@@ -1,0 +1,80 @@
+"""What conjugate gradients promise under every preconditioner."""
+
+import pytest
+import torch
+from hard_walks import wheel
+
+import graphrw as rw
+from graphrw.solvers import CG, ApproximateCholesky, Cholesky, Multigrid
+from graphrw.solvers.approximate_cholesky import AVAILABLE
+from graphrw.testing import dense_operator, sample_graphs
+
+SOLVERS = [
+    CG(),
+    Multigrid(),
+    pytest.param(ApproximateCholesky(), marks=pytest.mark.skipif(not AVAILABLE, reason="approx-chol is not installed")),
+]
+every_solver = pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: type(solver).__name__)
+
+
+@every_solver
+@pytest.mark.parametrize("killing", [1e-3, 1e-10, 1e-13])
+def test_killing_below_the_rounding_of_its_rate_still_counts(solver, killing):
+    walk = wheel(killing)
+    x = rw.solve(walk, walk.killing, solver)
+    assert (x - 1).abs().max() < 1e-5
+
+
+@every_solver
+@pytest.mark.parametrize(("decades", "error"), [(0, 1e-7), (6, 1e-5), (10, 1e-4)])
+def test_rows_of_hitting_probabilities_sum_to_one_at_any_contrast(solver, decades, error):
+    graph = rw.grid_graph((20, 20))
+    generator = torch.Generator().manual_seed(0)
+    weight = 10 ** (-decades * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+    seeds = torch.full((400,), -1)
+    seeds[[0, 217, 399]] = torch.tensor([0, 1, 2])
+    z = rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=solver)
+    assert (z.sum(1) - 1).abs().max() < error
+    assert (z - rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=Cholesky())).abs().max() < error
+
+
+@every_solver
+def test_columns_of_every_size_are_solved_each_to_its_own_tolerance(solver):
+    graph = rw.grid_graph((10, 10))
+    generator = torch.Generator().manual_seed(0)
+    walk = rw.walk(graph, torch.rand(180, generator=generator, dtype=torch.float64), killing=0.01)
+    scale = torch.tensor([1.0, 0.0, 1e-150, 1e100, 1e-30], dtype=torch.float64)
+    b = torch.randn(100, 5, generator=generator, dtype=torch.float64)
+    x = rw.solve(walk, b * scale, solver)
+    residual = torch.linalg.vector_norm(b - dense_operator(walk) @ (x / scale.clamp(min=1e-300)), dim=0)
+    relative = residual / torch.linalg.vector_norm(b, dim=0)
+    assert (x[:, 1] == 0).all()
+    assert relative[scale > 0].max() <= 1e-8
+
+
+@every_solver
+def test_many_columns_go_block_by_block(solver):
+    graph = rw.grid_graph((12, 12))
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.01)
+    b = torch.randn(144, 19, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(rw.solve(walk, b, solver), rw.solve(walk, b, Cholesky()), rtol=1e-5, atol=1e-5)
+
+
+@every_solver
+def test_directed_graphs_are_refused(solver):
+    with pytest.raises(ValueError, match=f"`{type(solver).__name__}` needs an undirected graph.*use `LU`"):
+        solver.plan(sample_graphs()["directed"])
+
+
+@pytest.mark.parametrize("kind", [CG, Multigrid, ApproximateCholesky])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rtol": 0.0}, r"`rtol` must lie in \(0, 1\); got 0.0"),
+        ({"rtol": 1.0}, r"`rtol` must lie in \(0, 1\); got 1.0"),
+        ({"max_iterations": 0}, "`max_iterations` must be at least 1; got 0"),
+    ],
+)
+def test_options_without_meaning_are_refused(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
