@@ -1,5 +1,7 @@
 """What conjugate gradients promise under every preconditioner."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hard_walks import wheel
@@ -58,6 +60,18 @@ def test_many_columns_go_block_by_block(solver):
     walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.01)
     b = torch.randn(144, 19, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     torch.testing.assert_close(rw.solve(walk, b, solver), rw.solve(walk, b, Cholesky()), rtol=1e-5, atol=1e-5)
+
+
+@every_solver
+def test_threads_may_share_one_factor(solver):
+    graph = rw.grid_graph((40, 40))
+    factor = rw.factorize(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.01), solver)
+    blocks = torch.randn(8, 1600, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    alone = [factor.solve(b) for b in blocks]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(factor.solve, blocks))
+    for found, expected in zip(together, alone, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @every_solver

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.krylov import conjugate_gradients
+from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
 
@@ -49,13 +51,18 @@ class IterativeFactor(Factor):
 
     solver: IterativeSolver
 
+    def __init__(self, walk: Walk, solver: Solver) -> None:
+        super().__init__(walk, solver)
+        self._working = Lock()  # one solve at a time: preconditioners work in memory of their own
+
     @abstractmethod
     def precondition(self, r: Tensor) -> Tensor:
         """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         blocks = zip(b.split(COLUMNS_AT_ONCE, dim=1), target.split(COLUMNS_AT_ONCE), strict=True)
-        answers, counts = zip(*(self._solve(*block) for block in blocks), strict=True)
+        with self._working:
+            answers, counts = zip(*(self._solve(*block) for block in blocks), strict=True)
         return torch.cat(answers, dim=1), max(counts)
 
     def _solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
