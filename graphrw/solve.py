@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.reach import require_ends
 from graphrw.solvers import Auto, Factor, Solver
@@ -64,7 +63,7 @@ class FactorizedWalk:
         _check_right_hand_side(self.walk, b)
         kind = torch.promote_types(b.dtype, weight.dtype)
         if b.numel() == 0:
-            return b.to(kind)
+            return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
         return _invert(weight, killing, columns, self.system, transpose != self.transpose).reshape(b.shape)
 
@@ -104,17 +103,15 @@ class _System:
 
     def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool) -> Tensor:
         """x of the type of `b`. All tensors are plain: below autograd and functorch."""
+        if torch.is_inference_mode_enabled():  # what a factor keeps must serve outside this mode, too
+            with torch.inference_mode(False), torch.no_grad():
+                return self.solve(weight, killing, b, transpose)
         if self._factor is None:
             start = time.perf_counter()
-            self._factor = self._factorize(Walk(self.graph, weight.detach().double(), killing.detach().double()))
+            walk = Walk(self.graph, weight.detach().double(), killing.detach().double())
+            self._factor = self.solver.factorize(walk, self._plan)
             self._factor.factor_seconds = time.perf_counter() - start
         return self._factor.solve(b.double(), transpose).to(b.dtype)
-
-    def _factorize(self, walk: Walk) -> Factor:
-        try:
-            return self.solver.factor(walk, self._plan)
-        except RuntimeError as error:
-            raise ConvergenceError(f"{self.solver} could not factorise A: {error}") from error
 
 
 class _Solve(torch.autograd.Function):

@@ -63,6 +63,56 @@ def test_many_columns_go_block_by_block(solver):
 
 
 @every_solver
+@pytest.mark.parametrize("scale", [1e-170, 1e-300, 1e155])
+def test_neither_tiny_nor_huge_numbers_are_lost(solver, scale):
+    graph = rw.grid_graph((15, 15))
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.5)
+    x = rw.solve(walk, torch.full((225, 2), scale, dtype=torch.float64), solver)
+    torch.testing.assert_close(x / scale, torch.full((225, 2), 2.0, dtype=torch.float64), rtol=1e-6, atol=0)
+    tiny = rw.walk(graph, torch.full((graph.num_edges,), scale, dtype=torch.float64))
+    seeds = torch.full((225,), -1)
+    seeds[0], seeds[-1] = 0, 1
+    z = rw.hitting_probabilities(tiny, seeds, solver=solver)
+    assert (z.sum(1) - 1).abs().max() < 1e-6
+    assert z[112, 0] == pytest.approx(0.5, abs=1e-6)
+
+
+@every_solver
+def test_one_odd_node_that_nearly_hangs_loose_disturbs_nothing(solver):
+    graph = rw.grid_graph((40, 40))
+    weight = torch.ones(graph.num_edges, dtype=torch.float64)
+    weight[(graph.edges == 820).any(0)] = 1e-57
+    seeds = torch.full((1600,), -1)
+    seeds[0], seeds[-1] = 0, 1
+    z = rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=solver)
+    assert (z.sum(1) - 1).abs().max() < 1e-5
+
+
+@every_solver
+def test_a_small_residual_with_a_large_error_raises(solver):
+    image = torch.rand(1600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    graph = rw.grid_graph((40, 40))
+    walk = rw.walk(graph, rw.gaussian_affinity(graph, image, 130.0))
+    seeds = torch.full((1600,), -1)
+    seeds[0], seeds[-1] = 0, 1
+    try:
+        z = rw.hitting_probabilities(walk, seeds, solver=solver)
+    except rw.ConvergenceError:
+        return
+    assert (z.sum(1) - 1).abs().max() < 0.02
+
+
+@every_solver
+def test_a_factor_made_in_inference_mode_serves_outside(solver):
+    graph = rw.grid_graph((20, 20))
+    factor = rw.factorize(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.1), solver)
+    b = torch.ones(400, 2, dtype=torch.float64)
+    with torch.inference_mode():
+        inside = factor.solve(b)
+    torch.testing.assert_close(factor.solve(b), inside.clone())
+
+
+@every_solver
 def test_threads_may_share_one_factor(solver):
     graph = rw.grid_graph((40, 40))
     factor = rw.factorize(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.01), solver)
@@ -86,7 +136,7 @@ def test_directed_graphs_are_refused(solver):
     [
         ({"rtol": 0.0}, r"`rtol` must lie in \(0, 1\); got 0.0"),
         ({"rtol": 1.0}, r"`rtol` must lie in \(0, 1\); got 1.0"),
-        ({"max_iterations": 0}, "`max_iterations` must be at least 1; got 0"),
+        ({"max_iterations": 0}, "`max_iterations` must be a whole number from 1; got 0"),
     ],
 )
 def test_options_without_meaning_are_refused(kind, options, message):

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphrw.checks import check_whole
 from graphrw.errors import MissingDependencyError
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor
@@ -89,8 +90,7 @@ class ApproximateCholesky(IterativeSolver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.split < 1:
-            raise ValueError(f"`split` must be at least 1; got {self.split}.")
+        check_whole("split", self.split, 1)
 
     def plan(self, graph: Graph) -> RowPlan:
         self.refuse_directed(graph)

@@ -2,14 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solvers import cost
-from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.base import Factor, Solver, column_norm
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.levels import level_structure
@@ -18,7 +20,7 @@ from graphrw.solvers.rslab import AVAILABLE, LU, Cholesky, representative
 from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
 
-DOUBT = 4  # how far off a prediction from levels alone may be
+DOUBT = 12  # how far off a prediction from levels alone may be
 PATIENCE = 64  # iterations of plain CG, which cost about as much as a solve by multigrid
 
 
@@ -46,8 +48,9 @@ class Auto(Solver):
     The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
     graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What has not
-    converged hands over to the next method, with what it has reached. `Pardiso`, `CHOLMOD` and `ApproximateCholesky`
-    are never taken unasked, so that installing a package changes no result: say ``solver=Pardiso()``.
+    converged hands over to the next method, with what it has reached; last to a direct solver where its analysis shows
+    that it fits. `Pardiso`, `CHOLMOD` and `ApproximateCholesky` are never taken unasked, so that installing a package
+    changes no result: say ``solver=Pardiso()``.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
@@ -86,19 +89,21 @@ class Auto(Solver):
 
     def _by_cost(self, graph: Graph) -> Choice:
         part = representative(graph)
-        levels, iterative = level_structure(part), cost.of_multigrid(part)
-        direct = cost.of_direct_by_levels(levels)
+        copies = graph.num_nodes // part.num_nodes
+        levels, iterative = level_structure(part), cost.of_multigrid(graph)
+        direct = cost.of_direct_by_levels(levels, copies)
+        last: tuple[Solver, ...] = ()
         if direct.seconds <= DOUBT * iterative.seconds:
             solver = Cholesky(self.rtol)
-            direct = cost.of_direct(solver.plan_for(part))
-            if direct.seconds <= iterative.seconds and direct.bytes <= self.max_bytes:
-                reason = f"a step with 8 labels is predicted to take {direct}; by multigrid {iterative}"
-                return _choice(graph, reason, solver)
-        reason = f"a step with 8 labels is predicted to take {iterative}; by a direct solver {direct}"
+            direct = cost.of_direct(solver.plan_for(part), copies)
+            last = (solver,) if direct.bytes <= self.max_bytes else ()
+            if last and direct.seconds <= iterative.seconds:
+                return _choice(graph, f"a step with 8 labels should take {direct}; by multigrid {iterative}", *last)
+        reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
         if levels.depth > 3 * math.log2(part.num_nodes):
-            return _choice(graph, reason, Multigrid(self.rtol))
+            return _choice(graph, reason, Multigrid(self.rtol), *last)
         reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
-        return _choice(graph, reason, CG(self.rtol, PATIENCE), Multigrid(self.rtol))
+        return _choice(graph, reason, CG(self.rtol, PATIENCE), Multigrid(self.rtol), *last)
 
 
 def _choice(graph: Graph, reason: str, *solvers: Solver) -> Choice:
@@ -111,17 +116,37 @@ class _StagedFactor(Factor):
     def __init__(self, walk: Walk, stages: tuple[Stage, ...]) -> None:
         super().__init__(walk, stages[0].solver)
         self._waiting = list(stages)
+        self._working = Lock()
         self._advance()
 
+    @property
+    def refinements(self) -> int:
+        return self._factor.refinements
+
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        x, iterations = self._factor.approximate(b, target, transpose)
-        if self._waiting:
-            residual = torch.linalg.vector_norm(self.operator.residual(b, x, transpose, False), dim=0)
-            if bool((residual > target).any()):
-                self._advance()  # `Factor.solve` asks again, for what is left
-        return x, iterations
+        with self._working:
+            x, iterations = self._attempt(b, target, transpose)
+            while self._waiting:
+                residual = self.operator.residual(b, x, transpose, accurate=True)
+                if bool((column_norm(residual) <= target).all()):
+                    break
+                self._advance()
+                if not bool(residual.isfinite().all()):
+                    x, residual = torch.zeros_like(b), b
+                rest, more = self._attempt(residual, target, transpose)
+                x, iterations = x + rest, iterations + more
+            return x, iterations
+
+    def _attempt(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        """By this stage, or 0 if it gives up and others wait."""
+        try:
+            return self._factor.approximate(b, target, transpose)
+        except ConvergenceError:
+            if not self._waiting:
+                raise
+            return torch.full_like(b, torch.nan), 0
 
     def _advance(self) -> None:
         stage = self._waiting.pop(0)
         self.solver = stage.solver
-        self._factor = stage.solver.factor(self.operator.walk, stage.plan)
+        self._factor = stage.solver.factorize(self.operator.walk, stage.plan)

@@ -15,6 +15,7 @@ from graphrw.graph import Graph
 from graphrw.solvers.operator import Operator
 from graphrw.walk import Walk
 
+SMALL = 1e-140  # its square is far above the least float64
 ROUNDING = 100 * torch.finfo(torch.float64).eps
 
 
@@ -63,6 +64,10 @@ class Solver(ABC):
 
     rtol: float
 
+    def __post_init__(self) -> None:
+        if not 0 < self.rtol < 1:
+            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol}.")
+
     @abstractmethod
     def plan(self, graph: Graph) -> Any:
         """What depends on the structure alone. Called once per graph; see `plan_for`."""
@@ -70,6 +75,13 @@ class Solver(ABC):
     @abstractmethod
     def factor(self, walk: Walk, plan: Any) -> "Factor":
         """Prepare this walk, whose tensors are float64 and outside autograd, for any number of right-hand sides."""
+
+    def factorize(self, walk: Walk, plan: Any) -> "Factor":
+        """`factor`, where errors of other libraries become ours."""
+        try:
+            return self.factor(walk, plan)
+        except RuntimeError as error:
+            raise ConvergenceError(f"{self} could not factorise A: {error}") from error
 
     def plan_for(self, graph: Graph) -> Any:
         """The plan of this solver for `graph`, which keeps it."""
@@ -119,7 +131,7 @@ class Factor(ABC):
             x, iterations = x + correction if step else correction, iterations + count
             accurate = step < self.refinements
             residual = self.operator.residual(b, x, transpose, accurate)
-            relative = _relative(torch.linalg.vector_norm(residual, dim=0), norm)
+            relative = _relative(column_norm(residual), norm)
             if not accurate and self._converged(relative, residual, x, transpose):
                 break
         else:
@@ -133,8 +145,8 @@ class Factor(ABC):
         if not bool(missed.any()):
             return True
         residual, x = residual[:, missed], x[:, missed]
-        floor = ROUNDING * torch.linalg.vector_norm(self.operator.magnitude(x, transpose), dim=0)
-        return bool((torch.linalg.vector_norm(residual, dim=0) <= floor).all())
+        floor = ROUNDING * column_norm(self.operator.magnitude(x, transpose))
+        return bool((column_norm(residual) <= floor).all())
 
     def _fail(self, relative: Tensor, iterations: int) -> None:
         worst = float(relative.nan_to_num(torch.inf).max())
@@ -156,8 +168,19 @@ class Factor(ABC):
         self.factor_seconds = 0.0
 
 
-def _finite_norm(b: Tensor) -> Tensor:
+def column_norm(b: Tensor) -> Tensor:
+    """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
     norm: Tensor = torch.linalg.vector_norm(b, dim=0)
+    if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
+        return norm
+    largest = b.abs().amax(0)
+    unit = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
+    scaled: Tensor = torch.linalg.vector_norm(b / unit, dim=0)
+    return scaled * unit
+
+
+def _finite_norm(b: Tensor) -> Tensor:
+    norm = column_norm(b)
     if not bool(torch.isfinite(norm).all()):
         node, column = divmod(int(b.abs().nan_to_num(torch.inf).argmax()), b.shape[1])
         raise ValueError(

@@ -16,7 +16,7 @@ SECONDS_PER_FLOP = 1.6e-10  # of a numeric factorisation
 SECONDS_PER_FACTOR_ENTRY = 4e-9  # of a solve, for each column
 SECONDS_PER_ENTRY = 2e-7  # of a solve by multigrid to 1e-10, for each entry of A and each column
 SETUP_PER_ENTRY = 2e-7  # of the levels
-FILL = 50  # the flops of a factorisation over those of eliminating the widest level alone: 43–56 on grids
+FILL = 50  # the flops of a factorisation over those of eliminating one level alone; on grids
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,17 @@ class Cost:
         return f"{self.seconds:.2g} s and {self.bytes / 2**30:.2g} GiB"
 
 
-def of_direct(plan: SparsePlan) -> Cost:
-    """Of a direct solver, from its symbolic analysis."""
+def of_direct(plan: SparsePlan, copies: int) -> Cost:
+    """Of a direct solver, from its symbolic analysis, which serves so many equal graphs."""
     solves = COLUMNS * SECONDS_PER_FACTOR_ENTRY * plan.entries
-    return Cost(SECONDS_PER_FLOP * plan.flops + solves, plan.bytes)
+    return Cost(copies * (SECONDS_PER_FLOP * plan.flops + solves), copies * plan.bytes)
 
 
-def of_direct_by_levels(levels: LevelStructure) -> Cost:
-    """Of a direct solver, before any analysis; its factor has at least the dense triangle of the widest level."""
-    return Cost(FILL * SECONDS_PER_FLOP * levels.width**3 / 3, 4 * levels.width**2)
+def of_direct_by_levels(levels: LevelStructure, copies: int) -> Cost:
+    """Of a direct solver, before any analysis: what it takes to eliminate one separator as a dense block tells the
+    order of magnitude."""
+    flops, entries = FILL * levels.separator**3 / 3, levels.separator**2 / 2
+    return Cost(copies * SECONDS_PER_FLOP * flops, copies * 8 * entries)
 
 
 def of_multigrid(graph: Graph) -> Cost:

@@ -1,5 +1,6 @@
 """What solvers by preconditioned conjugate gradients share."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from threading import Lock
@@ -7,12 +8,15 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from graphrw.checks import check_whole
+from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
-from graphrw.solvers.base import Factor, Solver
+from graphrw.solvers.base import Factor, Solver, column_norm
 from graphrw.solvers.krylov import conjugate_gradients
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
+WORST = 0.01  # error on A 1 = k
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,16 @@ class IterativeSolver(Solver):
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: give up after so many (with a `ConvergenceError`), ≥ 1.
+        max_iterations: of one pass, ≥ 1; if a second pass, which looks closer at the residual, does not get there
+            either, a `ConvergenceError`.
     """
 
     rtol: float = 1e-8
     max_iterations: int = 1000
 
     def __post_init__(self) -> None:
-        if not 0 < self.rtol < 1:
-            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol}.")
-        if self.max_iterations < 1:
-            raise ValueError(f"`max_iterations` must be at least 1; got {self.max_iterations}.")
+        super().__post_init__()
+        check_whole("max_iterations", self.max_iterations, 1)
 
     def refuse_directed(self, graph: Graph) -> None:
         """Raise `ValueError` for a directed graph."""
@@ -47,12 +50,17 @@ class IterativeFactor(Factor):
     Where weights span many orders of magnitude, rounding in the ordinary product A x hides what x still lacks: answers
     off by 0.8 were seen beside residuals as small as float64 allows. So the residual is taken once more as
     k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels, and where it misses the target iterations go on in this form.
+
+    Even a true residual says little where a cluster hardly reaches any killing. So the first solve has one more column,
+    A x = k, whose answer is 1 at every node.
     """
 
+    max_refinements = 1
     solver: IterativeSolver
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         super().__init__(walk, solver)
+        self._checked = False
         self._working = Lock()  # one solve at a time: preconditioners work in memory of their own
 
     @abstractmethod
@@ -60,20 +68,47 @@ class IterativeFactor(Factor):
         """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        blocks = zip(b.split(COLUMNS_AT_ONCE, dim=1), target.split(COLUMNS_AT_ONCE), strict=True)
         with self._working:
-            answers, counts = zip(*(self._solve(*block) for block in blocks), strict=True)
-        return torch.cat(answers, dim=1), max(counts)
+            if self._checked:
+                return self._solve(b, target)
+            killing = self.operator.walk.killing[:, None]
+            x, count = self._solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
+            self._check(x[:, -1], count)
+            return x[:, :-1].contiguous(), count
+
+    def _goal(self) -> Tensor:
+        """(1,): for A x = k. Killing counts up to the degree: seeds have much of it, and nobody moves there."""
+        walk = self.operator.walk
+        met, size = column_norm(torch.minimum(walk.killing, walk.degree)[:, None]), column_norm(walk.killing[:, None])
+        return self.solver.rtol * torch.where(met > 0, met, size)
+
+    def _check(self, ones: Tensor, count: int) -> None:
+        """Raise `ConvergenceError` if what should be 1 at every node is not, although the residual is small."""
+        error = float((ones - 1).abs().max())
+        if count < self.solver.max_iterations and not error <= WORST:
+            raise ConvergenceError(
+                f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
+                "nodes hardly reach any seed or killing. Ask for a smaller `rtol`, try `solvers.Cholesky()`, raise the "
+                "smallest weights, or add killing."
+            )
+        self._checked = True
 
     def _solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """For some columns, at the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
-        norm = torch.linalg.vector_norm(b, dim=0)
+        """For all columns, some at a time."""
+        parts = math.ceil(b.shape[1] / COLUMNS_AT_ONCE)
+        blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), strict=True)
+        answers, counts = zip(*(self._solve_block(*block) for block in blocks), strict=True)
+        return torch.cat(answers, dim=1), max(counts)
+
+    def _solve_block(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
+        norm = column_norm(b)
         norm = torch.where(norm > 0, norm, 1.0)
         b, target = b / norm, target / norm
         limit, half = self.solver.max_iterations, 0.5 * target  # the true residual lags behind that of the recursion
         x, count = conjugate_gradients(self.operator.matmul, self.precondition, b, half, max_iterations=limit)
         residual = self.operator.residual(b, x, transpose=False, accurate=True)
-        if bool((torch.linalg.vector_norm(residual, dim=0) > target).any()) and count < limit:
+        if bool((column_norm(residual) > target).any()) and count < limit:
             rest, more = conjugate_gradients(
                 self._differences, self.precondition, residual, half, max_iterations=limit - count
             )

@@ -18,17 +18,23 @@ class LevelStructure:
 
     depth: int  # how many sets
     width: int  # the nodes of the largest
+    cycles: int  # independent ones in the whole graph: edges beyond a spanning forest
+
+    @property
+    def separator(self) -> int:
+        """About how many nodes part the graph in two: a level does, and so does less where cycles are few."""
+        return min(self.width, self.cycles + 1)
 
 
 def level_structure(graph: Graph) -> LevelStructure:
     """The level structure of an undirected graph with at least one node."""
     adjacency = _adjacency(graph)
-    _, component = connected_components(adjacency, directed=False)
+    count, component = connected_components(adjacency, directed=False)
     root = int((component == np.bincount(component).argmax()).argmax())
     far = int(breadth_first_order(adjacency, root)[0][-1])
     order, parent = breadth_first_order(adjacency, far)
     widths = np.diff(_level_starts(order, parent))
-    return LevelStructure(len(widths), int(widths.max()))
+    return LevelStructure(len(widths), int(widths.max()), graph.num_edges - graph.num_nodes + count)
 
 
 def _adjacency(graph: Graph) -> csr_array:

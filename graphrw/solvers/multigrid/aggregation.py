@@ -6,52 +6,64 @@ from torch import Tensor
 from graphrw.solvers.multigrid.rows import Rows
 
 STRENGTH = 0.25  # an edge is strong if it has this share of the heaviest weight at one of its ends
-MAX_NODES = 2**29  # priorities share the 52 bits of a float64's fraction with a float32's 23
+ROUNDS = 4  # in which single nodes may join
+MAX_NODES = 2**29  # a weight's power of two and a node's priority share the 53 bits of a float64
 
 
 def aggregate(rows: Rows) -> tuple[Tensor, int]:
     """The aggregate of each node, (N,) int32 in [0, count], and their number; `count` itself stands for none.
 
-    Every node points along its heaviest edge. Two that point at each other are a pair; any other joins the pair at its
-    heaviest strong edge, or stays alone. Since aggregates hang together by edges that are heavy at one end, constants
-    on them are nearly kernels of A whatever the contrast (heavy-edge matching: Karypis & Kumar 1998; the quality of
+    Every node points along its heaviest edge, where weights count as equal within a power of two and chance decides
+    among equals: in a smooth landscape of weights all nodes would point uphill otherwise. Two that point at each other
+    are a pair; the others join what stands at their heaviest strong edge, in several rounds if the level would shrink
+    too little, or stay alone. Aggregates hang together by edges that are heavy at one end, so that constants on them
+    lie nearly in the kernel of A whatever the contrast (heavy-edge matching: Karypis & Kumar 1998; the quality of
     pairs: Notay 2010). A node that is more likely to be killed than to move stands in no aggregate: relaxation alone
-    settles it (as in Napov & Notay 2012).
+    settles it (a rule like that of Napov & Notay 2012).
     """
     moving = rows.killing < rows.degree
     open_edges = (rows.weight > 0) & _at(moving, rows.row) & _at(moving, rows.column)
+    choice = _Choice(rows)
     nodes = torch.arange(rows.num_nodes, device=moving.device)
-    pointed = _heaviest(rows, open_edges)
-    paired = (pointed >= 0) & (pointed[pointed] == nodes)
-    leader = torch.where(paired, torch.minimum(nodes, pointed), nodes)
-    joined = _heaviest(rows, open_edges & _strong(rows) & _at(paired, rows.column))
-    leader = torch.where(~paired & (joined >= 0), leader[joined], leader)
-    number = torch.cumsum((leader == nodes) & moving, 0) - 1
-    count = int(number[-1]) + 1
-    return torch.where(moving, number[leader], count).int(), count
+    pointed = choice.heaviest(open_edges)
+    grouped = (pointed >= 0) & (pointed[pointed] == nodes)
+    leader = torch.where(grouped, torch.minimum(nodes, pointed), nodes)
+    strong = open_edges & _strong(rows)
+    for _ in range(ROUNDS):
+        joined = choice.heaviest(strong & _at(grouped, rows.column))
+        joining = ~grouped & (joined >= 0)
+        leader = torch.where(joining, leader[joined], leader)
+        grouped = grouped | joining
+        number = torch.cumsum((leader == nodes) & moving, 0)
+        count = int(number[-1])
+        if 2 * count <= rows.num_nodes:
+            break
+    return torch.where(moving, number[leader] - 1, count).int(), count
+
+
+class _Choice:
+    """The heaviest edge of each node, with chance where weights are about equal; the same at every call."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows, device = rows, rows.killing.device
+        generator = torch.Generator(device).manual_seed(0)
+        self._node_of = torch.randperm(rows.num_nodes, generator=generator, device=device)
+        priority = torch.empty_like(self._node_of)
+        priority[self._node_of] = torch.arange(rows.num_nodes, device=device)
+        power = torch.frexp(rows.weight).exponent.double() + 1100  # above 0 for every float64
+        self._order = power * MAX_NODES + _at(priority, rows.column)
+
+    def heaviest(self, allowed: Tensor) -> Tensor:
+        """(N,) int64: the other end of each node's heaviest edge among the `allowed` (M,); −1 where there is none."""
+        best = self._rows.reduce(torch.where(allowed, self._order, -1.0), "max")
+        priority = best.long().remainder(MAX_NODES).clamp(max=self._rows.num_nodes - 1)
+        return torch.where(best > 0, self._node_of[priority], -1)
 
 
 def _strong(rows: Rows) -> Tensor:
     """(M,) bool."""
     heaviest = rows.reduce(rows.weight, "max")
     return rows.weight >= STRENGTH * torch.minimum(_at(heaviest, rows.row), _at(heaviest, rows.column))
-
-
-def _heaviest(rows: Rows, allowed: Tensor) -> Tensor:
-    """(N,) int64: the other end of the heaviest of the `allowed` edges (M,) at each node; −1 where there is none.
-
-    Equal weights are told apart by a random priority of the other end, the same at every call: without it the nodes of
-    a uniform grid would all point the same way. Weight and priority are packed into one float64, the weight (rounded
-    to float32) in the exponent and the upper bits of the fraction, the priority in the lower ones.
-    """
-    device = rows.killing.device
-    generator = torch.Generator(device).manual_seed(0)
-    node_of = torch.randperm(rows.num_nodes, generator=generator, device=device)
-    priority = torch.empty_like(node_of).scatter_(0, node_of, torch.arange(len(node_of), device=device))
-    packed = rows.weight.float().double().view(torch.int64) + _at(priority, rows.column)
-    best = rows.reduce(torch.where(allowed, packed.view(torch.float64), -1.0), "max")
-    found = node_of[best.view(torch.int64).bitwise_and(MAX_NODES - 1).clamp(max=rows.num_nodes - 1)]
-    return torch.where(best > 0, found, -1)
 
 
 def _at(values: Tensor, nodes: Tensor) -> Tensor:

@@ -11,16 +11,17 @@ from graphrw.solvers.operator import csr, multiply
 DENSE = {"cpu": 400, "cuda": 2048}  # nodes: the coarsest level is inverted; GPUs do better with fewer, larger steps
 STALLED = 0.8  # a level with more than this share of the nodes of the last is not worth its while
 FIRST, SECOND = 80 / 41, -32 / 41  # see `Level.relax`
+LEAST_RATE = 1e-15  # beside a largest of 1, for float32
 BLUR = 1.0  # float32 serves where its rounding, times the largest entry of the inverse, stays below this
 
 
 class Level:
     """A = diag(c) − W of one walk, and the way to the next coarser level or the inverse."""
 
-    def __init__(self, rows: Rows, kind: torch.dtype) -> None:
+    def __init__(self, rows: Rows, dtype: torch.dtype) -> None:
         size = rows.num_nodes
-        self.matrix = csr(rows.start, rows.column, rows.entries().to(kind), (size, size))
-        self.inverse_rate = (1 / rows.rate).to(kind)[:, None]
+        self.matrix = csr(rows.start, rows.column, rows.entries().to(dtype), (size, size))
+        self.inverse_rate = (1 / rows.rate).to(dtype)[:, None]
         self.inverse: Tensor | None = None
         self.aggregate: Tensor | None = None
 
@@ -32,6 +33,7 @@ class Level:
         inside = int(start[count])  # the last row holds those in no aggregate
         self.restriction = csr(start[:-1], members[:inside], ones[:inside], (count, len(nodes)))
         self.aggregate, self.count = aggregate, count
+        self.shrinks = 2 * count <= len(aggregate)
 
     def reserve(self, columns: int, finest: bool) -> None:
         """Memory for so many columns, taken once; only coarser levels run CG."""
@@ -64,13 +66,15 @@ class Cycle:
     """A K-cycle (Notay & Vassilevski 2008): two steps of flexible CG on each coarser level.
 
     Constant prolongations alone make a poor two-level method for smooth errors; the inner steps set that right, at
-    every number of levels. Each level is relaxed before and after, by the same symmetric polynomial.
+    every number of levels. (The authors leave out the second where the first has done enough.) A level that has more
+    than half the nodes of the one above gets one step, or the work would double from level to level. Each level is
+    relaxed before and after, by the same symmetric polynomial.
     """
 
     def __init__(self, finest: Rows) -> None:
-        rows = [finest.scaled(1 / float(finest.rate.max()))]
+        rows = [finest.divided(float(finest.rate.max()))]
         aggregates = []
-        dense = DENSE[finest.killing.device.type]
+        dense = DENSE["cpu" if finest.killing.device.type == "cpu" else "cuda"]
         while rows[-1].num_nodes > dense:
             group, count = aggregate(rows[-1])
             if not 0 < count <= STALLED * rows[-1].num_nodes:
@@ -78,11 +82,11 @@ class Cycle:
             aggregates.append((group, count))
             rows.append(rows[-1].coarsened(group, count))
         inverse = torch.linalg.inv(rows[-1].dense()) if rows[-1].num_nodes <= dense else None
-        self.kind = _precision(inverse)
-        self.levels = [Level(level, self.kind) for level in rows]
+        self.dtype = _precision(float(rows[0].rate.min()), inverse)
+        self.levels = [Level(level, self.dtype) for level in rows]
         for level, (group, count) in zip(self.levels, aggregates, strict=False):
             level.lead_to(group, count)
-        self.levels[-1].inverse = None if inverse is None else inverse.to(self.kind)
+        self.levels[-1].inverse = None if inverse is None else inverse.to(self.dtype)
         self._input = finest.killing.new_empty(0, 0)
 
     def apply(self, r: Tensor) -> Tensor:
@@ -94,7 +98,7 @@ class Cycle:
         return self._answer.copy_(self._output)
 
     def _reserve(self, r: Tensor) -> None:
-        self._input, self._output = torch.empty_like(r, dtype=self.kind), torch.empty_like(r, dtype=self.kind)
+        self._input, self._output = torch.empty_like(r, dtype=self.dtype), torch.empty_like(r, dtype=self.dtype)
         self._answer = torch.empty_like(r)
         for level in self.levels:
             level.reserve(r.shape[1], finest=level is self.levels[0])
@@ -108,7 +112,8 @@ class Cycle:
         if level.aggregate is None:
             return out
         multiply(level.restriction, level.leave(b, out), level.coarse_residual)
-        self._solve(depth + 1, level.coarse_residual, level.coarse[:-1])
+        further = self._solve if level.shrinks else self._run
+        further(depth + 1, level.coarse_residual, level.coarse[:-1])
         out.add_(torch.index_select(level.coarse, 0, level.aggregate, out=level.change))
         return out.add_(level.relax(level.leave(b, out), level.change))
 
@@ -131,13 +136,15 @@ class Cycle:
         return out.mul_(step).addcmul_(first, length - overlap * step)
 
 
-def _precision(inverse: Tensor | None) -> torch.dtype:
-    """Float64 where weakly bound clusters would drown float32's residuals in rounding: rates are at most 1, so that
-    answers to a residual of size 1 are as large as the inverse, and so is the rounding of A times them."""
-    if inverse is None:
-        return torch.float32
-    blur = torch.finfo(torch.float32).eps * float(inverse.abs().max())
-    return torch.float32 if blur < BLUR else torch.float64
+def _precision(least: float, inverse: Tensor | None) -> torch.dtype:
+    """Float32 where it serves.
+
+    It has no room for squares of answers at nodes whose rates (from `least` to 1) are too small. And weakly bound
+    clusters would drown its residuals in rounding: answers to a residual of size 1 are as large as the inverse of the
+    coarsest level, and so is the rounding of A times them.
+    """
+    blur = 0.0 if inverse is None else torch.finfo(torch.float32).eps * float(inverse.abs().max())
+    return torch.float32 if least > LEAST_RATE and blur < BLUR else torch.float64
 
 
 def _positive(curvature: Tensor) -> Tensor:

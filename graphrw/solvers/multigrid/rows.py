@@ -77,9 +77,9 @@ class Rows:
         matrix = self.killing.new_zeros(self.num_nodes, self.num_nodes)
         return matrix.index_put((self.row, self.column), self.entries())
 
-    def scaled(self, factor: float) -> "Rows":
-        """The same walk with weights and killing multiplied by a number."""
-        return Rows(self.start, self.row, self.column, self.weight * factor, self.killing * factor)
+    def divided(self, divisor: float) -> "Rows":
+        """The same walk with weights and killing divided by a number."""
+        return Rows(self.start, self.row, self.column, self.weight / divisor, self.killing / divisor)
 
     def coarsened(self, aggregate: Tensor, count: int) -> "Rows":
         """The walk between aggregates; edges to nodes outside all of them turn into killing.

@@ -1,0 +1,112 @@
+"""What `Auto` takes for which graph, why, and how one method hands over to the next."""
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.solvers import CG, Auto, Dense, Multigrid, levels
+from graphrw.solvers import rslab as embedded
+from graphrw.solvers.levels import LevelStructure, level_structure
+from graphrw.testing import sample_graphs
+
+
+def test_auto_says_what_it_chose_and_why():
+    assert "Dense(rtol=1e-10): 12 nodes" in Auto().explain(sample_graphs()["grid"])
+    grid = rw.grid_graph((30, 30))
+    assert Auto().explain(grid).startswith("Cholesky(rtol=1e-10): a step with 8 labels should take 0.0")
+    assert "; by multigrid 0.0" in Auto().explain(grid)
+    assert Auto(max_bytes=10.0).explain(grid).startswith("Multigrid(rtol=1e-10, max_iterations=100): a step")
+    assert Auto().explain(rw.grid_graph((64, 64, 64))).startswith("Multigrid(rtol=1e-10, max_iterations=100): a step")
+    directed, _ = rw.from_edge_index(rw.to_edge_index(grid, torch.ones(grid.num_edges))[0], directed=True)
+    assert "LU(rtol=1e-10): a directed graph" in Auto().explain(directed)
+
+
+def everyone_knows_everyone(count=200):
+    first, second = torch.triu_indices(count, count, offset=1)
+    return rw.Graph(torch.stack([first, second]), count)
+
+
+def test_auto_tries_plain_cg_first_where_a_few_steps_lead_everywhere():
+    explained = Auto(max_bytes=1e4).explain(everyone_knows_everyone())
+    assert explained.startswith("CG(rtol=1e-10, max_iterations=64), then Multigrid(rtol=1e-10")
+    assert explained.endswith("2 steps lead everywhere, so that plain CG may do")
+
+
+def test_auto_hands_over_from_cg_to_multigrid_where_cg_does_not_converge():
+    graph, solver = everyone_knows_everyone(), Auto(max_bytes=1e4)
+    generator = torch.Generator().manual_seed(0)
+    weight = 10 ** (-6 * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+    chain = (graph.edges[1] - graph.edges[0]) == 1
+    weight = torch.where(chain, 1.0, 1e-9 * weight)  # a long chain in all but name
+    killing = torch.zeros(200, dtype=torch.float64).index_fill(0, torch.tensor([0]), 1e-3)
+    b = torch.rand(200, 2, generator=generator, dtype=torch.float64)
+    with rw.record_solves() as reports:
+        x = rw.solve(rw.walk(graph, weight, killing), b, solver)
+        easy = rw.solve(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), 1.0), b, solver)
+    expected = rw.solve(rw.walk(graph, weight, killing), b, Dense())
+    torch.testing.assert_close(x, expected, rtol=1e-6, atol=1e-6)
+    assert easy.isfinite().all()
+    assert isinstance(reports[0].solver, Multigrid)
+    assert reports[0].iterations > 64
+    assert isinstance(reports[1].solver, CG)
+
+
+def test_level_structures_know_how_wide_and_deep_a_graph_is():
+    assert level_structure(rw.grid_graph((30, 7))) == LevelStructure(depth=36, width=7, cycles=174)
+    assert level_structure(rw.grid_graph((50,))) == LevelStructure(depth=50, width=1, cycles=0)
+    assert level_structure(everyone_knows_everyone(9)) == LevelStructure(depth=2, width=8, cycles=28)
+    assert level_structure(sample_graphs()["no edge"]) == LevelStructure(depth=1, width=1, cycles=0)
+    apart = rw.Graph.batch([rw.grid_graph((3,)), rw.grid_graph((5, 5))])
+    assert level_structure(apart) == LevelStructure(depth=9, width=5, cycles=16)
+
+
+def test_very_deep_graphs_are_not_followed_to_their_end(monkeypatch):
+    monkeypatch.setattr(levels, "MOST_LEVELS", 5)
+    assert level_structure(rw.grid_graph((50,))).depth < 50
+
+
+def test_auto_analyses_nothing_where_the_level_structure_shows_that_it_would_be_in_vain(monkeypatch):
+    monkeypatch.setattr(embedded, "_analyse", lambda *args: pytest.fail("an analysis was made"))
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(3000, 8, generator=generator, dtype=torch.float64)
+    graph, _ = rw.knn_graph(points, 10)
+    assert Auto().explain(graph).startswith("CG(rtol=1e-10, max_iterations=64), then Multigrid")
+
+
+def test_auto_takes_the_floor_where_the_embedded_solver_is_missing(monkeypatch):
+    monkeypatch.setattr("graphrw.solvers.auto.AVAILABLE", False)
+    assert "SuperLU(rtol=1e-10): rslab is not installed" in Auto().explain(rw.grid_graph((30, 30)))
+
+
+def test_trees_are_factorised_however_wide_they_are():
+    child = torch.arange(1, 2**13)
+    tree = rw.Graph(torch.stack([(child - 1) // 2, child]), 2**13)
+    assert level_structure(tree).separator == 1
+    assert Auto().explain(tree).startswith("Cholesky(rtol=1e-10)")
+
+
+def test_memory_is_that_of_all_graphs_of_a_batch():
+    part = rw.grid_graph((30, 30))
+    limit = 1.5 * embedded.Cholesky(rtol=1e-10).plan_for(part).bytes
+    assert Auto(max_bytes=limit).explain(part).startswith("Cholesky")
+    assert Auto(max_bytes=limit).explain(rw.Graph.batch([part] * 4)).startswith("Multigrid")
+
+
+@pytest.mark.parametrize("killing", [1e-12, 1e-14, 1e-16])
+def test_what_hands_over_is_not_taken_for_an_answer(killing):
+    points = torch.rand(3000, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    graph, _ = rw.knn_graph(points, 8)
+    rates = torch.zeros(3000, dtype=torch.float64)
+    rates[5] = killing
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), rates)
+    assert Auto().explain(graph).startswith("CG(")
+    try:
+        x = rw.solve(walk, rates)
+    except rw.ConvergenceError:
+        return
+    assert (x - 1).abs().max() < 1e-2
+
+
+def test_a_tolerance_without_meaning_is_refused():
+    with pytest.raises(ValueError, match=r"`rtol` must lie in \(0, 1\); got 2.0"):
+        Auto(rtol=2.0)
