@@ -74,7 +74,7 @@ class IterativeFactor(Factor):
             killing = self.operator.walk.killing[:, None]
             x, count = self._solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
             self._check(x[:, -1], count)
-            return x[:, :-1].contiguous(), count
+            return x[:, :-1].clone(), count
 
     def _goal(self) -> Tensor:
         """(1,): for A x = k. Killing counts up to the degree: seeds have much of it, and nobody moves there."""
