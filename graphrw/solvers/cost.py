@@ -12,10 +12,11 @@ from graphrw.solvers.levels import LevelStructure
 from graphrw.solvers.rslab import SparsePlan
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
-SECONDS_PER_FLOP = 1.6e-10  # of a numeric factorisation
-SECONDS_PER_FACTOR_ENTRY = 4e-9  # of a solve, for each column
-SECONDS_PER_ENTRY = 2e-7  # of a solve by multigrid to 1e-10, for each entry of A and each column
-SETUP_PER_ENTRY = 2e-7  # of the levels
+SECONDS_PER_FLOP = 6e-11  # of a numeric factorisation
+SECONDS_PER_FACTOR_ENTRY = 1.2e-8  # of a numeric factorisation, beside its operations
+SOLVE_PER_FACTOR_ENTRY = 1e-9  # for each column
+SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
+SOLVE_PER_ENTRY = 2e-7  # by multigrid to 1e-10, for each entry of A and each column
 FILL = 50  # the flops of a factorisation over those of eliminating one level alone; on grids
 
 
@@ -32,8 +33,8 @@ class Cost:
 
 def of_direct(plan: SparsePlan, copies: int) -> Cost:
     """Of a direct solver, from its symbolic analysis, which serves so many equal graphs."""
-    solves = COLUMNS * SECONDS_PER_FACTOR_ENTRY * plan.entries
-    return Cost(copies * (SECONDS_PER_FLOP * plan.flops + solves), copies * plan.bytes)
+    per_entry = SECONDS_PER_FACTOR_ENTRY + COLUMNS * SOLVE_PER_FACTOR_ENTRY
+    return Cost(copies * (SECONDS_PER_FLOP * plan.flops + per_entry * plan.entries), copies * plan.bytes)
 
 
 def of_direct_by_levels(levels: LevelStructure, copies: int) -> Cost:
@@ -46,5 +47,5 @@ def of_direct_by_levels(levels: LevelStructure, copies: int) -> Cost:
 def of_multigrid(graph: Graph) -> Cost:
     """Of `Multigrid`: linear in the size of the graph."""
     entries = graph.num_nodes + 2 * graph.num_edges
-    seconds = entries * (SETUP_PER_ENTRY + COLUMNS * SECONDS_PER_ENTRY)
+    seconds = entries * (SETUP_PER_ENTRY + COLUMNS * SOLVE_PER_ENTRY)
     return Cost(seconds, 64 * entries + 100 * COLUMNS * graph.num_nodes)
