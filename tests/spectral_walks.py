@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
+from graphrw.solvers import Multigrid
+from graphrw.solvers.auto import Choice, Stage
+from graphrw.solvers.multigrid.rows import structure
 
 
 def ring(count: int) -> Graph:
@@ -91,3 +94,8 @@ LARGE = {
     "with killing": random_walk(grid_graph((20, 30)), killing=0.1),
     "components": random_walk(union(ring(151), grid_graph((15, 15)), ring(149))),
 }
+
+
+def multigrid_plan(graph: Graph) -> Choice:
+    """What `Auto` decides on a graph that is no matter for a direct solver."""
+    return Choice((Stage(Multigrid(), structure(graph)),), "")

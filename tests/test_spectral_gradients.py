@@ -6,11 +6,12 @@ from decimal import Decimal, localcontext
 
 import pytest
 import torch
-from spectral_walks import LARGE, random_loss, random_weight, ring, union
+from spectral_walks import LARGE, multigrid_plan, random_loss, random_weight, ring, union
 from torch import Tensor
 
-from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.spectral import spectral_map
+from graphrw import Graph, grid_graph, walk
+from graphrw.solvers import Auto
+from graphrw.spectral import conjugate, deflated, eigenpairs, spectral_map
 from graphrw.spectral.adjoint import divided_difference
 from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 
@@ -51,22 +52,56 @@ def test_gradients_with_repeated_eigenvalues_are_those_of_finite_differences(gra
     assert float(slope @ direction) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("moved", [LARGE["grid"], LARGE["geometric"]], ids=["grid", "geometric"])
-@pytest.mark.parametrize("uniform", [False, True])
-def test_the_iterated_gradient_is_the_dense_one(moved: Walk, uniform: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph, loss = moved.graph, random_loss(moved.graph)
-    weight = torch.ones_like(moved.weight) if uniform else moved.weight
+MIXED = union(grid_graph((16, 20)), grid_graph((15, 17), connectivity=2))
+ITERATED: dict[str, tuple[Graph, Tensor, int]] = {
+    "grid": (LARGE["grid"].graph, LARGE["grid"].weight, 6),
+    "uniform grid": (LARGE["grid"].graph, torch.ones_like(LARGE["grid"].weight), 6),
+    "uniform square, between equal |λ|": (grid_graph((25, 25)), torch.ones(1200, dtype=torch.float64), 4),
+    "odd k": (LARGE["grid"].graph, LARGE["grid"].weight, 5),
+    "geometric": (LARGE["geometric"].graph, LARGE["geometric"].weight, 6),
+    "uniform geometric": (LARGE["geometric"].graph, torch.ones_like(LARGE["geometric"].weight), 6),
+    "one bipartite, one not": (MIXED, random_weight(MIXED), 7),
+}
+
+
+@pytest.fixture(params=["as it comes", "series", "factors", "multigrid"])
+def solved_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the linear systems of the backward pass are solved by."""
+    if request.param != "as it comes":
+        monkeypatch.setattr(deflated, "LONG", 10_000 if request.param == "series" else 0)
+    if request.param == "multigrid":
+        monkeypatch.setattr(Auto, "plan_for", lambda self, graph: multigrid_plan(graph))
+
+
+@pytest.mark.usefixtures("solved_by")
+@pytest.mark.filterwarnings("ignore::graphrw.spectral.SpectralCutWarning")
+@pytest.mark.parametrize("killing", [0.0, 0.2])
+@pytest.mark.parametrize(("graph", "weight", "k"), ITERATED.values(), ids=list(ITERATED))
+def test_the_iterated_gradient_is_the_dense_one(
+    graph: Graph, weight: Tensor, k: int, killing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = random_loss(graph)
 
     def slopes() -> tuple[Tensor, ...]:
         leaf, time = weight.clone().requires_grad_(), torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
-        z = spectral_map(walk(graph, leaf), time, 6)[0] * math.sqrt(graph.num_nodes)
+        z = spectral_map(walk(graph, leaf, killing), time, k)[0] * math.sqrt(graph.num_nodes)
         return torch.autograd.grad(loss(z), (leaf, time))
 
     iterated = slopes()
-    monkeypatch.setattr("graphrw.spectral.eigenpairs.EXPANSIONS", 10_000)
+    monkeypatch.setattr(eigenpairs, "_small", lambda *_: True)
     dense = slopes()
     for got, expected in zip(iterated, dense, strict=True):
         assert float((got - expected).norm() / expected.norm()) <= 1e-6
+
+
+def test_conjugate_gradients_take_over_from_long_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    run = conjugate.conjugate_gradients_beside
+    monkeypatch.setattr(deflated, "conjugate_gradients_beside", lambda *a: calls.append(len(a[2])) or run(*a))
+    for graph, k in ((grid_graph((2, 3000)), 6), (grid_graph((20, 30)), 6)):
+        leaf = random_weight(graph).requires_grad_()
+        random_loss(graph)(spectral_map(walk(graph, leaf), 1.0, k)[0]).backward()
+    assert calls == [6]
 
 
 def test_the_gradient_of_any_loss_is_right_where_eigenvalues_are_simple() -> None:

@@ -1,85 +1,57 @@
-"""The leading eigenpairs of a large sparse S: block Davidson with a Chebyshev filter."""
+"""The leading eigenpairs of a large sparse S: block Davidson with a Chebyshev filter or an approximate inverse."""
 
-import itertools
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from graphrw.errors import ConvergenceError
-from graphrw.spectral.matrix import SymmetricMatrix, filter_degree
+from graphrw.spectral.matrix import Symmetric
+from graphrw.spectral.missing import missing_by_filter, missing_by_inverse
+from graphrw.spectral.subspace import Subspace, random_like
 
-BLOCK = 16  # columns that are filtered together
-EXPANSIONS = 4  # blocks that join the basis before it is compressed
-GROWTH = 1e4  # of the filter at the largest |λ|; more would drown the smaller wanted ones in rounding
-MAX_DEGREE = 100  # of the filter
 MAX_STEPS = 40  # expansions for each block of wanted eigenpairs
-DETECTION = 1e5  # of a filter that lifts a missing eigenvector out of a random start, where its share is 1 / √N
-DETECTION_BLOCK = 4
-MAX_DETECTION_DEGREE = 2000
+GROWTH = 1e6  # of the filter at the largest |λ|; more would drown the smaller wanted ones in rounding
+MAX_DEGREE = 300  # of the filter
 MIN_BOUND = 1e-3  # of the filter, for matrices of low rank
 
 
-class Subspace:
-    """An orthonormal basis V of up to `capacity` vectors that grows by blocks, and the projection VᵀSV."""
+@dataclass(frozen=True)
+class Sizes:
+    """Of the basis of a search."""
 
-    def __init__(self, matrix: SymmetricMatrix, capacity: int, like: Tensor) -> None:
-        self.size = 0
-        self._matrix = matrix
-        self._rows = like.new_empty(capacity, matrix.num_nodes)  # Vᵀ: products with it are faster than with V
-        self._projected = like.new_zeros(capacity, capacity)
+    block: int  # columns that join together
+    expansions: int  # blocks that join before the basis is compressed
 
-    def fits(self, columns: int) -> bool:
-        return self.size + columns <= len(self._rows)
 
-    def combine(self, coefficients: Tensor) -> Tensor:
-        """(N, b): V times `coefficients` (size, b)."""
-        return (coefficients.T @ self._rows[: self.size]).T.contiguous()
-
-    def expand(self, block: Tensor) -> Tensor:
-        """Add what `block` (N, b) is beside the basis; returns S times the b columns added."""
-        added = orthonormal_beside(self._rows[: self.size], block)
-        product = self._matrix.matmul(added)
-        old, self.size = self.size, self.size + added.shape[1]
-        self._rows[old : self.size] = added.T
-        projection = self._rows[: self.size] @ product
-        self._projected[: self.size, old : self.size] = projection
-        self._projected[old : self.size, : self.size] = projection.T
-        return product
-
-    def ritz(self) -> tuple[Tensor, Tensor]:
-        """The eigenpairs of VᵀSV by falling |θ|: (size,) and (size, size)."""
-        values, vectors = torch.linalg.eigh(self._projected[: self.size, : self.size])
-        order = values.abs().argsort(descending=True, stable=True)
-        return values[order], vectors[:, order]
-
-    def compress(self, values: Tensor, vectors: Tensor) -> None:
-        """Keep these Ritz pairs alone: (m,) and (size, m)."""
-        kept = vectors.T @ self._rows[: self.size]
-        self.size = len(values)
-        self._rows[: self.size] = kept
-        self._projected.zero_()
-        self._projected.diagonal()[: self.size] = values
+FILTERING = Sizes(block=16, expansions=4)
+INVERTING = Sizes(block=8, expansions=8)
 
 
 class Davidson:
     """The search for the eigenpairs of S of largest |λ|, each to its own true residual ‖S ψ − λ ψ‖.
 
-    The basis grows by Ritz vectors that have not converged, filtered by a Chebyshev polynomial of S that stays small
-    on the unwanted spectrum, which lies between the two wanted ends (after Zhou & Saad, SIAM J. Matrix Anal. Appl.
-    2007, who want one end). When all have converged, a filtered random block shows whether an eigenvector was missed,
-    as it can be where an eigenvalue is repeated more often than the block is wide.
+    The basis grows by Ritz vectors that have not converged. Either they pass a Chebyshev polynomial of S that stays
+    small on the unwanted spectrum, which lies between the two wanted ends (after Zhou & Saad, SIAM J. Matrix Anal.
+    Appl. 2007, who want one end); or what joins is T times their residuals, T ≈ (σ − S)⁻¹ (generalised Davidson:
+    Morgan & Scott 1986), for the upper end alone. When all have converged, a random block shows whether an eigenvector
+    was missed, as it can be where an eigenvalue is repeated more often than the block is wide.
 
     Args:
         matrix: S of N nodes.
         wanted: (p,) float64: the residual at which each eigenpair has converged, by falling |λ|.
         kept: how many of them nothing may be missing from; the rest are guards.
+        inverting: whether T is used; no eigenvalue may be below −|λ_p| then.
     """
 
-    def __init__(self, matrix: SymmetricMatrix, wanted: Tensor, kept: int) -> None:
-        self.matrix, self.wanted, self.kept = matrix, wanted, kept
-        self.count, self.keep = len(wanted), len(wanted) + BLOCK
-        self.space = Subspace(matrix, self.keep + EXPANSIONS * BLOCK, wanted)
+    def __init__(self, matrix: Symmetric, wanted: Tensor, kept: int, inverting: bool = False) -> None:
+        self.matrix, self.wanted, self.kept, self.inverting = matrix, wanted, kept, inverting
+        sizes = INVERTING if inverting else FILTERING
+        self.block = sizes.block
+        self.count, self.keep = len(wanted), len(wanted) + sizes.block
+        capacity = self.keep + sizes.expansions * sizes.block
+        self.space = Subspace(matrix, capacity, wanted.new_empty(0, matrix.num_nodes))
         self.done = 0  # so many leading Ritz pairs have converged
         self.checks = 0  # for missing eigenvectors
 
@@ -90,39 +62,59 @@ class Davidson:
             ConvergenceError: if they do not converge within `MAX_STEPS` blocks for each wanted block.
         """
         self._start()
-        steps = MAX_STEPS * math.ceil(self.count / BLOCK)
+        steps = MAX_STEPS * math.ceil(self.count / self.block)
         for _ in range(steps):
             values, vectors = self._ritz()
-            group = slice(self.done, min(self.done + BLOCK, self.keep))
-            block, product, residual = self._pairs(values, vectors[:, group], self.done)
-            fresh = _leading_true(residual[: self.count - self.done] <= self.wanted[self.done : self.done + BLOCK])
+            group = slice(self.done, min(self.done + self.block, self.keep))
+            block, product, norm = self._pairs(values, vectors[:, group], self.done)
+            wanted = self.wanted[self.done : self.done + len(norm)]
+            fresh = _leading_true(norm[: len(wanted)] <= wanted)
             self.done += fresh
             if self.done == self.count:
                 answer = self._verified(values, vectors)
                 if answer is not None:
                     return answer
-            elif fresh < block.shape[1]:
-                bound = max(float(values[self.keep - 1].abs()), MIN_BOUND)
-                degree = filter_degree(float(values[0].abs()), bound, GROWTH, MAX_DEGREE)
-                self.space.expand(self.matrix.chebyshev(block[:, fresh:], product[:, fresh:], bound, degree))
+            elif len(norm) == 0:
+                self.space.expand(self._random())  # all of a small basis has converged
+            elif fresh < len(norm):
+                self.space.expand(self._expansion(values, block[:, fresh:], product[:, fresh:]))
+        raise self._failure(values, norm, steps)
+
+    def _failure(self, values: Tensor, norm: Tensor, steps: int) -> ConvergenceError:
         near = values[max(self.done - 1, 0) : self.done + 2].abs().tolist()
-        raise ConvergenceError(
-            f"{self.done} of {self.count} leading eigenpairs converged after {steps} blocks of {BLOCK} filtered "
-            f"vectors; the next ones have residuals up to {float(residual.max()):.1e}, asked was "
+        return ConvergenceError(
+            f"{self.done} of {self.count} leading eigenpairs converged after {steps} blocks of {self.block} vectors; "
+            f"the next ones have residuals up to {max(norm.tolist(), default=0):.1e}, asked was "
             f"{float(self.wanted[0]):.1e}. |λ| next to them: {near}. Likely cause: eigenvalues that lie too close "
             "together, as on long thin graphs. Ask for a larger `tolerance` or a smaller `k`."
         )
 
     def _start(self) -> None:
-        """Fill the basis with a block Krylov space."""
-        block = random_like(self.wanted.new_empty(self.matrix.num_nodes, BLOCK), seed=0)
-        while self.space.fits(BLOCK):
+        """Fill the basis with a block Krylov space of S, or begin one of T."""
+        if self.inverting:
+            self.space.expand(self.matrix.apply_inverse(self._random()))
+            return
+        block = self._random()
+        while self.space.fits(self.block):
             block = self.space.expand(block)
+
+    def _random(self) -> Tensor:
+        return random_like(self.wanted.new_empty(self.matrix.num_nodes, self.block), seed=self.space.size)
+
+    def _expansion(self, values: Tensor, block: Tensor, product: Tensor) -> Tensor:
+        """What joins the basis for the Ritz vectors `block` (N, b), the first of which have just not converged."""
+        group = values[self.done : self.done + block.shape[1]]
+        residual = product - block * group
+        if self.inverting:
+            return self.matrix.apply_inverse(residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300))
+        bound = max(float(values[self.keep - 1].abs()), MIN_BOUND)
+        degree = self.matrix.filter_degree(float(values[0].abs()), bound, GROWTH, MAX_DEGREE)
+        return self.matrix.correction(residual, group, bound, degree)
 
     def _ritz(self) -> tuple[Tensor, Tensor]:
         """All Ritz pairs, in a basis that has room for one more block."""
-        values, vectors = self.space.ritz()
-        if self.space.fits(BLOCK):
+        values, vectors = self.space.ritz(by_size=not self.inverting)
+        if self.space.fits(self.block):
             return values, vectors
         self.space.compress(values[: self.keep], vectors[:, : self.keep])
         return values[: self.keep], torch.eye(self.keep, dtype=values.dtype, device=values.device)
@@ -150,39 +142,11 @@ class Davidson:
     def _missed(self, values: Tensor, found: Tensor) -> Tensor | None:
         """A block that holds an eigenvector beside `found` (N, p) with |λ| beyond the last of them, if there is one."""
         self.checks += 1  # each from another start
-        largest, last, bound = (float(values[index].abs()) for index in (0, self.kept - 1, self.count - 1))
-        bound = max(bound, MIN_BOUND)
-        degree = filter_degree(last, bound, DETECTION, MAX_DETECTION_DEGREE)
-        stride = filter_degree(largest, bound, 1e6, degree)  # rounding errors along `found` must not grow beyond use
-        block = _beside(found.T, random_like(found.new_empty(len(found), DETECTION_BLOCK), self.checks))
-        start = torch.linalg.vector_norm(block, dim=0)
-        for _ in range(math.ceil(degree / stride)):
-            block = _beside(found.T, self.matrix.chebyshev(block, self.matrix.matmul(block), bound, stride))
-        return block if bool((torch.linalg.vector_norm(block, dim=0) > 10 * start).any()) else None
-
-
-def orthonormal_beside(rows: Tensor, block: Tensor) -> Tensor:
-    """An orthonormal basis of what `block` (N, b) adds to the orthonormal `rows` (m, N); filled up at random."""
-    for attempt in itertools.count():
-        block = block / torch.linalg.vector_norm(block, dim=0).clamp(min=1e-300)
-        overlap = rows @ block
-        block, triangle = torch.linalg.qr(block - (overlap.T @ rows).T)
-        lost = triangle.diagonal().abs() < 1e-13  # nothing but rounding is left of these columns
-        if bool(lost.any()):
-            block = torch.where(lost, random_like(block, seed=len(rows) + attempt), block)
-        elif overlap.numel() == 0 or float(overlap.abs().max()) < 0.5:  # little has cancelled
-            break
-    return block.contiguous()
-
-
-def random_like(block: Tensor, seed: int) -> Tensor:
-    """The same numbers every time, on every device."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(block.shape, generator=generator, dtype=torch.float64).to(block.device)
-
-
-def _beside(rows: Tensor, block: Tensor) -> Tensor:
-    return block - ((rows @ block).T @ rows).T
+        sizes = values.abs().clamp(min=MIN_BOUND).tolist()
+        largest, last, bound = sizes[0], sizes[self.kept - 1], sizes[self.count - 1]
+        if self.inverting:
+            return missing_by_inverse(self.matrix, found, bound, last, seed=self.checks)
+        return missing_by_filter(self.matrix, found, bound, (last, largest), seed=self.checks)
 
 
 def _leading_true(flags: Tensor) -> int:

@@ -1,26 +1,25 @@
 """(λ_j − S) v_j = g_j beside the eigenvectors that are kept, for all columns j."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from graphrw.errors import ConvergenceError
-from graphrw.spectral.eigenpairs import Eigenpairs
+from graphrw.spectral.conjugate import conjugate_gradients_beside
+from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs, Leading
+from graphrw.spectral.series import along_guards, series_degree, solve_by_series
 
 COLUMNS_AT_ONCE = 16
-REDUCTION = 1e-5  # of the residual in one round: rounding errors along kept eigenvectors grow by its inverse
 MAX_ROUNDS = 12
-MAX_DEGREE = 20_000  # of the series of one round
+LONG = 250  # a series of so many terms takes more time than conjugate gradients with the inverse
 ROUNDING = 100 * torch.finfo(torch.float64).eps
 
 
 def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
     """v (N, k), orthogonal to all kept eigenvectors, with (λ_j − S) v_j = g_j beside them.
 
-    Along guards the inverse is known. Beside all p vectors S lies in [−a, a], a = |λ_p| < |λ_j|, where 1 / (λ_j − x) is
-    a Chebyshev series that converges like q_jⁿ (see `_series`). Guards need not be exact: rounds of refinement with
-    the true residual correct for them. Memory does not depend on the number of terms.
+    Along guards the inverse is known. Beside them a Chebyshev series gives it or, where that would be long, conjugate
+    gradients with T ≈ (σ − S)⁻¹, which take λ_j > 0; on bipartite graphs λ² serves for both signs. Guards need not be
+    exact: rounds of refinement with the true residual correct for them. Memory does not depend on the number of terms.
 
     Args:
         pairs: k kept eigenpairs and guards.
@@ -36,11 +35,12 @@ def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
     v = torch.zeros_like(residual)
     for _ in range(MAX_ROUNDS):
         floor = ROUNDING * (size + torch.linalg.vector_norm(v, dim=0))  # ‖S‖ ≤ 1
-        missed = torch.linalg.vector_norm(residual, dim=0) > torch.maximum(target, floor)
+        limit = torch.maximum(target, floor)
+        missed = torch.linalg.vector_norm(residual, dim=0) > limit
         if not bool(missed.any()):
             return v
         for columns in missed.nonzero().squeeze(1).split(COLUMNS_AT_ONCE):
-            correction = _beside(kept, _approximate(pairs, columns, residual[:, columns]))
+            correction = _beside(kept, _approximate(pairs, columns, residual[:, columns], limit[columns]))
             change = pairs.values[columns] * correction - pairs.matrix.matmul(correction)
             residual[:, columns] -= _beside(kept, change)
             v[:, columns] += correction
@@ -51,38 +51,36 @@ def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
     )
 
 
-def _approximate(pairs: Eigenpairs, columns: Tensor, r: Tensor) -> Tensor:
-    """(λ_j − S)⁻¹ r_j, exact along guards that are exact."""
-    values, guards = pairs.values[columns], pairs.vectors[:, pairs.kept :]
-    along = guards.T @ r
-    solved = guards @ (along / (values - pairs.values[pairs.kept :, None]))
-    return solved if pairs.complete else solved + _series(pairs, values, r - guards @ along)
+def _approximate(pairs: Eigenpairs, columns: Tensor, r: Tensor, limit: Tensor) -> Tensor:
+    """About (λ_j − S)⁻¹ r_j beside kept vectors; through B Bᵀ on bipartite graphs.
 
-
-def _series(pairs: Eigenpairs, values: Tensor, r: Tensor) -> Tensor:
-    """(λ_j − S)⁻¹ r_j where S lies in [−a, a], up to `REDUCTION`.
-
-    With q = (λ − √(λ² − a²)) / a, the root that has the sign of λ for λ < 0,
-        1 / (λ − x) = (1 + 2 Σ_{n≥1} qⁿ T_n(x / a)) / √(λ² − a²),
-    by the generating function of the Chebyshev polynomials.
+    There (λ² − B Bᵀ) a = λ r_u + B r_l on the upper nodes, and b = (r_l + Bᵀ a) / λ on the lower ones. Of the vectors
+    that are kept on the upper nodes some may belong to guards, of the other sign or of equal |λ|.
     """
-    bound = max(pairs.bound, 1e-3 * float(values.abs().min()))
-    root = (values - bound).mul(values + bound).sqrt() * values.sign()
-    q = bound / (values + root)
-    degree = math.ceil(math.log(REDUCTION) / float(q.abs().max().log()))
-    if degree > MAX_DEGREE:
-        raise ConvergenceError(
-            f"The derivative needs a series of {degree} terms, more than {MAX_DEGREE}: |λ| of the last eigenpair kept "
-            f"({float(values.abs().min()):.9f}) hardly differs from that of the last guard ({bound:.9f}). Take a `k` "
-            "at a gap of the spectrum."
-        )
-    previous, current, power = r.clone(), pairs.matrix.matmul(r) / bound, 2 * q
-    total = r + power * current
-    for _ in range(degree - 1):
-        pairs.matrix.advance(previous, current, bound)
-        previous, current, power = current, previous, power * q
-        total.addcmul_(current, power)
-    return total / root
+    values, half = pairs.values[columns], pairs.half
+    if half is None:
+        return solve_shifted(pairs, pairs.kept, values, r, limit / 2)
+    first = int((half.values.sqrt() > float(pairs.values[pairs.kept - 1].abs()) - EQUAL).sum())
+    others = slice(pairs.kept, 2 * first)
+    along = pairs.vectors[:, others].T @ r
+    solved = pairs.vectors[:, others] @ (along / (values - pairs.values[others, None]))
+    rest = r - pairs.vectors[:, others] @ along
+    fold, lower = half.matrix.fold, rest[half.matrix.fold.lower]
+    right = _beside(half.vectors[:, :first], values * rest[fold.upper] + half.matrix.to_upper(lower))
+    a = solve_shifted(half, first, values.square(), right, values.abs() * limit / 2)
+    solved[fold.upper] += a
+    solved[fold.lower] += (lower + half.matrix.to_lower(a)) / values
+    return solved
+
+
+def solve_shifted(found: Leading, first: int, shifts: Tensor, r: Tensor, target: Tensor) -> Tensor:
+    """About (s_j − S)⁻¹ r_j for `r` (N, K) beside the `first` of the vectors found."""
+    if found.complete:
+        return along_guards(found, first, shifts, r)
+    definite = bool((shifts > found.bound).all())
+    if definite and series_degree(found, shifts) > LONG:
+        return conjugate_gradients_beside(found, first, shifts, r, target)
+    return solve_by_series(found, first, shifts, r)
 
 
 def _beside(kept: Tensor, block: Tensor) -> Tensor:

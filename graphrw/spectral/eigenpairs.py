@@ -5,22 +5,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.spectral.davidson import BLOCK, EXPANSIONS, Davidson
-from graphrw.spectral.matrix import SymmetricMatrix
+from graphrw.spectral.davidson import FILTERING, GROWTH, MAX_DEGREE, Davidson
+from graphrw.spectral.folding import Folded, fold
+from graphrw.spectral.matrix import Symmetric, SymmetricMatrix
+from graphrw.spectral.survey import survey
 
 EQUAL = 1e-8  # eigenvalues that differ by less count as one
 MIN_GUARDS = 16
 GUARD_TOLERANCE = 1e-6  # guards serve as a deflation and need not be better
+MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
+LONG = 150  # a search with a filter of this degree takes more time than one with the inverse
 
 
 @dataclass(frozen=True, eq=False)
-class Eigenpairs:
+class Leading:
     """k eigenpairs of largest |λ|, followed by guards: more of them, which make the derivative cheap.
 
-    All rows are in the order of ``matrix.layout``. What is beside all p vectors has |λ| ≤ `bound`.
+    What is beside all p vectors has |λ| ≤ `bound`.
     """
 
-    matrix: SymmetricMatrix
+    matrix: Symmetric
     values: Tensor  # (p,) float64, by falling |λ|
     vectors: Tensor  # (N, p) float64
     kept: int  # k ≤ p
@@ -35,6 +39,21 @@ class Eigenpairs:
         return len(self.values) == self.matrix.num_nodes
 
 
+@dataclass(frozen=True, eq=False)
+class Eigenpairs(Leading):
+    """Those of S; all rows are in the order of ``matrix.layout``."""
+
+    matrix: SymmetricMatrix
+    half: "Half | None" = None
+
+
+@dataclass(frozen=True, eq=False)
+class Half(Leading):
+    """Those of B Bᵀ, on a bipartite graph."""
+
+    matrix: Folded
+
+
 def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpairs:
     """The `kept` leading eigenpairs to a residual of `tolerance`, and guards.
 
@@ -42,11 +61,34 @@ def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpair
         ConvergenceError: if they do not converge.
     """
     count = kept + max(kept // 2, MIN_GUARDS)
-    if matrix.num_nodes <= 3 * (count + (1 + EXPANSIONS) * BLOCK):
+    if _small(matrix.num_nodes, count):
         return _decompose_dense(matrix, kept)
+    parts = fold(matrix.graph, matrix.values)
+    if parts is not None and not _small(len(parts.upper), count // 2):
+        folded = Folded(matrix, parts)
+        squares, upper = _search(folded, (kept + 1) // 2, (count + 1) // 2, tolerance / 2)
+        if float(squares[-1]) > MIN_SQUARE:
+            half = Half(folded, squares, upper, (kept + 1) // 2)
+            return _in_order(matrix, *folded.unfolded(squares, upper), kept, half)
+    return _in_order(matrix, *_search(matrix, kept, count, tolerance), kept)
+
+
+def _small(num_nodes: int, count: int) -> bool:
+    return num_nodes <= 3 * (count + (1 + FILTERING.expansions) * FILTERING.block)
+
+
+def _search(matrix: Symmetric, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
+    """By the inverse where a filter would be long and the lower end does not matter, else by the filter."""
     wanted = matrix.entries.new_full((count,), max(tolerance, GUARD_TOLERANCE))
     wanted[:kept] = tolerance
-    return _in_order(matrix, *Davidson(matrix, wanted, kept).run(), kept)
+    seen = survey(matrix)
+    last, lowest = seen.leading(count, matrix.num_nodes), seen.lowest if matrix.two_ended else 0.0
+    largest = float(seen.values[0])
+    if -lowest < last and matrix.filter_degree(largest, last, GROWTH, MAX_DEGREE) > LONG:
+        values, vectors = Davidson(matrix, wanted, kept, inverting=True).run()
+        if -lowest < float(values[-1]):
+            return values, vectors
+    return Davidson(matrix, wanted, kept).run()
 
 
 def _decompose_dense(matrix: SymmetricMatrix, kept: int) -> Eigenpairs:
@@ -55,9 +97,13 @@ def _decompose_dense(matrix: SymmetricMatrix, kept: int) -> Eigenpairs:
     return _in_order(matrix, values[order], vectors[:, order], kept)
 
 
-def _in_order(matrix: SymmetricMatrix, values: Tensor, vectors: Tensor, kept: int) -> Eigenpairs:
+def _in_order(
+    matrix: SymmetricMatrix, values: Tensor, vectors: Tensor, kept: int, half: Half | None = None
+) -> Eigenpairs:
     """With λ before −λ: rounding shall not decide."""
     size = values.abs()
     cluster = (size[:-1] - size[1:] > EQUAL).cumsum(0)
     order = (3 * torch.cat([cluster.new_zeros(1), cluster]) - values).argsort(stable=True)
-    return Eigenpairs(matrix, values[order], vectors[:, order], kept)
+    if bool((order.diff() < 0).any()):  # else there is no need of a copy
+        values, vectors = values[order], vectors[:, order]
+    return Eigenpairs(matrix, values, vectors, kept, half)

@@ -1,17 +1,23 @@
 """S = C^{−½} W C^{−½}, the symmetric matrix whose eigenpairs are those of the walk, and fast products with it."""
 
 import math
-import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.graph import Graph, unchecked
+from graphrw.solvers.operator import csr, multiply
 from graphrw.solvers.pattern import row_pattern
+from graphrw.spectral.inverse import Inverse
 from graphrw.walk import Walk
+
+Number = TypeVar("Number", float, Tensor)
 
 
 def inverse_root(rate: Tensor) -> Tensor:
@@ -35,59 +41,161 @@ class Layout:
     random order.
     """
 
+    graph: Graph  # its nodes are the rows
     order: Tensor  # (N,) int64: the node in each row
     rank: Tensor  # (N,) int64: the row of each node
-    edges: Tensor  # (2, E) int64: the rows of both ends of each edge
     indptr: Tensor  # (N + 1,) int32
     indices: Tensor  # (2E,) int32
     source: Tensor  # (2E,) int64: the edge of each entry
 
+    @property
+    def edges(self) -> Tensor:
+        """(2, E) int64: the rows of both ends of each edge."""
+        return self.graph.edges
 
-class SymmetricMatrix:
-    """S as a float64 matrix, outside autograd, on the device of its entries; rows and columns as in `layout`."""
 
-    def __init__(self, graph: Graph, values: Tensor) -> None:
-        self.layout = graph.cached("spectral layout", lambda: _make_layout(graph))
-        self.num_nodes = graph.num_nodes
-        self.entries = values.detach().double()[self.layout.source]
-        self._sparse = self._compressed()
+class InBothPrecisions:
+    """A sparse matrix in float64 and, once it is asked for, in float32."""
 
+    def __init__(self, indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> None:
+        self._parts, self._shape = (indptr, indices), shape
+        self.double = csr(indptr, indices, values, shape)
+
+    def like(self, x: Tensor) -> Tensor:
+        return self.double if x.dtype == torch.float64 else self.single
+
+    @cached_property
+    def single(self) -> Tensor:
+        return csr(*self._parts, self.double.values().float(), self._shape)
+
+
+class Symmetric(ABC):
+    """A symmetric float64 matrix with spectrum in [−1, 1], outside autograd, and Chebyshev polynomials of it.
+
+    These are small where the unwanted spectrum is, |λ| ≤ bound. Blocks of vectors may be float32 as well.
+    """
+
+    num_nodes: int
+    entries: Tensor
+    two_ended = True  # whether there are eigenvalues below 0
+
+    @property
+    @abstractmethod
+    def ceiling(self) -> float:
+        """σ, which no eigenvalue reaches; of the inverse."""
+
+    @abstractmethod
     def matmul(self, x: Tensor) -> Tensor:
-        """S x for `x` (N, K) float64."""
-        return self._sparse @ x if self.num_nodes else x
+        """S x for `x` (N, K)."""
 
-    def chebyshev(self, x: Tensor, product: Tensor, bound: float, degree: int) -> Tensor:
-        """T_degree(S / bound) x, where `product` is S x, and degree ≥ 1.
+    @abstractmethod
+    def apply_inverse(self, r: Tensor) -> Tensor:
+        """T r ≈ (σ − S)⁻¹ r for `r` (N, K); overwritten by the next call."""
 
-        Its eigenvalues are at most 1 where |λ| ≤ bound, and grow as cosh(degree · arccosh(|λ| / bound)) beyond.
+    @abstractmethod
+    def slope(self, bound: float) -> float:
+        """y′, where y(λ) maps the unwanted spectrum to [−1, 1]."""
+
+    @abstractmethod
+    def position(self, value: Number, bound: float) -> Number:
+        """y(λ)."""
+
+    @abstractmethod
+    def advance(self, previous: Tensor, current: Tensor, bound: float) -> None:
+        """The Chebyshev recurrence, in place: `previous` becomes 2 y(S) current − previous."""
+
+    @abstractmethod
+    def dense(self) -> Tensor:
+        """(N, N)."""
+
+    def chebyshev(self, x: Tensor, bound: float, degree: int) -> Tensor:
+        """T_degree(y(S)) x, for degree ≥ 1.
+
+        Its eigenvalues are at most 1 where |λ| ≤ bound, and grow as cosh(degree · arccosh y(|λ|)) beyond.
         """
-        previous, current = x.clone(), product / bound
+        previous, current = x.clone(), x.clone()
+        self.advance(previous, current, bound)  # 2 y(S) x − x
+        previous, current = current, previous.add_(x).div_(2)
         for _ in range(degree - 1):
             self.advance(previous, current, bound)
             previous, current = current, previous
         return current
 
+    def correction(self, residual: Tensor, values: Tensor, bound: float, degree: int) -> Tensor:
+        """(T(y(S)) − T(y(θ))) x up to a factor, T of this degree, from the residual S x − θ x alone, in float32.
+
+        This is what a Chebyshev filter gives beside x (N, b), for Ritz values θ (b,). Divided by S − θ, the recurrence
+        T_{n+1} = 2 y T_n − T_{n−1} has the source 2 y′ T_n(y(θ)). Rounding is relative to the residual, so that half
+        the precision at half the time does no harm.
+        """
+        r = (residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300)).float()
+        y, slope = self.position(values, bound), self.slope(bound)
+        last, now = torch.ones_like(y), y
+        previous, current = torch.zeros_like(r), slope * r
+        for _ in range(degree - 1):
+            self.advance(previous, current, bound)
+            previous, current = current, previous.addcmul_(r, (2 * slope * now).float())
+            last, now = now, 2 * y * now - last
+        filtered: Tensor = current.double()
+        return filtered
+
+    def filter_degree(self, largest: float, bound: float, growth: float, limit: int) -> int:
+        """The degree at which the filter of `bound` grows to `growth` at `largest`; from 1 to `limit`."""
+        if largest <= bound:
+            return limit
+        return max(1, min(limit, math.floor(math.acosh(growth) / math.acosh(self.position(largest, bound)))))
+
+
+class SymmetricMatrix(Symmetric):
+    """S on the device of its entries; rows and columns as in `layout`."""
+
+    def __init__(self, graph: Graph, values: Tensor, inverse: Inverse | None = None) -> None:
+        self.graph, self.layout = graph, layout(graph)
+        self.num_nodes = graph.num_nodes
+        self.values = values.detach().double()
+        self.entries = self.values[self.layout.source]
+        self._inverse = inverse
+        shape = (self.num_nodes, self.num_nodes)
+        self._sparse = InBothPrecisions(self.layout.indptr, self.layout.indices, self.entries, shape)
+
+    def matmul(self, x: Tensor) -> Tensor:
+        return multiply(self._sparse.like(x), x) if self.num_nodes else x
+
+    def apply_inverse(self, r: Tensor) -> Tensor:
+        return self.inverse.apply(r)
+
+    @property
+    def inverse(self) -> Inverse:
+        if self._inverse is None:
+            raise RuntimeError("This matrix was made without an inverse.")
+        return self._inverse
+
+    @property
+    def ceiling(self) -> float:
+        return self.inverse.sigma
+
+    def slope(self, bound: float) -> float:
+        return 1 / bound
+
+    def position(self, value: Number, bound: float) -> Number:
+        return value / bound
+
     def advance(self, previous: Tensor, current: Tensor, bound: float) -> None:
-        """The Chebyshev recurrence, in place: `previous` becomes 2 S current / bound − previous."""
-        previous.addmm_(self._sparse, current, beta=-1, alpha=2 / bound)
+        previous.addmm_(self._sparse.like(current), current, beta=-1, alpha=2 / bound)
 
     def dense(self) -> Tensor:
-        """(N, N)."""
-        return self._sparse.to_dense()
-
-    def _compressed(self) -> Tensor:
-        shape = (self.num_nodes, self.num_nodes)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            layout = self.layout
-            return torch.sparse_csr_tensor(layout.indptr, layout.indices, self.entries, shape, check_invariants=False)
+        return self._sparse.double.to_dense()
 
 
-def filter_degree(largest: float, bound: float, growth: float, limit: int) -> int:
-    """The degree at which the Chebyshev filter of `bound` grows to `growth` at `largest`; from 1 to `limit`."""
-    if largest <= bound:
-        return limit
-    return max(1, min(limit, math.floor(math.acosh(growth) / math.acosh(largest / bound))))
+def layout(graph: Graph) -> Layout:
+    """Found once per graph."""
+    return graph.cached("spectral layout", lambda: _make_layout(graph))
+
+
+def inverse_of(graph: Graph, weight: Tensor, killing: Tensor) -> Inverse:
+    """(σ − S)⁻¹ for this walk, its rows in the order of the graph's layout."""
+    ordered = layout(graph)
+    return Inverse(ordered.graph, ordered.order, weight, killing)
 
 
 def _make_layout(graph: Graph) -> Layout:
@@ -102,4 +210,5 @@ def _make_layout(graph: Graph) -> Layout:
     row, column = torch.cat([edges, edges.flip(0)], dim=1)
     place = torch.argsort(row * count + column)
     indptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=count).cumsum(0)])
-    return Layout(order, rank, edges, indptr.int(), column[place].int(), place % max(graph.num_edges, 1))
+    moved = unchecked(edges, count)
+    return Layout(moved, order, rank, indptr.int(), column[place].int(), place % max(graph.num_edges, 1))

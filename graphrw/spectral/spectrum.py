@@ -1,15 +1,16 @@
 """The spectral map Ψ |Λ|ᵗ of a walk, and the only spectral adjoint of the library."""
 
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.plain import plainly
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
-from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
+from graphrw.spectral.matrix import SymmetricMatrix, inverse_of, symmetric_weight
 from graphrw.walk import Walk
 
 TOLERANCE = 1e-10
@@ -51,7 +52,7 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
         raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
     kind = walk.weight.dtype
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
-    system = _System(walk.graph, k, tolerance, ROUNDING[kind])
+    system = _System(exact, k, tolerance, ROUNDING[kind])
     z, values = _apply(symmetric_weight(exact), time, system)
     warn_of_cut(system.eigenpairs, float(time.detach()))
     return z.to(kind), values.to(kind)
@@ -60,12 +61,13 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
 class _System:
     """How to decompose S, and its eigenpairs once that is done."""
 
-    def __init__(self, graph: Graph, kept: int, tolerance: float, rounding: float) -> None:
-        self.graph, self.kept, self.tolerance, self.rounding = graph, kept, tolerance, rounding
+    def __init__(self, walk: Walk, kept: int, tolerance: float, rounding: float) -> None:
+        self.graph, self.kept, self.tolerance, self.rounding = walk.graph, kept, tolerance, rounding
+        self._inverse = plainly(partial(inverse_of, walk.graph), walk.weight, walk.killing, batched=True)
         self._eigenpairs: Eigenpairs | None = None
 
     def decompose(self, values: Tensor) -> Eigenpairs:
-        self._eigenpairs = decompose(SymmetricMatrix(self.graph, values), self.kept, self.tolerance)
+        self._eigenpairs = decompose(SymmetricMatrix(self.graph, values, self._inverse), self.kept, self.tolerance)
         return self._eigenpairs
 
     @property

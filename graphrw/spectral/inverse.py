@@ -1,0 +1,76 @@
+"""T ≈ (σ − S)⁻¹ with σ just above the spectrum of S: what makes searches and solves near its upper end short."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from graphrw.graph import Graph
+from graphrw.solvers.auto import Auto, Choice
+from graphrw.solvers.cg import CG
+from graphrw.solvers.multigrid import Multigrid
+from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.rows import structure
+from graphrw.walk import Walk, degree
+
+SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
+
+
+class Inverse:
+    """T = C^½ (σ C − W)⁻¹ C^½ by the factors of a direct solver, or about that by one multigrid cycle.
+
+    σ = 1 − κ + ε (1 − κ), where κ is the smallest k_i / c_i: σ C − W is the operator of the walk with killing
+    k_i − κ c_i + ε (1 − κ) c_i. No eigenvalue of S exceeds 1 − κ. Nothing is computed before the first use.
+
+    Args:
+        graph: its nodes in the order of the rows of S.
+        order: (N,) int64: the node of the walk in each row.
+        weight: (E,) float64, outside autograd.
+        killing: (N,) float64, outside autograd, in the order of the walk.
+    """
+
+    def __init__(self, graph: Graph, order: Tensor, weight: Tensor, killing: Tensor) -> None:
+        self._graph, self._order, self._weight, self._all_killing = graph, order, weight, killing
+
+    @property
+    def sigma(self) -> float:
+        return (1 - self._least) * (1 + SHIFT)
+
+    def apply(self, r: Tensor) -> Tensor:
+        """T r for `r` (N, K); overwritten by the next call."""
+        root, solve = self._solver
+        return solve(r * root).mul_(root)
+
+    @cached_property
+    def _killing(self) -> Tensor:
+        return self._all_killing[self._order]
+
+    @cached_property
+    def _rate(self) -> Tensor:
+        return degree(self._graph, self._weight) + self._killing
+
+    @cached_property
+    def _least(self) -> float:
+        """κ."""
+        alive = self._rate > 0
+        return float((self._killing[alive] / self._rate[alive]).min())
+
+    @cached_property
+    def _solver(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """√c (N, 1), and the inverse of σ C − W."""
+        alive, rate = self._rate > 0, self._rate
+        killing = (self._killing - self._least * rate).clamp(min=0) + SHIFT * (1 - self._least) * rate
+        moved = Walk(self._graph, self._weight, torch.where(alive, killing, 1.0))
+        return torch.where(alive, rate, 1.0).sqrt()[:, None], _inverse(moved)
+
+
+def _inverse(walk: Walk) -> Callable[[Tensor], Tensor]:
+    choice: Choice = Auto().plan_for(walk.graph)
+    stage = choice.stages[0]
+    if isinstance(stage.solver, Multigrid | CG):
+        cycle = Cycle(walk.graph.cached("multigrid structure", lambda: structure(walk.graph)).rows(walk))
+        scale = 1 / float(walk.rate.max())  # cycles are for the largest rate 1
+        return lambda b: cycle.apply(b).mul_(scale)
+    factor = stage.solver.factor(walk, stage.plan)
+    return lambda b: factor.approximate(b, b.new_zeros(b.shape[1]), False)[0]

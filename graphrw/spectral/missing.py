@@ -1,0 +1,64 @@
+"""Whether a search has missed an eigenvector: a random block, put beside those found, would show it."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from graphrw.spectral.matrix import Symmetric
+from graphrw.spectral.subspace import Subspace, random_like
+
+BLOCK = 4
+GROWTH = 1e5  # of a polynomial that lifts a missing eigenvector out of a random start, where its share is 1 / √N
+MAX_DEGREE = 2000  # of the filter
+MAX_STEPS = 24  # with the inverse
+SLACK = 1e-3  # of the gap between the last that nothing may be missing from and the last found
+EQUAL = 1e-9  # eigenvalues that differ by less are not told apart
+
+
+def missing_by_filter(
+    matrix: Symmetric, found: Tensor, bound: float, sizes: tuple[float, float], *, seed: int
+) -> Tensor | None:
+    """A block that holds an eigenvector beside `found` with |λ| > bound, if one grows in a Chebyshev filter.
+
+    Args:
+        matrix: S.
+        found: (N, p) orthonormal eigenvectors.
+        bound: |λ| of the last of them.
+        sizes: |λ| of the last that nothing may be missing from, and of the first.
+        seed: of the random start.
+    """
+    last, largest = sizes
+    degree = matrix.filter_degree(last, bound, GROWTH, MAX_DEGREE)
+    stride = matrix.filter_degree(largest, bound, 1e6, degree)  # rounding along `found` must not grow beyond use
+    block = _beside(found.T, random_like(found.new_empty(len(found), BLOCK), seed))
+    start = torch.linalg.vector_norm(block, dim=0)
+    for _ in range(math.ceil(degree / stride)):
+        block = _beside(found.T, matrix.chebyshev(block, bound, stride))
+    return block if bool((torch.linalg.vector_norm(block, dim=0) > 10 * start).any()) else None
+
+
+def missing_by_inverse(matrix: Symmetric, found: Tensor, bound: float, last: float, *, seed: int) -> Tensor | None:
+    """The same for the upper end alone, by a block Krylov space of T ≈ (σ − S)⁻¹ beside `found`.
+
+    A Ritz value beyond `bound` proves that an eigenvalue of S beside `found` is, too. With T = (σ − S)⁻¹ and σ above
+    the spectrum a polynomial of degree n in T that is at most 1 for λ ≤ bound grows to cosh(n · arccosh y) at
+    λ = last, with y = 2 (σ − bound) / (σ − last) − 1.
+    """
+    ratio = (matrix.ceiling - bound) / (matrix.ceiling - last)
+    y = 2 * min(ratio, 1e6) - 1
+    steps = min(MAX_STEPS, math.ceil(math.acosh(GROWTH) / math.acosh(y))) if y > 1 else MAX_STEPS
+    space = Subspace(matrix, (steps + 1) * BLOCK, found.T)
+    product = space.expand(matrix.apply_inverse(random_like(found.new_empty(len(found), BLOCK), seed)))
+    for _ in range(steps):
+        values, vectors = space.ritz(by_size=False)
+        block = space.combine(vectors[:, :BLOCK])
+        if float(values[0]) > bound + max(SLACK * (last - bound), EQUAL):
+            return block
+        product = matrix.matmul(block)
+        space.expand(matrix.apply_inverse(product - block * values[:BLOCK]))
+    return None
+
+
+def _beside(rows: Tensor, block: Tensor) -> Tensor:
+    return block - ((rows @ block).T @ rows).T

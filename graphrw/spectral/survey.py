@@ -1,0 +1,61 @@
+"""A first look at a spectrum: some steps of Lanczos' method tell where its ends are, and about how dense it is."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphrw.spectral.matrix import Symmetric
+from graphrw.spectral.subspace import random_like
+
+STEPS = 50
+DOUBT = 1e-8  # the probability that `lowest` is not a bound
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Ritz values of a random vector, by falling size, and the share of the spectrum that each stands for."""
+
+    values: Tensor  # (m,) falling
+    shares: Tensor  # (m,) about the fraction of all eigenvalues near each
+    lowest: float  # no eigenvalue is less, but for a probability of `DOUBT`
+
+    def leading(self, count: int, num_nodes: int) -> float:
+        """About the `count`-th largest eigenvalue of `num_nodes`."""
+        beyond = self.shares.cumsum(0) * num_nodes < count
+        return float(self.values[min(int(beyond.sum()), len(self.values) - 1)])
+
+
+def survey(matrix: Symmetric) -> Survey:
+    """Lanczos' method from a random vector q; outside autograd.
+
+    The squared first entries of the Ritz vectors are the weights of a Gauss rule for qᵀ f(S) q, whose mean is
+    tr f(S) / N (Golub & Meurant 2010). After m steps the smallest Ritz value θ is within (λ_max − λ_min) e of λ_min
+    but for a probability of 1.648 √N exp(−(2m − 1) √e) (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 1992,
+    theorem 4.2).
+    """
+    count = matrix.num_nodes
+    previous = matrix.entries.new_zeros(count, 1)
+    current = random_like(previous, seed=7)
+    current = current / torch.linalg.vector_norm(current)
+    diagonal: list[Tensor] = []
+    beside: list[Tensor] = []
+    for _ in range(min(STEPS, count)):
+        following = matrix.matmul(current)
+        diagonal.append((current * following).sum())
+        following -= diagonal[-1] * current + (beside[-1] * previous if beside else 0.0)
+        beside.append(torch.linalg.vector_norm(following))
+        if float(beside[-1]) < 1e-10:
+            break
+        previous, current = current, following / beside[-1]
+    return _survey(torch.stack(diagonal), torch.stack(beside[:-1]) if beside[1:] else previous[:0, 0], count)
+
+
+def _survey(diagonal: Tensor, beside: Tensor, count: int) -> Survey:
+    tridiagonal = torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
+    values, vectors = torch.linalg.eigh(tridiagonal)
+    root = math.log(1.648 * math.sqrt(count) / DOUBT) / (2 * len(values) - 1)
+    e = root * root
+    lowest = (float(values[0]) - e) / (1 - e) if e < 1 else -1.0  # λ_max ≤ 1
+    return Survey(values.flip(0), vectors[0].square().flip(0), max(lowest, -1.0))
