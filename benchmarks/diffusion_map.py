@@ -9,7 +9,7 @@ peer has a gradient.
 Run: pip install -e '.[benchmark,test]', then python benchmarks/diffusion_map.py --nodes 10000 100000 --pairs 16 32 64
 Graphs: "grid" is scikit-image's `camera` with noise, 4-connected, Gaussian weights; "knn" joins points of 27 Gaussian
 clusters in space with their 10 nearest; "volume" is a cube, 6-connected, with random weights in [0.1, 1.1).
-Last result: none on a quiet machine yet.
+Last result: docs/benchmarks.md.
 """
 
 import argparse

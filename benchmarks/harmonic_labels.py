@@ -90,21 +90,21 @@ def skimage_forward(case: Problem, labels: int, mode: str) -> tuple[float, float
 METHODS: dict[str, Callable[[Problem, int], tuple[float, float]]] = {
     "graphrw, Auto": lambda case, labels: graphrw_step(case, labels, rw.solvers.Auto()),
     "graphrw, SuperLU": lambda case, labels: graphrw_step(case, labels, rw.solvers.SuperLU()),
+    "graphrw, Pardiso": lambda case, labels: graphrw_step(case, labels, rw.solvers.Pardiso()),
+    "graphrw, CHOLMOD": lambda case, labels: graphrw_step(case, labels, rw.solvers.CHOLMOD()),
     "SuperLU symmetric, by hand": lambda case, labels: superlu_step(case, labels, symmetric=True),
     "SuperLU default, by hand": lambda case, labels: superlu_step(case, labels, symmetric=False),
     "scikit-image cg_j": lambda case, labels: skimage_forward(case, labels, "cg_j"),
     "scikit-image cg_mg": lambda case, labels: skimage_forward(case, labels, "cg_mg"),
     "scikit-image bf": lambda case, labels: skimage_forward(case, labels, "bf"),
 }
-SLOW = (
-    "SuperLU default, by hand",
-    "scikit-image cg_j",
-    "scikit-image bf",
-)  # above 512² only if named
+OPTIONAL = ("graphrw, Pardiso", "graphrw, CHOLMOD")  # only if named
+SLOW = ("SuperLU default, by hand", "scikit-image cg_j", "scikit-image bf")  # above 512² only if named
 
 
 def fits(method: str, size: int, labels: int, named: bool) -> bool:
-    return (named or size <= 512 or method not in SLOW) and not ("scikit-image" in method and labels == 1)
+    chosen = named or (method not in OPTIONAL and (size <= 512 or method not in SLOW))
+    return chosen and not ("scikit-image" in method and labels == 1)
 
 
 def peak_memory(method: str, size: int, labels: int) -> float:

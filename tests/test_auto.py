@@ -29,7 +29,7 @@ def everyone_knows_everyone(count=200):
 
 def test_auto_tries_plain_cg_first_where_a_few_steps_lead_everywhere():
     explained = Auto(max_bytes=1e4).explain(everyone_knows_everyone())
-    assert explained.startswith("CG(rtol=1e-10, max_iterations=64), then Multigrid(rtol=1e-10")
+    assert explained.startswith("CG(rtol=1e-10, max_iterations=48), then Multigrid(rtol=1e-10")
     assert explained.endswith("2 steps lead everywhere, so that plain CG may do")
 
 
@@ -48,7 +48,7 @@ def test_auto_hands_over_from_cg_to_multigrid_where_cg_does_not_converge():
     torch.testing.assert_close(x, expected, rtol=1e-6, atol=1e-6)
     assert easy.isfinite().all()
     assert isinstance(reports[0].solver, Multigrid)
-    assert reports[0].iterations > 64
+    assert reports[0].iterations > 48
     assert isinstance(reports[1].solver, CG)
 
 
@@ -71,7 +71,7 @@ def test_auto_analyses_nothing_where_the_level_structure_shows_that_it_would_be_
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(3000, 8, generator=generator, dtype=torch.float64)
     graph, _ = rw.knn_graph(points, 10)
-    assert Auto().explain(graph).startswith("CG(rtol=1e-10, max_iterations=64), then Multigrid")
+    assert Auto().explain(graph).startswith("CG(rtol=1e-10, max_iterations=48), then Multigrid")
 
 
 def test_auto_takes_the_floor_where_the_embedded_solver_is_missing(monkeypatch):

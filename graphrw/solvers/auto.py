@@ -21,7 +21,7 @@ from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
 
 DOUBT = 12  # how far off a prediction from levels alone may be
-PATIENCE = 64  # iterations of plain CG, which cost about as much as a solve by multigrid
+PATIENCE = 48  # iterations of plain CG, which cost about as much as half a solve by multigrid
 
 
 @dataclass(frozen=True)
