@@ -123,6 +123,10 @@ class _StagedFactor(Factor):
     def refinements(self) -> int:
         return self._factor.refinements
 
+    @property
+    def resolves(self) -> bool:
+        return self._factor.resolves
+
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         with self._working:
             x, iterations = self._attempt(b, target, transpose)

@@ -60,7 +60,7 @@ class IterativeFactor(Factor):
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         super().__init__(walk, solver)
-        self._checked = False
+        self._checked = self._resolves = False
         self._working = Lock()  # one solve at a time: preconditioners work in memory of their own
 
     @abstractmethod
@@ -91,7 +91,11 @@ class IterativeFactor(Factor):
                 "nodes hardly reach any seed or killing. Ask for a smaller `rtol`, try `solvers.Cholesky()`, raise the "
                 "smallest weights, or add killing."
             )
-        self._checked = True
+        self._checked, self._resolves = True, error <= WORST
+
+    @property
+    def resolves(self) -> bool:
+        return self._resolves
 
     def _solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """For all columns, some at a time."""
