@@ -1,6 +1,6 @@
 """Every solver on every kind of graph: set-up, solves of 1, 4 and 16 labels, memory, true residuals.
 
-Claim: with four labels and more `Auto` is within 1.5 × of the best method that it may take unasked, on every row
+Claim: with four labels and more `Auto` is within 1.5 × of the best solver that it may take unasked, on every row
 (medians of interleaved runs). Pardiso, which it never takes unasked, is faster on images and meshes.
 Peers: SciPy's SuperLU in symmetric mode and CG, rslab, Pardiso, CHOLMOD and cholespy used bare, pyamg's classical and
 smoothed-aggregation multigrid and approx-chol under that CG, apxchol, torch-sla, torchsparsegradutils, scikit-image's

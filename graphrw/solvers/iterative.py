@@ -85,7 +85,7 @@ class IterativeFactor(Factor):
     def _check(self, ones: Tensor, count: int) -> None:
         """Raise `ConvergenceError` if what should be 1 at every node is not, although the residual is small."""
         error = float((ones - 1).abs().max())
-        if count < self.solver.max_iterations and not error <= WORST:
+        if count < self.solver.max_iterations and WORST < error < math.inf:  # NaN: the residual will say so
             raise ConvergenceError(
                 f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
                 "nodes hardly reach any seed or killing. Ask for a smaller `rtol`, try `solvers.Cholesky()`, raise the "
