@@ -21,7 +21,7 @@ class CG(IterativeSolver):
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: give up after so many (with a `ConvergenceError`), ≥ 1.
+        max_iterations: of one pass, ≥ 1; a second, on the true residual, may follow before a `ConvergenceError`.
     """
 
     rtol: float = 1e-8

@@ -24,7 +24,7 @@ class Multigrid(IterativeSolver):
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: give up after so many (with a `ConvergenceError`), ≥ 1.
+        max_iterations: of one pass, ≥ 1; a second, on the true residual, may follow before a `ConvergenceError`.
 
     >>> import torch, graphrw as rw
     >>> volume = rw.grid_graph((12, 12, 12))
