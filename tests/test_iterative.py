@@ -1,5 +1,6 @@
 """What conjugate gradients promise under every preconditioner."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,9 +21,14 @@ every_solver = pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: typ
 
 
 @every_solver
-@pytest.mark.parametrize("killing", [1e-3, 1e-10, 1e-13])
-def test_killing_below_the_rounding_of_its_rate_still_counts(solver, killing):
+@pytest.mark.parametrize("killing", [1e-3, 1e-10, 1e-12, 1e-13, 1e-14])
+@pytest.mark.parametrize("seed", [None, 0, 1, 2])
+def test_killing_below_the_rounding_of_its_rate_still_counts(solver, killing, seed):
     walk = wheel(killing)
+    if seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+        weight = 0.5 + torch.rand(walk.graph.num_edges, generator=generator, dtype=torch.float64)
+        walk = rw.walk(walk.graph, weight, walk.killing)
     x = rw.solve(walk, walk.killing, solver)
     assert (x - 1).abs().max() < 1e-5
 
@@ -88,13 +94,30 @@ def test_one_odd_node_that_nearly_hangs_loose_disturbs_nothing(solver):
     assert (z.sum(1) - 1).abs().max() < 1e-5
 
 
-@every_solver
-def test_an_answer_without_digits_raises_however_small_its_residual(solver):
+def noise_under_glass():
+    """Rates from 1 to far below the rounding of others, and two seeds in opposite corners: direct factors lose every
+    digit."""
     image = torch.rand(1600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     graph = rw.grid_graph((40, 40))
-    walk = rw.walk(graph, rw.gaussian_affinity(graph, image, 130.0))
     seeds = torch.full((1600,), -1)
     seeds[0], seeds[-1] = 0, 1
+    return rw.walk(graph, rw.gaussian_affinity(graph, image, 130.0)), seeds
+
+
+@pytest.mark.parametrize("solver", SOLVERS[1:], ids=lambda solver: type(solver).__name__)
+def test_preconditioned_iterations_keep_digits_that_direct_factors_lose(solver):
+    walk, seeds = noise_under_glass()
+    with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing"):
+        rw.hitting_probabilities(walk, seeds, solver=Cholesky())
+    z = rw.hitting_probabilities(walk, seeds, solver=solver)
+    sharp = rw.hitting_probabilities(walk, seeds, solver=dataclasses.replace(solver, rtol=1e-12))
+    assert (z.sum(1) - 1).abs().max() < 1e-7
+    assert (z - sharp).abs().max() < 1e-7
+
+
+@pytest.mark.parametrize("solver", [CG(), Multigrid(rtol=1e-4)], ids=str)
+def test_an_answer_without_digits_raises_however_small_its_residual(solver):
+    walk, seeds = noise_under_glass()
     with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing|left a true relative residual"):
         rw.hitting_probabilities(walk, seeds, solver=solver)
 

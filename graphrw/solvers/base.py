@@ -134,15 +134,21 @@ class Factor(ABC):
         for step in range(1 + max(self.max_refinements, self.refinements)):
             correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
             x, iterations = x + correction if step else correction, iterations + count
-            accurate = step < self.refinements
-            residual = self.operator.residual(b, x, transpose, accurate)
-            relative = _relative(column_norm(residual), norm)
-            if not accurate and self._converged(relative, residual, x, transpose):
+            residual, relative = self._residual(b, x, norm, transpose, accurate=step < self.refinements)
+            if step >= self.refinements and self._converged(relative, residual, x, transpose):
                 break
         else:
             self._fail(relative, iterations)
         self._record(relative, iterations + step, transpose, time.perf_counter() - start)
         return x
+
+    def _residual(self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, accurate: bool) -> tuple[Tensor, Tensor]:
+        """b − A x and its size relative to b; free of cancellation where that is asked for, or makes a difference."""
+        residual = self.operator.residual(b, x, transpose, accurate)
+        relative = _relative(column_norm(residual), norm)
+        if accurate or bool((relative <= self.solver.rtol).all()):
+            return residual, relative
+        return self._residual(b, x, norm, transpose, accurate=True)
 
     def _converged(self, relative: Tensor, residual: Tensor, x: Tensor, transpose: bool) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""

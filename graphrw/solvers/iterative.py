@@ -112,7 +112,10 @@ class IterativeFactor(Factor):
         limit, half = self.solver.max_iterations, 0.5 * target  # the true residual lags behind that of the recursion
         x, count = conjugate_gradients(self.operator.matmul, self.precondition, b, half, max_iterations=limit)
         residual = self.operator.residual(b, x, transpose=False, accurate=True)
-        if bool((column_norm(residual) > target).any()) and count < limit:
+        size = column_norm(residual)
+        if not bool((size <= target).all()) and count < limit:
+            lost = ~(size < 1)  # where rounding was all that the ordinary product showed
+            x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
             rest, more = conjugate_gradients(
                 self._differences, self.precondition, residual, half, max_iterations=limit - count
             )

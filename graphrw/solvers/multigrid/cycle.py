@@ -12,63 +12,78 @@ DENSE = {"cpu": 400, "cuda": 2048}  # nodes: the coarsest level is inverted; GPU
 STALLED = 0.8  # a level with more than this share of the nodes of the last is not worth its while
 FIRST, SECOND = 80 / 41, -32 / 41  # see `Level.relax`
 LEAST_RATE = 1e-15  # beside a largest of 1, for float32
+SHIFT = 1e-13  # of the coarsest diagonal: beside less killing than this, rounding would make the inverse indefinite
 BLUR = 1.0  # float32 serves where its rounding, times the largest entry of the inverse, stays below this
 
 
 class Level:
-    """A = diag(c) − W of one walk, and the way to the next coarser level or the inverse."""
+    """S = D⁻½ A D⁻½ of one walk, where D is the diagonal of A, and the way to the next coarser level or the inverse.
+
+    A level sees D⁻½ b and gives D½ x, so that numbers stay where float32 has room for them, whatever the contrast.
+    """
 
     def __init__(self, rows: Rows, dtype: torch.dtype) -> None:
         size = rows.num_nodes
-        self.matrix = csr(rows.start, rows.column, rows.entries().to(dtype), (size, size))
-        self.inverse_rate = (1 / rows.rate).to(dtype)[:, None]
+        self.root = rows.rate.sqrt()
+        self.matrix = csr(rows.start, rows.column, rows.scaled_entries().to(dtype), (size, size))
         self.inverse: Tensor | None = None
-        self.aggregate: Tensor | None = None
+        self.coarser: Coarsening | None = None
+        self._memory: dict[str, Tensor] = {}
 
-    def lead_to(self, aggregate: Tensor, count: int) -> None:
-        """Set the aggregate of each node, as `aggregation.aggregate` gives it."""
-        nodes = torch.arange(len(aggregate), dtype=torch.int32, device=aggregate.device)
-        ones = torch.ones_like(nodes, dtype=self.inverse_rate.dtype)
-        start, members, ones = compress(aggregate, nodes, ones, (count + 1, len(nodes)))
-        inside = int(start[count])  # the last row holds those in no aggregate
-        self.restriction = csr(start[:-1], members[:inside], ones[:inside], (count, len(nodes)))
-        self.aggregate, self.count = aggregate, count
-        self.shrinks = 2 * count <= len(aggregate)
+    def memory(self, name: str, like: Tensor) -> Tensor:
+        """As large as `like`, and taken once for each name: fresh memory would cost more than what is done in it."""
+        found = self._memory.get(name)
+        if found is None or found.shape != like.shape:
+            found = self._memory[name] = torch.empty_like(like)
+        return found
 
-    def reserve(self, columns: int, finest: bool) -> None:
-        """Memory for so many columns, taken once; only coarser levels run CG."""
-        size = self.matrix.shape[0]
-        self.residual, self.change, self.scratch = (self._empty(size, columns) for _ in range(3))
-        if not finest:
-            self.first, self.first_product, self.product, self.rest = (self._empty(size, columns) for _ in range(4))
-        if self.aggregate is not None:
-            self.coarse_residual = self._empty(self.count, columns)
-            self.coarse = self._empty(self.count + 1, columns).zero_()  # a last row of zeros for no aggregate
+    def relax(self, b: Tensor, out: Tensor) -> Tensor:
+        """Two steps of Chebyshev's method for S y = b from y = 0: y = (80 b − 32 S b) / 41.
 
-    def _empty(self, rows: int, columns: int) -> Tensor:
-        return self.inverse_rate.new_empty(rows, columns)
-
-    def relax(self, r: Tensor, out: Tensor) -> Tensor:
-        """Two steps of Chebyshev's method for A x = r from x = 0: x = D⁻¹ (80 r − 32 A D⁻¹ r) / 41.
-
-        Their error 1 − (80 λ − 32 λ²)/41 is at most 9/41 on [½, 2]; no eigenvalue of D⁻¹A exceeds 2.
+        Their error 1 − (80 λ − 32 λ²)/41 is at most 9/41 on [½, 2]; no eigenvalue of S exceeds 2.
         """
-        torch.mul(r, self.inverse_rate, out=self.scratch)
-        torch.addmm(r, self.matrix, self.scratch, beta=FIRST, alpha=SECOND, out=out)
-        return out.mul_(self.inverse_rate)
+        return torch.addmm(b, self.matrix, b, beta=FIRST, alpha=SECOND, out=out)
 
-    def leave(self, b: Tensor, x: Tensor) -> Tensor:
-        """b − A x, in memory of this level."""
-        return torch.addmm(b, self.matrix, x, alpha=-1, out=self.residual)
+    def leave(self, b: Tensor, y: Tensor) -> Tensor:
+        """b − S y, in memory of this level."""
+        return torch.addmm(b, self.matrix, y, alpha=-1, out=self.memory("residual", b))
+
+
+class Coarsening:
+    """The way between the nodes of a level and their aggregates, on which answers are constant."""
+
+    def __init__(self, fine: Level, coarse: Level, aggregate: Tensor) -> None:
+        """`aggregate` (N,) int32 as `aggregation.aggregate` gives it."""
+        dtype, nodes, count = fine.matrix.dtype, len(aggregate), len(coarse.root)
+        share = fine.root / torch.cat([coarse.root, coarse.root.new_ones(1)]).index_select(0, aggregate)
+        node = torch.arange(nodes, dtype=torch.int32, device=aggregate.device)
+        start, members, values = compress(aggregate, node, share, (count + 1, nodes))
+        inside = int(start[count])  # the last row holds those in no aggregate
+        self.restriction = csr(start[:-1], members[:inside], values[:inside].to(dtype), (count, nodes))
+        self.aggregate, self.share, self.count = aggregate, share.to(dtype)[:, None], count
+        self.halves = 2 * count <= nodes
+        self._below = self._above = share.new_empty(0, 0)
+
+    def restrict(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual (C, K) of the aggregates, and where their answer goes."""
+        if self._below.shape[1] != residual.shape[1]:
+            self._below = residual.new_empty(self.count, residual.shape[1])
+            self._above = residual.new_zeros(self.count + 1, residual.shape[1])  # 0 for those in no aggregate
+        return multiply(self.restriction, residual, self._below), self._above[:-1]
+
+    def prolong(self, y: Tensor, scratch: Tensor) -> Tensor:
+        """Add the aggregates' answer, where `restrict` said, to `y` (N, K)."""
+        return y.addcmul_(torch.index_select(self._above, 0, self.aggregate, out=scratch), self.share)
 
 
 class Cycle:
-    """A K-cycle (Notay & Vassilevski 2008): two steps of flexible CG on each coarser level.
+    """A cycle that takes two steps of flexible CG on every other coarser level, and one plain cycle on the others.
 
     Constant prolongations alone make a poor two-level method for smooth errors; the inner steps set that right, at
-    every number of levels. (The authors leave out the second where the first has done enough.) A level that has more
-    than half the nodes of the one above gets one step, or the work would double from level to level. Each level is
-    relaxed before and after, by the same symmetric polynomial.
+    every number of levels (the K-cycle: Notay & Vassilevski 2008). On every level they cost more than they save: here
+    each pair of levels, well relaxed, stands for one of theirs. A level that has more than half the nodes of the one
+    above gets one step, too, or the work would double from level to level. Each level is relaxed before and after, by
+    the same symmetric polynomial.
     """
 
     def __init__(self, finest: Rows) -> None:
@@ -79,61 +94,65 @@ class Cycle:
             group, count = aggregate(rows[-1])
             if not 0 < count <= STALLED * rows[-1].num_nodes:
                 break
-            aggregates.append((group, count))
+            aggregates.append(group)
             rows.append(rows[-1].coarsened(group, count))
-        inverse = torch.linalg.inv(rows[-1].dense()) if rows[-1].num_nodes <= dense else None
+        inverse = _inverse(rows[-1]) if rows[-1].num_nodes <= dense else None
         self.dtype = _precision(float(rows[0].rate.min()), inverse)
         self.levels = [Level(level, self.dtype) for level in rows]
-        for level, (group, count) in zip(self.levels, aggregates, strict=False):
-            level.lead_to(group, count)
-        self.levels[-1].inverse = None if inverse is None else inverse.to(self.dtype)
+        for fine, coarse, group in zip(self.levels[:-1], self.levels[1:], aggregates, strict=True):
+            fine.coarser = Coarsening(fine, coarse, group)
+        if inverse is not None:
+            root = self.levels[-1].root
+            self.levels[-1].inverse = (root[:, None] * inverse * root).to(self.dtype)
+        self._unroot = (1 / self.levels[0].root).to(self.dtype)[:, None]
         self._input = finest.killing.new_empty(0, 0)
 
     def apply(self, r: Tensor) -> Tensor:
         """M⁻¹ r for `r` (N, K) float64, up to a constant factor; the answer is overwritten by the next call."""
         if self._input.shape != r.shape:
-            self._reserve(r)
-        self._input.copy_(r)
-        self._run(0, self._input, self._output)
-        return self._answer.copy_(self._output)
-
-    def _reserve(self, r: Tensor) -> None:
-        self._input, self._output = torch.empty_like(r, dtype=self.dtype), torch.empty_like(r, dtype=self.dtype)
-        self._answer = torch.empty_like(r)
-        for level in self.levels:
-            level.reserve(r.shape[1], finest=level is self.levels[0])
+            self._input, self._output = torch.empty_like(r, dtype=self.dtype), torch.empty_like(r, dtype=self.dtype)
+            self._answer = torch.empty_like(r)
+        self._run(0, self._input.copy_(r).mul_(self._unroot), self._output)
+        return self._answer.copy_(self._output.mul_(self._unroot))
 
     def _run(self, depth: int, b: Tensor, out: Tensor) -> Tensor:
-        """One cycle from x = 0 at this depth."""
+        """One cycle from 0 at this depth."""
         level = self.levels[depth]
         if level.inverse is not None:
             return torch.mm(level.inverse, b, out=out)
         level.relax(b, out)
-        if level.aggregate is None:
+        if level.coarser is None:
             return out
-        multiply(level.restriction, level.leave(b, out), level.coarse_residual)
-        further = self._solve if level.shrinks else self._run
-        further(depth + 1, level.coarse_residual, level.coarse[:-1])
-        out.add_(torch.index_select(level.coarse, 0, level.aggregate, out=level.change))
-        return out.add_(level.relax(level.leave(b, out), level.change))
+        below, above = level.coarser.restrict(level.leave(b, out))
+        twice = depth % 2 == 0 and level.coarser.halves and self.levels[depth + 1].inverse is None
+        (self._solve if twice else self._run)(depth + 1, below, above)
+        change = level.memory("change", b)
+        level.coarser.prolong(out, change)
+        return out.add_(level.relax(level.leave(b, out), change))
 
     def _solve(self, depth: int, b: Tensor, out: Tensor) -> Tensor:
         """Two steps of CG, each with a cycle as preconditioner."""
         level = self.levels[depth]
-        if level.inverse is not None:
-            return self._run(depth, b, out)
-        work = level.scratch
-        first, first_product = self._run(depth, b, level.first), level.first_product
-        multiply(level.matrix, first, first_product)
+        first, first_product, product, rest, work = (
+            level.memory(name, b) for name in ("first", "first product", "product", "rest", "change")
+        )
+        multiply(level.matrix, self._run(depth, b, first), first_product)
         curvature = _positive(column_dots(first, first_product, work))
         length = column_dots(first, b, work) / curvature
-        rest = torch.addcmul(b, first_product, -length, out=level.rest)
-        self._run(depth, rest, out)
-        multiply(level.matrix, out, level.product)
+        torch.addcmul(b, first_product, -length, out=rest)
+        multiply(level.matrix, self._run(depth, rest, out), product)
         overlap = column_dots(out, first_product, work) / curvature
-        second = _positive(column_dots(out, level.product, work) - overlap * overlap * curvature)
+        second = _positive(column_dots(out, product, work) - overlap * overlap * curvature)
         step = column_dots(out, rest, work) / second
         return out.mul_(step).addcmul_(first, length - overlap * step)
+
+
+def _inverse(rows: Rows) -> Tensor:
+    """(N, N): of A."""
+    matrix = rows.dense()
+    matrix.diagonal().mul_(1 + SHIFT)
+    inverse: Tensor = torch.linalg.inv(matrix)
+    return inverse
 
 
 def _precision(least: float, inverse: Tensor | None) -> torch.dtype:

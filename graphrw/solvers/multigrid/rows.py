@@ -72,6 +72,12 @@ class Rows:
         """(M,): the entries of A."""
         return torch.where(self.row == self.column, self.rate.index_select(0, self.row), -self.weight)
 
+    def scaled_entries(self) -> Tensor:
+        """(M,): the entries of D⁻½ A D⁻½, where D is the diagonal of A; 1 on its diagonal."""
+        unroot = self.rate.rsqrt()
+        entries = self.weight * unroot.index_select(0, self.row) * unroot.index_select(0, self.column)
+        return torch.where(self.row == self.column, 1.0, -entries)
+
     def dense(self) -> Tensor:
         """(N, N): A."""
         matrix = self.killing.new_zeros(self.num_nodes, self.num_nodes)
