@@ -30,6 +30,7 @@ from peers import PEERS, RTOL, Steps, nothing
 from problems import Problem
 
 import graphrw as rw
+from graphrw.solvers.operator import divergence
 from graphrw.solvers.pattern import row_pattern
 
 ROWS = (
@@ -66,6 +67,7 @@ def ours(name: str) -> Callable[[Problem], Steps]:
 
         def analyse() -> Any:
             row_pattern(walk.graph)
+            divergence(walk.graph)
             return solver.plan_for(walk.graph)
 
         def solve(factor: rw.solvers.Factor, b: torch.Tensor) -> tuple[torch.Tensor, int]:

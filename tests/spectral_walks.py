@@ -8,8 +8,7 @@ from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
 from graphrw.solvers import Multigrid
-from graphrw.solvers.auto import Choice, Stage
-from graphrw.solvers.multigrid.rows import structure
+from graphrw.solvers.auto import Choice
 
 
 def ring(count: int) -> Graph:
@@ -98,4 +97,4 @@ LARGE = {
 
 def multigrid_plan(graph: Graph) -> Choice:
     """What `Auto` decides on a graph that is no matter for a direct solver."""
-    return Choice((Stage(Multigrid(), structure(graph)),), "")
+    return Choice((Multigrid(),), "")

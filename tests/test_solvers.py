@@ -144,7 +144,8 @@ def test_the_plan_is_made_once_per_graph(monkeypatch):
         seeds = torch.full((400,), -1)
         seeds[seed], seeds[399] = 0, 1
         weight = torch.rand(graph.num_edges, requires_grad=True)
-        rw.hitting_probabilities(rw.walk(graph, weight + 0.1), seeds)[:, 0].sum().backward()
+        z = rw.hitting_probabilities(rw.walk(graph, weight + 0.1), seeds, solver=Cholesky())
+        z[:, 0].sum().backward()
     assert calls == [1]
 
 
@@ -155,7 +156,7 @@ def test_batches_of_equal_graphs_share_one_plan(monkeypatch):
     grid = rw.grid_graph((20, 20))
     for copies in (1, 2, 3):
         graph = rw.Graph.batch([grid] * copies)
-        rw.solve(rw.walk(graph, torch.rand(graph.num_edges), 0.1), torch.ones(graph.num_nodes))
+        rw.solve(rw.walk(graph, torch.rand(graph.num_edges), 0.1), torch.ones(graph.num_nodes), Cholesky())
     assert calls == [1]
 
 
@@ -165,7 +166,7 @@ def test_forward_and_backward_share_one_factor(monkeypatch):
     monkeypatch.setattr(embedded._RslabFactor, "__init__", lambda self, *args: factors.append(1) or make(self, *args))
     graph = rw.grid_graph((20, 20))
     weight = torch.ones(graph.num_edges, requires_grad=True)
-    rw.solve(rw.walk(graph, weight, 0.1), torch.ones(400)).square().sum().backward()
+    rw.solve(rw.walk(graph, weight, 0.1), torch.ones(400), Cholesky()).square().sum().backward()
     assert factors == [1]
 
 
@@ -173,7 +174,7 @@ def test_record_solves_sees_forward_and_backward():
     graph = rw.grid_graph((20, 20))
     weight = torch.ones(graph.num_edges, requires_grad=True)
     with rw.record_solves() as reports:
-        rw.solve(rw.walk(graph, weight, 0.1), torch.rand(400, 3)).square().sum().backward()
+        rw.solve(rw.walk(graph, weight, 0.1), torch.rand(400, 3), Cholesky()).square().sum().backward()
     forward, backward = reports
     assert isinstance(forward.solver, Cholesky)
     assert (forward.num_nodes, forward.num_columns, forward.iterations) == (400, 3, 0)

@@ -3,54 +3,43 @@
 import math
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
-from graphrw.solvers import cost
+from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Factor, Solver, column_norm
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
-from graphrw.solvers.rslab import AVAILABLE, LU, Cholesky, representative
 from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
 
 DOUBT = 12  # how far off a prediction from levels alone may be
-PATIENCE = 48  # iterations of plain CG, which cost about as much as half a solve by multigrid
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A solver and its plan for the graph."""
-
-    solver: Solver
-    plan: Any
+FORECAST, PATIENCE = 10, 80  # plain CG goes on after so many iterations if it should be done after so many
 
 
 @dataclass(frozen=True)
 class Choice:
     """What is tried in turn, and why."""
 
-    stages: tuple[Stage, ...]
+    solvers: tuple[Solver, ...]
     reason: str
 
 
 @dataclass(frozen=True)
 class Auto(Solver):
-    """The solver that suits the graph and its device: dense when small, else whichever of a direct solver and of
-    multigrid is predicted to take less time.
+    """The best solver that is installed for the graph and its device: dense when small, else whichever of a direct
+    solver and of multigrid is predicted to take less time.
 
     The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
-    graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What has not
-    converged hands over to the next method, with what it has reached; last to a direct solver where its analysis shows
-    that it fits. `Pardiso`, `CHOLMOD` and `ApproximateCholesky` are never taken unasked, so that installing a package
-    changes no result: say ``solver=Pardiso()``.
+    graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What does not
+    converge, or has lost its digits, hands over to the next method. The direct solver is `Pardiso` where pypardiso is
+    installed, else `Cholesky` or `LU`; all answers agree within `rtol`.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
@@ -65,57 +54,62 @@ class Auto(Solver):
     max_bytes: float = 8 * 2**30
 
     def plan(self, graph: Graph) -> Choice:
-        limit = 128 if graph.device.type == "cpu" else 2048
-        if graph.num_nodes <= limit:
-            reason = f"{graph.num_nodes} nodes, at most {limit} are solved densely"
-            return _choice(graph, reason, Dense(self.rtol))
-        if graph.device.type != "cpu" and not graph.directed:
-            reason = f"the graph is on {graph.device}, which multigrid does not leave"
-            return _choice(graph, reason, Multigrid(self.rtol))
-        if not AVAILABLE:
-            return _choice(graph, "rslab is not installed; SciPy's SuperLU is always there", SuperLU(self.rtol))
-        if graph.directed:
-            return _choice(graph, "a directed graph, for which there is no other method", LU(self.rtol))
-        return self._by_cost(graph)
+        choice = self._choose(graph)
+        choice.solvers[0].plan_for(graph)
+        return choice
 
     def factor(self, walk: Walk, plan: Choice) -> Factor:
-        first, *others = plan.stages
-        return _StagedFactor(walk, plan.stages) if others else first.solver.factor(walk, first.plan)
+        first, *others = plan.solvers
+        return _StagedFactor(walk, plan.solvers) if others else first.factor(walk, first.plan_for(walk.graph))
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
         choice: Choice = self.plan_for(graph)
-        return f"{', then '.join(str(stage.solver) for stage in choice.stages)}: {choice.reason}"
+        return f"{', then '.join(map(str, choice.solvers))}: {choice.reason}"
+
+    def _choose(self, graph: Graph) -> Choice:
+        limit = 128 if graph.device.type == "cpu" else 2048
+        if graph.num_nodes <= limit:
+            return Choice((Dense(self.rtol),), f"{graph.num_nodes} nodes, at most {limit} are solved densely")
+        if graph.directed:
+            return Choice((self._direct(True),), "a directed graph, for which there is no other method")
+        if graph.device.type != "cpu":
+            return Choice((Multigrid(self.rtol),), f"the graph is on {graph.device}, which multigrid does not leave")
+        return self._by_cost(graph)
+
+    def _direct(self, directed: bool) -> Solver:
+        """The fastest direct solver that is installed."""
+        if pardiso.available():
+            return pardiso.Pardiso(self.rtol)
+        if rslab.AVAILABLE:
+            return rslab.LU(self.rtol) if directed else rslab.Cholesky(self.rtol)
+        return SuperLU(self.rtol)
 
     def _by_cost(self, graph: Graph) -> Choice:
-        part = representative(graph)
-        copies = graph.num_nodes // part.num_nodes
-        levels, iterative = level_structure(part), cost.of_multigrid(graph)
-        direct = cost.of_direct_by_levels(levels, copies)
+        solver, multigrid = self._direct(False), Multigrid(self.rtol)
+        levels, iterative = level_structure(rslab.representative(graph)), cost.of_multigrid(graph, self.rtol)
+        direct = cost.of_direct_by_levels(graph, levels)
         last: tuple[Solver, ...] = ()
         if direct.seconds <= DOUBT * iterative.seconds:
-            solver = Cholesky(self.rtol)
-            direct = cost.of_direct(solver.plan_for(part), copies)
+            direct = cost.of_direct(solver, graph) or direct
             last = (solver,) if direct.bytes <= self.max_bytes else ()
             if last and direct.seconds <= iterative.seconds:
-                return _choice(graph, f"a step with 8 labels should take {direct}; by multigrid {iterative}", *last)
+                reason = f"a step with 8 labels should take {direct}; by multigrid {iterative}"
+                return Choice((solver, multigrid), reason)
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
-        if levels.depth > 3 * math.log2(part.num_nodes):
-            return _choice(graph, reason, Multigrid(self.rtol), *last)
+        if levels.depth > 3 * math.log2(graph.num_nodes):
+            return Choice((multigrid, *last), reason)
         reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
-        return _choice(graph, reason, CG(self.rtol, PATIENCE), Multigrid(self.rtol), *last)
-
-
-def _choice(graph: Graph, reason: str, *solvers: Solver) -> Choice:
-    return Choice(tuple(Stage(solver, solver.plan_for(graph)) for solver in solvers), reason)
+        return Choice((CG(self.rtol, PATIENCE, FORECAST), multigrid, *last), reason)
 
 
 class _StagedFactor(Factor):
-    """The factor of the first stage; when that has not converged, of the next, for good."""
+    """The factor of the first solver; when that fails, of the next, for good."""
 
-    def __init__(self, walk: Walk, stages: tuple[Stage, ...]) -> None:
-        super().__init__(walk, stages[0].solver)
-        self._waiting = list(stages)
+    def __init__(self, walk: Walk, solvers: tuple[Solver, ...]) -> None:
+        super().__init__(walk, solvers[0])
+        self._waiting = list(solvers)
+        self._failures: list[str] = []
         self._working = Lock()
         self._advance()
 
@@ -142,15 +136,35 @@ class _StagedFactor(Factor):
             return x, iterations
 
     def _attempt(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        """By this stage, or 0 if it gives up and others wait."""
+        """By this solver, or NaN if it gives up and others wait."""
         try:
             return self._factor.approximate(b, target, transpose)
-        except ConvergenceError:
-            if not self._waiting:
-                raise
+        except ConvergenceError as error:
+            self._fail_over(error)
             return torch.full_like(b, torch.nan), 0
 
     def _advance(self) -> None:
-        stage = self._waiting.pop(0)
-        self.solver = stage.solver
-        self._factor = stage.solver.factorize(self.operator.walk, stage.plan)
+        """To the next solver that can prepare the walk, and has digits left."""
+        while True:
+            self.solver = self._waiting.pop(0)
+            try:
+                walk = self.operator.walk
+                self._factor = self.solver.factorize(walk, self.solver.plan_for(walk.graph))
+                _ = self._factor.refinements
+            except ConvergenceError as error:
+                self._fail_over(error)
+            else:
+                return
+
+    def _fail(self, relative: Tensor, iterations: int) -> None:
+        try:
+            super()._fail(relative, iterations)
+        except ConvergenceError as error:
+            self._waiting.clear()
+            self._fail_over(error)
+
+    def _fail_over(self, error: ConvergenceError) -> None:
+        """Go on if others wait; else raise what has become of all."""
+        self._failures.append(str(error))
+        if not self._waiting:
+            raise ConvergenceError(" Before it: ".join(reversed(self._failures))) from error

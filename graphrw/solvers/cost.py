@@ -5,19 +5,32 @@ two methods takes longer, and there the ratios of these figures hold well enough
 shows what becomes of the choices made with them.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from graphrw.graph import Graph
+from graphrw.solvers.base import Solver
 from graphrw.solvers.levels import LevelStructure
-from graphrw.solvers.rslab import SparsePlan
+from graphrw.solvers.pardiso import Pardiso
+from graphrw.solvers.rslab import representative
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
-SECONDS_PER_FLOP = 6e-11  # of a numeric factorisation
-SECONDS_PER_FACTOR_ENTRY = 1.2e-8  # of a numeric factorisation, beside its operations
-SOLVE_PER_FACTOR_ENTRY = 1e-9  # for each column
 SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
-SOLVE_PER_ENTRY = 2e-7  # by multigrid to 1e-10, for each entry of A and each column
+SOLVE_PER_ENTRY = 1.2e-8  # by multigrid, for each entry of A, each column and each decimal digit
 FILL = 50  # the flops of a factorisation over those of eliminating one level alone; on grids
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of a direct solver."""
+
+    flop: float  # of a numeric factorisation
+    entry: float  # of the factor, beside its flops
+    solve: float  # for each column and entry of the factor
+
+
+EMBEDDED, MKL = Speed(6e-11, 1.2e-8, 1e-9), Speed(1.6e-10, 1.4e-8, 1e-9)  # those of MKL count the fewest flops
 
 
 @dataclass(frozen=True)
@@ -31,21 +44,40 @@ class Cost:
         return f"{self.seconds:.2g} s and {self.bytes / 2**30:.2g} GiB"
 
 
-def of_direct(plan: SparsePlan, copies: int) -> Cost:
-    """Of a direct solver, from its symbolic analysis, which serves so many equal graphs."""
-    per_entry = SECONDS_PER_FACTOR_ENTRY + COLUMNS * SOLVE_PER_FACTOR_ENTRY
-    return Cost(copies * (SECONDS_PER_FLOP * plan.flops + per_entry * plan.entries), copies * plan.bytes)
+@runtime_checkable
+class Analysis(Protocol):
+    """A plan that knows what a factorisation will take."""
+
+    @property
+    def flops(self) -> float: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def bytes(self) -> float: ...
 
 
-def of_direct_by_levels(levels: LevelStructure, copies: int) -> Cost:
+def of_direct(solver: Solver, graph: Graph) -> Cost | None:
+    """Of a direct solver, from its symbolic analysis of the graph, or of the one part that a batch repeats; None where
+    it makes none."""
+    part = graph if isinstance(solver, Pardiso) else representative(graph)
+    copies, plan = graph.num_nodes // part.num_nodes, solver.plan_for(part)
+    if not isinstance(plan, Analysis):
+        return None
+    speed = MKL if isinstance(solver, Pardiso) else EMBEDDED
+    seconds = speed.flop * plan.flops + (speed.entry + COLUMNS * speed.solve) * plan.entries
+    return Cost(copies * seconds, copies * plan.bytes)
+
+
+def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:
     """Of a direct solver, before any analysis: what it takes to eliminate one separator as a dense block tells the
-    order of magnitude."""
+    order of magnitude. `levels` are those of the one part that a batch repeats."""
+    copies = graph.num_nodes // representative(graph).num_nodes
     flops, entries = FILL * levels.separator**3 / 3, levels.separator**2 / 2
-    return Cost(copies * SECONDS_PER_FLOP * flops, copies * 8 * entries)
+    return Cost(copies * EMBEDDED.flop * flops, copies * 8 * entries)
 
 
-def of_multigrid(graph: Graph) -> Cost:
-    """Of `Multigrid`: linear in the size of the graph."""
+def of_multigrid(graph: Graph, rtol: float) -> Cost:
+    """Of `Multigrid`: linear in the size of the graph, and in the digits asked for."""
     entries = graph.num_nodes + 2 * graph.num_edges
-    seconds = entries * (SETUP_PER_ENTRY + COLUMNS * SOLVE_PER_ENTRY)
+    seconds = entries * (SETUP_PER_ENTRY - COLUMNS * SOLVE_PER_ENTRY * math.log10(rtol))
     return Cost(seconds, 64 * entries + 100 * COLUMNS * graph.num_nodes)

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 import torch
@@ -12,7 +12,7 @@ from graphrw.checks import check_whole
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver, column_norm
-from graphrw.solvers.krylov import conjugate_gradients
+from graphrw.solvers.krylov import Product, conjugate_gradients
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
@@ -28,14 +28,19 @@ class IterativeSolver(Solver):
             1e-6.
         max_iterations: of one pass, ≥ 1; if a second pass, which looks closer at the residual, does not get there
             either, a `ConvergenceError`.
+        forecast_after: a `ConvergenceError` after so many iterations, ≥ 1, if `max_iterations` would not do at the pace
+            so far; None to go on in any case.
     """
 
     rtol: float = 1e-8
     max_iterations: int = 1000
+    forecast_after: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_whole("max_iterations", self.max_iterations, 1)
+        if self.forecast_after is not None:
+            check_whole("forecast_after", self.forecast_after, 1)
 
     def refuse_directed(self, graph: Graph) -> None:
         """Raise `ValueError` for a directed graph."""
@@ -109,18 +114,22 @@ class IterativeFactor(Factor):
         norm = column_norm(b)
         norm = torch.where(norm > 0, norm, 1.0)
         b, target = b / norm, target / norm
-        limit, half = self.solver.max_iterations, 0.5 * target  # the true residual lags behind that of the recursion
-        x, count = conjugate_gradients(self.operator.matmul, self.precondition, b, half, max_iterations=limit)
+        half = 0.5 * target  # the true residual lags behind that of the recursion
+        x, count = self._iterate(self.operator.matmul, b, half, self.solver.max_iterations)
         residual = self.operator.residual(b, x, transpose=False, accurate=True)
         size = column_norm(residual)
-        if not bool((size <= target).all()) and count < limit:
+        left = self.solver.max_iterations - count
+        if left > 0 and not bool((size <= target).all()):
             lost = ~(size < 1)  # where rounding was all that the ordinary product showed
             x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-            rest, more = conjugate_gradients(
-                self._differences, self.precondition, residual, half, max_iterations=limit - count
-            )
+            rest, more = self._iterate(self._differences, residual, half, left)
             x, count = x + rest, count + more
         return x * norm, count
+
+    def _iterate(self, matmul: Product, b: Tensor, target: Tensor, limit: int) -> tuple[Tensor, int]:
+        return conjugate_gradients(
+            matmul, self.precondition, b, target, max_iterations=limit, forecast_after=self.solver.forecast_after
+        )
 
     def _differences(self, x: Tensor, out: Tensor) -> Tensor:
         """A x, free of cancellation."""

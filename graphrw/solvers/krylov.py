@@ -5,12 +5,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from graphrw.errors import ConvergenceError
+from graphrw.solvers.base import column_norm
+
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
 
 
 def conjugate_gradients(
-    matmul: Product, precondition: Preconditioner, b: Tensor, target: Tensor, *, max_iterations: int
+    matmul: Product,
+    precondition: Preconditioner,
+    b: Tensor,
+    target: Tensor,
+    *,
+    max_iterations: int,
+    forecast_after: int | None = None,
 ) -> tuple[Tensor, int]:
     """x with ‖b − A x‖ ≤ `target` in every column, as far as the recursion of the residual can tell, from x = 0.
 
@@ -24,15 +33,23 @@ def conjugate_gradients(
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
+        forecast_after: look after so many iterations whether the rest will do; None: never.
 
     Returns:
         x (N, K), and the number of iterations of the slowest column.
+
+    Raises:
+        ConvergenceError: if the forecast says no.
     """
     block = _Block(b, torch.arange(b.shape[1], device=b.device))
     x = torch.zeros_like(b)
     for iteration in range(max_iterations):
-        active = block.norm() > target[block.columns]
+        norm = block.norm()
+        active = norm > target[block.columns]
         count = int(active.sum())
+        if iteration == forecast_after and count:
+            slow = block.columns[active]
+            _forecast(column_norm(b[:, slow]), norm[active], target[slow], iteration, max_iterations)
         if 2 * count <= len(block.columns):
             x[:, block.columns] = block.x
             block = block.narrowed(active)
@@ -41,6 +58,14 @@ def conjugate_gradients(
         block.step(matmul, precondition)
     x[:, block.columns] = block.x
     return x, max_iterations
+
+
+def _forecast(start: Tensor, now: Tensor, target: Tensor, iteration: int, most: int) -> None:
+    """Raise `ConvergenceError` if the slowest column, at its mean pace so far, needs more than `most` iterations."""
+    gained, wanted = torch.log(start / now), torch.log(start / target)
+    needed = float((iteration * wanted / gained.clamp(min=1e-3)).max())
+    if not needed <= most:
+        raise ConvergenceError(f"After {iteration} iterations {needed:.0f} are forecast; allowed are {most}.")
 
 
 class _Block:

@@ -42,7 +42,7 @@ class Operator:
         """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
         tail, head = self.walk.graph.edges
         flow = (x.index_select(0, tail) - x.index_select(0, head)).mul_(self.walk.weight[:, None])
-        return torch.addcmul(_divergence(self.walk.graph) @ flow, self.walk.killing[:, None], x)
+        return torch.addcmul(divergence(self.walk.graph) @ flow, self.walk.killing[:, None], x)
 
     def _matrix(self, transpose: bool) -> Tensor:
         if transpose not in self._matrices:
@@ -52,12 +52,12 @@ class Operator:
         return self._matrices[transpose]
 
 
-def _divergence(graph: Graph) -> Tensor:
+def divergence(graph: Graph) -> Tensor:
     """(N, E) CSR: +1 where an edge leaves a node, −1 where an undirected one enters."""
-    return graph.cached("divergence", lambda: _make_divergence(graph))
+    return graph.cached("divergence", lambda: _divergence(graph))
 
 
-def _make_divergence(graph: Graph) -> Tensor:
+def _divergence(graph: Graph) -> Tensor:
     ends = graph.edges[:1] if graph.directed else graph.edges
     order = torch.argsort(ends.reshape(-1), stable=True)
     counts = torch.bincount(ends.reshape(-1), minlength=graph.num_nodes)

@@ -7,6 +7,7 @@ handle is called phase by phase through `_call_pardiso`; whoever updates pypardi
 import copy
 import weakref
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -26,6 +27,7 @@ from graphrw.walk import Walk
 ANALYSE, FACTORISE, SOLVE = 11, 22, 33
 SYMMETRIC, GENERAL = 2, 11
 OWN_SETTINGS, TRANSPOSE, TWO_LEVEL = 1, 12, 24  # iparm, counted from 1; the rest stays 0: no matching, no scaling
+ENTRIES, MEMORY = 18, (15, 16, 17)  # told by the analysis
 ORDERING, PIVOT = (2, 3), (10, 13)  # nested dissection in parallel; a pivot below 1e-13 ‖A‖ is raised to that
 CAUSES = {-2: "not enough memory. ", -4: "a pivot is not positive. "}
 
@@ -36,6 +38,22 @@ class PardisoPlan:
 
     pattern: Pattern
     handle: "_Handle"
+
+    @property
+    def flops(self) -> float:
+        """The fewest floating-point operations of one factorisation that so many entries can mean."""
+        return self.entries**2 / (len(self.pattern.indptr) - 1)
+
+    @property
+    def entries(self) -> int:
+        """Predicted entries of the factor."""
+        return self.handle.setting(ENTRIES)
+
+    @property
+    def bytes(self) -> float:
+        """Predicted peak memory of a factorisation and a solve."""
+        analysis, kept, numbers = (1024.0 * self.handle.setting(number) for number in MEMORY)
+        return max(analysis, kept + numbers)
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,10 @@ class _Handle:
         self._call(ANALYSE, np.empty((size, 1)))
         weakref.finalize(self, self._pardiso.free_memory, everything=True).atexit = False
 
+    def setting(self, number: int) -> int:
+        """iparm, counted from 1."""
+        return int(self._pardiso.iparm[number - 1])
+
     def factorise(self, values: NDArray[np.float64]) -> None:
         """Hold the factor of the matrix with these values."""
         with self._lock:
@@ -126,9 +148,19 @@ def _new_pardiso(matrix_type: int) -> Any:
     pardiso = copy.copy(_pypardiso().ps)
     pardiso.pt, pardiso.iparm = np.zeros_like(pardiso.pt), np.zeros_like(pardiso.iparm)
     pardiso.set_matrix_type(matrix_type)
-    for setting in ((OWN_SETTINGS, 1), (TWO_LEVEL, 1), ORDERING, PIVOT):
+    for setting in ((OWN_SETTINGS, 1), (TWO_LEVEL, 1), (ENTRIES, -1), ORDERING, PIVOT):
         pardiso.set_iparm(*setting)
     return pardiso
+
+
+@cache
+def available() -> bool:
+    """Whether pypardiso and its MKL are there; looking loads them."""
+    try:
+        _pypardiso()
+    except MissingDependencyError:
+        return False
+    return True
 
 
 def _pypardiso() -> Any:

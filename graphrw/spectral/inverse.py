@@ -67,10 +67,10 @@ class Inverse:
 
 def _inverse(walk: Walk) -> Callable[[Tensor], Tensor]:
     choice: Choice = Auto().plan_for(walk.graph)
-    stage = choice.stages[0]
-    if isinstance(stage.solver, Multigrid | CG):
+    solver = choice.solvers[0]
+    if isinstance(solver, Multigrid | CG):
         cycle = Cycle(walk.graph.cached("multigrid structure", lambda: structure(walk.graph)).rows(walk))
         scale = 1 / float(walk.rate.max())  # cycles are for the largest rate 1
         return lambda b: cycle.apply(b).mul_(scale)
-    factor = stage.solver.factor(walk, stage.plan)
+    factor = solver.factor(walk, solver.plan_for(walk.graph))
     return lambda b: factor.approximate(b, b.new_zeros(b.shape[1]), False)[0]
