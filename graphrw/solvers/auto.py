@@ -19,7 +19,7 @@ from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
 
 DOUBT = 12  # how far off a prediction from levels alone may be
-FORECAST, PATIENCE = 10, 80  # plain CG goes on after so many iterations if it should be done after so many
+FORECAST, PATIENCE = 16, 80  # plain CG goes on after so many iterations if it should be done after so many
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from graphrw.errors import ConvergenceError
-from graphrw.solvers.base import column_norm
 
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
@@ -33,7 +32,7 @@ def conjugate_gradients(
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
-        forecast_after: look after so many iterations whether the rest will do; None: never.
+        forecast_after: after so many iterations, ≥ 1, look whether `max_iterations` will do; None: never.
 
     Returns:
         x (N, K), and the number of iterations of the slowest column.
@@ -43,13 +42,16 @@ def conjugate_gradients(
     """
     block = _Block(b, torch.arange(b.shape[1], device=b.device))
     x = torch.zeros_like(b)
+    earlier, halfway = torch.zeros_like(target), None if forecast_after is None else forecast_after // 2
     for iteration in range(max_iterations):
         norm = block.norm()
         active = norm > target[block.columns]
         count = int(active.sum())
+        if iteration == halfway:
+            earlier[block.columns] = norm
         if iteration == forecast_after and count:
             slow = block.columns[active]
-            _forecast(column_norm(b[:, slow]), norm[active], target[slow], iteration, max_iterations)
+            _forecast(earlier[slow], norm[active], target[slow], iteration, max_iterations)
         if 2 * count <= len(block.columns):
             x[:, block.columns] = block.x
             block = block.narrowed(active)
@@ -60,10 +62,13 @@ def conjugate_gradients(
     return x, max_iterations
 
 
-def _forecast(start: Tensor, now: Tensor, target: Tensor, iteration: int, most: int) -> None:
-    """Raise `ConvergenceError` if the slowest column, at its mean pace so far, needs more than `most` iterations."""
-    gained, wanted = torch.log(start / now), torch.log(start / target)
-    needed = float((iteration * wanted / gained.clamp(min=1e-3)).max())
+def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, most: int) -> None:
+    """Raise `ConvergenceError` if the slowest column needs more than `most` iterations, at its pace since halfway.
+
+    The first iterations tell little: while they find the few smallest eigenvalues, residuals rise and fall.
+    """
+    gained, missing = torch.log(earlier / now).clamp(min=1e-3), torch.log(now / target)
+    needed = iteration + float(((iteration - iteration // 2) * missing / gained).max())
     if not needed <= most:
         raise ConvergenceError(f"After {iteration} iterations {needed:.0f} are forecast; allowed are {most}.")
 
