@@ -102,22 +102,23 @@ def hitting_probabilities(
 
 def dirichlet(walk: Walk, nodes: Tensor, values: Tensor, source: Tensor | None, solver: Solver, prune: bool) -> Tensor:
     """(N, K): `values` (M, K) on `nodes`; elsewhere A x = `source` (N, K), for a walk known to end."""
-    mask = node_mask(walk.graph, nodes)
-    fixed = walk.weight.new_zeros(walk.graph.num_nodes, values.shape[1]).index_put((nodes,), values)
-    b = _inflow(walk, mask, fixed)
-    b = b if source is None else b + source
-    b = torch.where(mask[:, None], 0.0, b)
-    x = factorize_nonsingular(absorb(walk, nodes), solver, prune).solve(b)
-    return torch.where(mask[:, None], fixed, x)
+    b = _inflow(walk, nodes, values)
+    if source is not None:
+        b = (b + source).index_fill(0, nodes, 0.0)
+    return factorize_nonsingular(absorb(walk, nodes), solver, prune).solve(b).index_put((nodes,), values)
 
 
-def _inflow(walk: Walk, mask: Tensor, fixed: Tensor) -> Tensor:
-    """W x for x = `fixed`, which is zero off `mask`: only edges that touch the mask are visited."""
-    tail, head = walk.graph.edges
-    touching = (mask[tail] | mask[head]).nonzero().squeeze(1)
-    tail, head, weight = tail[touching], head[touching], walk.weight[touching][:, None]
-    total = torch.zeros_like(fixed).index_add(0, tail, weight * fixed[head])
-    return total if walk.graph.directed else total.index_add(0, head, weight * fixed[tail])
+def _inflow(walk: Walk, nodes: Tensor, values: Tensor) -> Tensor:
+    """(N, K): W x for x = `values` on `nodes` and 0 elsewhere, at all other nodes; 0 on `nodes`."""
+    mask, (tail, head) = node_mask(walk.graph, nodes), walk.graph.edges
+    row = torch.zeros(len(mask), dtype=torch.int64, device=mask.device)
+    row = row.index_put((nodes,), torch.arange(len(nodes), device=mask.device))
+    parts = []
+    for start, end in [(tail, head)] if walk.graph.directed else [(tail, head), (head, tail)]:
+        across = (mask[end] & ~mask[start]).nonzero().squeeze(1)
+        parts.append((start[across], walk.weight[across, None] * values[row[end[across]]]))
+    starts, flows = (torch.cat(part) for part in zip(*parts, strict=True))
+    return walk.weight.new_zeros(len(mask), values.shape[1]).index_add(0, starts, flows)
 
 
 def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:

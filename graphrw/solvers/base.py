@@ -130,7 +130,7 @@ class Factor(ABC):
         """
         start = time.perf_counter()
         norm = _finite_norm(b)
-        x, residual, iterations = torch.zeros_like(b), b, 0
+        x, residual, iterations = b, b, 0
         for step in range(1 + max(self.max_refinements, self.refinements)):
             correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
             x, iterations = x + correction if step else correction, iterations + count

@@ -31,7 +31,7 @@ class Operator:
     def residual(self, b: Tensor, x: Tensor, transpose: bool, accurate: bool) -> Tensor:
         """b − A x; if `accurate` through differences of x, free of cancellation (not for Aᵀ of a directed graph)."""
         if not accurate or (transpose and self.walk.graph.directed):
-            return b - self.matmul(x, transpose=transpose)
+            return torch.addmm(b, self._matrix(transpose and self.walk.graph.directed), x, alpha=-1)
         return b - torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
 
     def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
