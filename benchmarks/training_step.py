@@ -84,7 +84,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     print(f"{child.machine()}, {options.labels} labels, medians of {options.runs} interleaved runs\n")
-    print("| problem | library | factorise, bare (s) | two solves, bare (s) | forward (s) | backward (s) | step / bare |")
+    print(
+        "| problem | library | factorise, bare (s) | two solves, bare (s) | forward (s) | backward (s) | step / bare |"
+    )
     print("|---|---|---|---|---|---|---|")
     for name in options.problems:
         report(name, options.labels, options.runs)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.graph import Graph
+from graphrw.plain import plainly
 from graphrw.reach import require_ends
 from graphrw.solvers import Auto, Factor, Solver
 from graphrw.walk import Walk, apply
@@ -15,7 +16,9 @@ from graphrw.walk import Walk, apply
 EDGES_AT_ONCE = 16_384  # keeps the gathered rows of the weight gradient within the cache, and its memory bounded
 
 
-def solve(walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = False) -> Tensor:
+def solve(
+    walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = False, *, start: Tensor | None = None
+) -> Tensor:
     """x with A x = b, or Aᵀx = b, differentiable to every order in weights, killing and b.
 
     The solve runs in float64 whatever the inputs; the answer has their common type. Backward solves once more with the
@@ -26,6 +29,8 @@ def solve(walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = Fals
         b: (N, K) or (N,), K right-hand sides.
         solver: how to solve.
         transpose: solve with Aᵀ; the same thing on an undirected graph.
+        start: a guess at x, of the shape of `b`: an answer to similar weights spares an iterative solver some of its
+            iterations. It changes x within the solver's tolerance only, and no gradient flows to it.
 
     Returns:
         x, of the shape of `b`.
@@ -33,7 +38,7 @@ def solve(walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = Fals
     Raises:
         SingularWalkError: if some node can reach no killing.
         ConvergenceError: if the true residual misses the solver's tolerance; in backward too.
-        ValueError: for a wrong shape, type or device of `b`, or a solver that cannot take this graph.
+        ValueError: for a wrong shape, type or device of `b` or `start`, or a solver that cannot take this graph.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> from graphrw.walk import walk
@@ -41,7 +46,7 @@ def solve(walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = Fals
     tensor([0.6250, 0.2500, 0.1250])
     """
     require_ends(walk)
-    return factorize_nonsingular(walk, solver).solve(b, transpose)
+    return factorize_nonsingular(walk, solver).solve(b, transpose, start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +62,16 @@ class FactorizedWalk:
         """The same factor, solving with the transposed operator."""
         return FactorizedWalk(self.walk, self.system, not self.transpose)
 
-    def solve(self, b: Tensor, transpose: bool = False) -> Tensor:
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
         """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
         weight, killing = self.walk.weight, self.walk.killing
         _check_right_hand_side(self.walk, b)
+        start = _check_start(start, b)
         kind = torch.promote_types(b.dtype, weight.dtype)
         if b.numel() == 0:
             return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
-        return _invert(weight, killing, columns, self.system, transpose != self.transpose).reshape(b.shape)
+        return _invert(weight, killing, columns, self.system, transpose != self.transpose, start).reshape(b.shape)
 
 
 def factorize(walk: Walk, solver: Solver = Auto()) -> FactorizedWalk:
@@ -101,17 +107,17 @@ class _System:
         self._plan: Any = solver.plan_for(graph) if graph.num_nodes else None
         self._factor: Factor | None = None
 
-    def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool) -> Tensor:
+    def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool, start: Tensor | None) -> Tensor:
         """x of the type of `b`. All tensors are plain: below autograd and functorch."""
         if torch.is_inference_mode_enabled():  # what a factor keeps must serve outside this mode, too
             with torch.inference_mode(False), torch.no_grad():
-                return self.solve(weight, killing, b, transpose)
+                return self.solve(weight, killing, b, transpose, start)
         if self._factor is None:
-            start = time.perf_counter()
+            began = time.perf_counter()
             walk = Walk(self.graph, weight.detach().double(), killing.detach().double())
             self._factor = self.solver.factorize(walk, self._plan)
-            self._factor.factor_seconds = time.perf_counter() - start
-        return self._factor.solve(b.double(), transpose).to(b.dtype)
+            self._factor.factor_seconds = time.perf_counter() - began
+        return self._factor.solve(b.double(), transpose, start).to(b.dtype)
 
 
 class _Solve(torch.autograd.Function):
@@ -129,12 +135,14 @@ class _Solve(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool) -> Tensor:
-        return system.solve(weight, killing, b, transpose)
+    def forward(
+        weight: Tensor, killing: Tensor, b: Tensor, start: Tensor | None, system: _System, transpose: bool
+    ) -> Tensor:
+        return system.solve(weight, killing, b, transpose, start)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight, killing, _, ctx.system, ctx.transpose = inputs
+        weight, killing, _, _, ctx.system, ctx.transpose = inputs
         ctx.save_for_backward(weight, killing, output)
         ctx.save_for_forward(weight, killing, output)
 
@@ -151,6 +159,7 @@ class _Solve(torch.autograd.Function):
             (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
             None,
             None,
+            None,
         )
 
     @staticmethod
@@ -165,16 +174,28 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
         """Batched right-hand sides are more columns of one solve."""
-        weight, killing, b, system, transpose = inputs
+        weight, killing, b, start, system, transpose = inputs
         if in_dims[0] is not None or in_dims[1] is not None:
             raise ValueError("`vmap` over weights or killing needs one factor a walk: use `Graph.batch`, or a loop.")
-        columns = b.movedim(in_dims[2], 1)
-        x = _invert(weight, killing, columns.flatten(1), system, transpose)
+        columns = (
+            torch.movedim(b, in_dims[2], 1) if in_dims[2] is not None else b[:, None].expand(-1, info.batch_size, -1)
+        )
+        if start is not None:
+            start = start[:, None] if in_dims[3] is None else start.movedim(in_dims[3], 1)
+            start = start.expand_as(columns).flatten(1)
+        x = _invert(weight, killing, columns.flatten(1), system, transpose, start)
         return x.reshape(columns.shape), 1
 
 
-def _invert(weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool) -> Tensor:
-    x: Tensor = _Solve.apply(weight, killing, b, system, transpose)  # type: ignore[no-untyped-call]
+def _side_by_side(b: Tensor, dim: int | None, size: int) -> Tensor:
+    """(N, B, K): right-hand sides with their batch, which one of them may lack, in the middle."""
+    return b[:, None].expand(-1, size, -1) if dim is None else b.movedim(dim, 1)
+
+
+def _invert(
+    weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool, start: Tensor | None = None
+) -> Tensor:
+    x: Tensor = _Solve.apply(weight, killing, b, start, system, transpose)  # type: ignore[no-untyped-call]
     return x
 
 
@@ -198,6 +219,20 @@ def _largest(adjoint: Tensor, kept: Tensor) -> Tensor:
     """The adjoint with zeros in all but the column that is largest in `kept`."""
     column = kept.argmax(1, keepdim=True)
     return torch.zeros_like(adjoint).scatter(1, column, adjoint.gather(1, column))
+
+
+def _check_start(start: Tensor | None, b: Tensor) -> Tensor | None:
+    """(N, K) float64, outside autograd."""
+    if start is None:
+        return None
+    if start.shape != b.shape or start.device != b.device or not start.is_floating_point():
+        raise ValueError(
+            f"`start` must be like `b`, {tuple(b.shape)} on {b.device}; got {start.dtype} {tuple(start.shape)} on "
+            f"{start.device}."
+        )
+    if not plainly(lambda values: bool(values.isfinite().all()), start, batched=True):
+        raise ValueError("`start` must be finite.")
+    return start.detach().reshape(b.shape[0], -1).double()
 
 
 def _check_right_hand_side(walk: Walk, b: Tensor) -> None:

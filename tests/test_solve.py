@@ -5,7 +5,7 @@ import torch
 
 import graphrw as rw
 from graphrw.solve import _System as System
-from graphrw.solvers import CG, LU, Cholesky, Dense
+from graphrw.solvers import CG, LU, Cholesky, Dense, Multigrid
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
 
 GRAPHS = sample_graphs()
@@ -169,3 +169,72 @@ def test_nan_is_refused_in_forward_and_in_backward(solver):
         rw.solve(sample_walk(GRID), torch.where(torch.arange(12) == 3, float("nan"), b), solver)
     with pytest.raises(ValueError, match=r"must be finite; got inf at node 0"):
         (x / 0).sum().backward()
+
+
+def similar_walks():
+    graph = rw.grid_graph((30, 30))
+    generator = torch.Generator().manual_seed(0)
+    weight = 10 ** (-2 * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+    change = 1 + 1e-3 * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64)
+    return rw.walk(graph, weight, 1e-3), rw.walk(graph, weight * change, 1e-3)
+
+
+@pytest.mark.parametrize("solver", [CG(), Multigrid(), Cholesky()], ids=str)
+def test_a_start_changes_the_way_but_not_the_answer(solver):
+    before, after = similar_walks()
+    b = torch.rand(900, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    start = rw.solve(before, b, solver)
+    factor = rw.factorize(after, solver)
+    with rw.record_solves() as reports:
+        for _ in range(2):  # the first solve with a factor tests it, too
+            cold = factor.solve(b)
+        warm = factor.solve(b, start=start)
+        there = factor.T.solve(b, start=cold)
+    torch.testing.assert_close(warm, cold, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(there, cold, rtol=1e-6, atol=1e-6)
+    if not isinstance(solver, Cholesky):
+        assert reports[3].iterations == 0 < reports[2].iterations < reports[1].iterations
+
+
+def test_gradients_are_those_without_a_start():
+    walk, _ = similar_walks()
+    weight, b = walk.weight.clone().requires_grad_(), torch.rand(900, dtype=torch.float64, requires_grad=True)
+    found = []
+    for start in (None, torch.rand(900, dtype=torch.float64, requires_grad=True)):
+        x = rw.solve(rw.walk(walk.graph, weight, 1e-3), b, start=start)
+        found.append(torch.autograd.grad(x.square().sum(), (weight, b)))
+    torch.testing.assert_close(*found, rtol=1e-8, atol=1e-8)
+    over = torch.func.vmap(lambda column, start: rw.solve(walk, column, start=start), in_dims=(1, 0))
+    columns = torch.rand(900, 2, dtype=torch.float64)
+    torch.testing.assert_close(over(columns, torch.rand(2, 900)).T, rw.solve(walk, columns))
+    alone = torch.func.vmap(lambda start: rw.solve(walk, columns[:, 0], start=start))(torch.rand(2, 900))
+    torch.testing.assert_close(alone[1], rw.solve(walk, columns[:, 0]))
+
+
+def test_labels_may_start_from_those_before_the_last_seed():
+    walk, _ = similar_walks()
+    seeds = torch.full((900,), -1)
+    seeds[[0, 899]] = torch.tensor([0, 1])
+    first = rw.hitting_probabilities(walk, seeds, solver=Multigrid())
+    seeds[450] = 1
+    cold = rw.hitting_probabilities(walk, seeds, solver=Multigrid())
+    warm = rw.hitting_probabilities(walk, seeds, solver=Multigrid(), start=first)
+    torch.testing.assert_close(warm, cold, rtol=1e-7, atol=1e-7)
+    values = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    nodes = torch.tensor([0, 899])
+    height = rw.harmonic(walk, nodes, values)
+    torch.testing.assert_close(rw.harmonic(walk, nodes, values, start=torch.ones(900)), height)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (torch.ones(899), r"`start` must be like `b`, \(900,\) on cpu; got torch.float32 \(899,\)"),
+        (torch.ones(900, dtype=torch.int64), r"`start` must be like `b`.* got torch.int64"),
+        (torch.full((900,), torch.nan), "`start` must be finite"),
+    ],
+)
+def test_a_start_that_cannot_be_one_is_refused(start, message):
+    walk, _ = similar_walks()
+    with pytest.raises(ValueError, match=message):
+        rw.solve(walk, torch.ones(900), start=start)

@@ -11,7 +11,15 @@ from graphrw.solvers import Auto, Solver
 from graphrw.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
 
 
-def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(), *, prune: bool = False) -> Tensor:
+def harmonic(
+    walk: Walk,
+    nodes: Tensor,
+    values: Tensor,
+    solver: Solver = Auto(),
+    *,
+    prune: bool = False,
+    start: Tensor | None = None,
+) -> Tensor:
     """The function that takes `values` on `nodes` and is harmonic elsewhere: A_UU x_U = W_UM x_M (Grady 2006).
 
     x_i is the expected value at the node of `nodes` where a walker from i ends (0 if it is killed on the way).
@@ -22,6 +30,7 @@ def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(),
         values: (M, K) or (M,), of the walk's type and device.
         solver: how to solve.
         prune: approximate the gradient as `HarmonicLabels` does with the same option.
+        start: (N, K) or (N,) a guess, such as the answer to similar weights; see `solve`.
 
     Returns:
         (N, K) or (N,): exactly `values` on `nodes`.
@@ -43,7 +52,9 @@ def harmonic(walk: Walk, nodes: Tensor, values: Tensor, solver: Solver = Auto(),
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
     columns = values.reshape(len(nodes), -1)
-    return dirichlet(walk, nodes, columns, None, solver, prune).reshape(walk.graph.num_nodes, *values.shape[1:])
+    start = None if start is None else start.reshape(walk.graph.num_nodes, -1)
+    x = dirichlet(walk, nodes, columns, None, solver, prune, start)
+    return x.reshape(walk.graph.num_nodes, *values.shape[1:])
 
 
 def hitting_probabilities(
@@ -55,6 +66,7 @@ def hitting_probabilities(
     solver: Solver = Auto(),
     *,
     prune: bool = False,
+    start: Tensor | None = None,
 ) -> Tensor:
     """The probability that a walker from each node first ends in each label (Grady 2006; with priors, Grady 2005).
 
@@ -71,6 +83,7 @@ def hitting_probabilities(
             error.
         solver: how to solve.
         prune: approximate the gradient as `HarmonicLabels` does with the same option.
+        start: (N, L) a guess, such as the answer before the last seed was set; see `solve`.
 
     Returns:
         (N, L) in [0, 1].
@@ -97,15 +110,26 @@ def hitting_probabilities(
     if bool(lost.any()):
         values[lost] = fill_unreachable(lost, unreachable, values)
     nodes = (seeded | lost).nonzero().squeeze(1)
-    return dirichlet(walk, nodes, values[nodes], absorption, solver, prune)
+    return dirichlet(walk, nodes, values[nodes], absorption, solver, prune, start)
 
 
-def dirichlet(walk: Walk, nodes: Tensor, values: Tensor, source: Tensor | None, solver: Solver, prune: bool) -> Tensor:
+def dirichlet(
+    walk: Walk,
+    nodes: Tensor,
+    values: Tensor,
+    source: Tensor | None,
+    solver: Solver,
+    prune: bool,
+    start: Tensor | None = None,
+) -> Tensor:
     """(N, K): `values` (M, K) on `nodes`; elsewhere A x = `source` (N, K), for a walk known to end."""
     b = _inflow(walk, nodes, values)
     if source is not None:
         b = (b + source).index_fill(0, nodes, 0.0)
-    return factorize_nonsingular(absorb(walk, nodes), solver, prune).solve(b).index_put((nodes,), values)
+    if start is not None:
+        start = start.index_fill(0, nodes, 0.0)
+    factor = factorize_nonsingular(absorb(walk, nodes), solver, prune)
+    return factor.solve(b, start=start).index_put((nodes,), values)
 
 
 def _inflow(walk: Walk, nodes: Tensor, values: Tensor) -> Tensor:

@@ -121,25 +121,27 @@ class Factor(ABC):
         """Whether what rounding hides in a residual is known to be little in the answer, too."""
         return True
 
-    def solve(self, b: Tensor, transpose: bool = False) -> Tensor:
-        """x with A x = b (N, K): refined until the true residual is within the solver's `rtol`.
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
+        """x with A x = b (N, K): refined from `start` (N, K), or 0, until the true residual is within `rtol`.
 
         Raises:
             ConvergenceError: if it cannot be brought there.
             ValueError: if `b` holds NaN or infinite values.
         """
-        start = time.perf_counter()
+        began = time.perf_counter()
         norm = _finite_norm(b)
-        x, residual, iterations = b, b, 0
+        x, residual, iterations = b.new_zeros(()) if start is None else start, b, 0
+        if start is not None:
+            residual = self.operator.residual(b, start, transpose, accurate=True)
         for step in range(1 + max(self.max_refinements, self.refinements)):
             correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
-            x, iterations = x + correction if step else correction, iterations + count
+            x, iterations = x + correction if x.ndim else correction, iterations + count
             residual, relative = self._residual(b, x, norm, transpose, accurate=step < self.refinements)
             if step >= self.refinements and self._converged(relative, residual, x, transpose):
                 break
         else:
             self._fail(relative, iterations)
-        self._record(relative, iterations + step, transpose, time.perf_counter() - start)
+        self._record(relative, iterations + step, transpose, time.perf_counter() - began)
         return x
 
     def _residual(self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, accurate: bool) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,8 @@ rslab (MIT, pure Rust) has wheels for Linux, macOS and Windows, keeps the symbol
 numbers, predicts its memory, and solves all right-hand sides in one pass. `docs/solvers.md` holds the comparison.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,11 +102,12 @@ class _RslabFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: Solver, plan: SparsePlan) -> None:
         super().__init__(walk, solver)
         self._symmetric = isinstance(solver, Cholesky)
-        self._factors = [plan.symbolic.factor(plan.pattern.values(part).cpu().numpy()) for part in _equal_parts(walk)]
+        values = [plan.pattern.values(part).cpu().numpy() for part in _equal_parts(walk)]
+        self._factors = _side_by_side(plan.symbolic.factor, values)
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))
-        x = [self._solve(factor, block, transpose) for factor, block in zip(self._factors, blocks, strict=True)]
+        x = _side_by_side(lambda factor, block: self._solve(factor, block, transpose), self._factors, blocks)
         return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device), 0
 
     def _solve(self, factor: Any, b: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
@@ -126,6 +129,14 @@ def _equal_parts(walk: Walk) -> list[Walk]:
     copies = walk.graph.num_nodes // graph.num_nodes
     weights, killings = walk.weight.view(copies, -1), walk.killing.view(copies, -1)
     return [Walk(graph, weight, killing) for weight, killing in zip(weights, killings, strict=True)]
+
+
+def _side_by_side(function: Callable[..., Any], *inputs: Sequence[Any]) -> list[Any]:
+    """As `map`, on as many cores as torch may use: rslab lets go of the interpreter, and hardly fills two by itself."""
+    if len(inputs[0]) == 1:
+        return [function(*(values[0] for values in inputs))]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(function, *inputs))
 
 
 def _analyse(pattern: Pattern, path: str) -> SparsePlan:
