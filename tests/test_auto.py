@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 import torch
+from hard_walks import noise
 
 import graphrw as rw
 from graphrw.solvers import CG, Auto, Dense, Multigrid, levels, pardiso
@@ -98,12 +99,22 @@ def test_auto_takes_pardiso_where_it_is_installed(monkeypatch):
     assert Auto().explain(directed).startswith("Pardiso(rtol=1e-10): a directed graph")
 
 
+def test_a_direct_solver_that_needs_refinement_gets_it():
+    graph = rw.grid_graph((30, 30))
+    generator = torch.Generator().manual_seed(0)
+    weight = 10 ** (-12 * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
+    seeds = torch.full((900,), -1)
+    seeds[[0, 450, 899]] = torch.tensor([0, 1, 2])
+    walk = rw.walk(graph, weight)
+    with rw.record_solves() as reports:
+        z = rw.hitting_probabilities(walk, seeds, solver=Auto(rtol=1e-14))
+    assert isinstance(reports[0].solver, embedded.Cholesky)
+    assert reports[0].iterations > 0
+    assert (z.sum(1) - 1).abs().max() < 1e-12
+
+
 def test_where_a_direct_solver_has_no_digits_multigrid_may():
-    image = torch.rand(1600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    graph = rw.grid_graph((40, 40))
-    walk = rw.walk(graph, rw.gaussian_affinity(graph, image, 130.0))
-    seeds = torch.full((1600,), -1)
-    seeds[0], seeds[-1] = 0, 1
+    walk, seeds = noise(40)
     with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing"):
         rw.hitting_probabilities(walk, seeds, solver=embedded.Cholesky())
     with rw.record_solves() as reports:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from hard_walks import wheel
+from hard_walks import hitting_probabilities_without_subtraction, noise, wheel
 
 import graphrw as rw
 from graphrw.solvers import CG, ApproximateCholesky, Cholesky, Multigrid
@@ -94,30 +94,21 @@ def test_one_odd_node_that_nearly_hangs_loose_disturbs_nothing(solver):
     assert (z.sum(1) - 1).abs().max() < 1e-5
 
 
-def noise_under_glass():
-    """Rates from 1 to far below the rounding of others, and two seeds in opposite corners: direct factors lose every
-    digit."""
-    image = torch.rand(1600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    graph = rw.grid_graph((40, 40))
-    seeds = torch.full((1600,), -1)
-    seeds[0], seeds[-1] = 0, 1
-    return rw.walk(graph, rw.gaussian_affinity(graph, image, 130.0)), seeds
-
-
 @pytest.mark.parametrize("solver", SOLVERS[1:], ids=lambda solver: type(solver).__name__)
 def test_preconditioned_iterations_keep_digits_that_direct_factors_lose(solver):
-    walk, seeds = noise_under_glass()
+    walk, seeds = noise(30)
     with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing"):
         rw.hitting_probabilities(walk, seeds, solver=Cholesky())
-    z = rw.hitting_probabilities(walk, seeds, solver=solver)
-    sharp = rw.hitting_probabilities(walk, seeds, solver=dataclasses.replace(solver, rtol=1e-12))
-    assert (z.sum(1) - 1).abs().max() < 1e-7
-    assert (z - sharp).abs().max() < 1e-7
+    exact = hitting_probabilities_without_subtraction(walk, seeds)
+    assert (exact.sum(1) - 1).abs().max() < 1e-14
+    assert (rw.hitting_probabilities(walk, seeds, solver=solver) - exact).abs().max() < 1e-7
+    sharp = dataclasses.replace(solver, rtol=1e-12)
+    assert (rw.hitting_probabilities(walk, seeds, solver=sharp) - exact).abs().max() < 1e-11
 
 
 @pytest.mark.parametrize("solver", [CG(), Multigrid(rtol=1e-4)], ids=str)
 def test_an_answer_without_digits_raises_however_small_its_residual(solver):
-    walk, seeds = noise_under_glass()
+    walk, seeds = noise(40)
     with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing|left a true relative residual"):
         rw.hitting_probabilities(walk, seeds, solver=solver)
 

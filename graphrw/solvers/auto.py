@@ -13,6 +13,7 @@ from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Factor, Solver, column_norm
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
+from graphrw.solvers.direct import DirectFactor
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
@@ -121,10 +122,19 @@ class _StagedFactor(Factor):
     def resolves(self) -> bool:
         return self._factor.resolves
 
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
+        try:
+            return super().solve(b, transpose, start)
+        except ConvergenceError as error:
+            with self._working:
+                self._fail_over(error)
+                self._advance()
+            return self.solve(b, transpose, start)
+
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         with self._working:
             x, iterations = self._attempt(b, target, transpose)
-            while self._waiting:
+            while self._waiting and not isinstance(self._factor, DirectFactor):  # direct answers are refined by `solve`
                 residual = self.operator.residual(b, x, transpose, accurate=True)
                 if bool((column_norm(residual) <= target).all()):
                     break
@@ -156,15 +166,9 @@ class _StagedFactor(Factor):
             else:
                 return
 
-    def _fail(self, relative: Tensor, iterations: int) -> None:
-        try:
-            super()._fail(relative, iterations)
-        except ConvergenceError as error:
-            self._waiting.clear()
-            self._fail_over(error)
-
     def _fail_over(self, error: ConvergenceError) -> None:
         """Go on if others wait; else raise what has become of all."""
         self._failures.append(str(error))
         if not self._waiting:
-            raise ConvergenceError(" Before it: ".join(reversed(self._failures))) from error
+            told, self._failures = " Before it: ".join(reversed(self._failures)), []
+            raise ConvergenceError(told) from error
