@@ -1,7 +1,7 @@
 """Seeded segmentation of an image: one training step, beside what people use today.
 
 Claim: from the second step on, at 512² and 1024² with 8 labels, a step is at least 2.5 × faster than an adjoint around
-SuperLU in symmetric mode with the embedded default (`Auto` without pypardiso, or `Cholesky`) and 4 × with `Pardiso`; and
+SuperLU in symmetric mode with the embedded default (`Auto` without pypardiso, or `Cholesky`), and 4 × with `Pardiso`;
 at 512² 6 × faster than around SciPy's default SuperLU. Backward costs at most 1.25 × one bare solve with the factor.
 Peers: an adjoint written around SciPy's `splu` (symmetric mode; default), scikit-image's `random_walker` (cg_j, cg_mg,
 bf; forward only: it has no gradient).
