@@ -8,7 +8,6 @@ import ctypes
 import multiprocessing
 import os
 import platform
-import resource
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,7 +17,8 @@ from typing import Any
 
 import torch
 
-SHARE = 0.85  # of the machine's memory is what a child may take; beyond, its allocations fail
+SHARE = 0.85  # of the machine's memory is what a child may take
+GLANCE = 0.5  # seconds between looks at it
 
 IMPORTED = ("graphrw", "scipy.ndimage", "scipy.spatial", "skimage.data", "skimage.transform", "skimage.segmentation")
 
@@ -28,8 +28,8 @@ Tell = Callable[[dict[str, Any]], None]
 def run(measure: Callable[..., None], arguments: Sequence[Any], limit: float) -> tuple[dict[str, Any], str]:
     """What ``measure(tell, *arguments)`` told in a child, and "" or how that ended before its time.
 
-    It is ended at `limit` seconds. What is told stands even then; what is told twice stands as told last, and
-    dictionaries are joined.
+    It is ended at `limit` seconds, or at its share of the memory. What is told stands even then; what is told twice
+    stands as told last, and dictionaries are joined.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(IMPORTED))
@@ -38,24 +38,26 @@ def run(measure: Callable[..., None], arguments: Sequence[Any], limit: float) ->
     process.start()
     writer.close()
     said: dict[str, Any] = {}
-    deadline = time.monotonic() + limit
+    end, deadline = f"ended after {limit:.0f} s", time.monotonic() + limit
     try:
-        while reader.poll(max(0.0, deadline - time.monotonic())):
-            for key, value in reader.recv().items():
-                said[key] = {**said.get(key, {}), **value} if isinstance(value, dict) else value
+        while (left := deadline - time.monotonic()) > 0:
+            if reader.poll(min(GLANCE, left)):
+                for key, value in reader.recv().items():
+                    said[key] = {**said.get(key, {}), **value} if isinstance(value, dict) else value
+            elif held_by(process.pid) > SHARE * total_memory():
+                end = f"ended at {SHARE * total_memory():.0f} GiB"
+                break
     except EOFError:  # the child has ended by itself
         process.join()
         crash = f"failed: exit status {process.exitcode}" if process.exitcode else ""
         return said, said.pop("error", crash)
     process.kill()
     process.join()
-    return said, f"ended after {limit:.0f} s"
+    return said, end
 
 
 def _speak(writer: Connection, measure: Callable[..., None], *arguments: Any) -> None:
-    """The child: a share of the memory, and silence but for what is told."""
-    most = int(SHARE * total_memory() * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    """The child: silent but for what is told."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries print
     warnings.simplefilter("ignore")
     try:
@@ -64,10 +66,18 @@ def _speak(writer: Connection, measure: Callable[..., None], *arguments: Any) ->
         writer.send({"error": f"failed: {type(error).__name__}: {error}"[:200]})
 
 
-def memory(field: str) -> float:
-    """GiB of this process, now (VmRSS) or at its peak (VmHWM)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 2**20
+def held_by(process: int | None) -> float:
+    """GiB of a process; 0 of one that has just ended."""
+    try:
+        return memory("VmRSS", str(process))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+def memory(field: str, process: str = "self") -> float:
+    """GiB of a process, now (VmRSS) or at its peak (VmHWM)."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(field)), 0) / 2**20
 
 
 def forget_peak() -> float:
