@@ -2,7 +2,8 @@
 
 Claim: from the second step on, at 512² and 1024² with 8 labels, a step is at least 2.5 × faster than an adjoint around
 SuperLU in symmetric mode with the embedded default (`Auto` without pypardiso, or `Cholesky`), and 4 × with `Pardiso`;
-at 512² 6 × faster than around SciPy's default SuperLU. Backward costs at most 1.25 × one bare solve with the factor.
+at 512² 6 × faster than around SciPy's default SuperLU. With the embedded default backward costs at most 1.25 × one bare
+solve with the factor.
 Peers: an adjoint written around SciPy's `splu` (symmetric mode; default), scikit-image's `random_walker` (cg_j, cg_mg,
 bf; forward only: it has no gradient).
 Run: pip install -e '.[benchmark]', then python benchmarks/harmonic_labels.py --sizes 128 512 1024 --labels 1 8 16

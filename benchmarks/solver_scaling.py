@@ -7,7 +7,7 @@ Run: pip install -e '.[benchmark]', then python benchmarks/solver_scaling.py --p
 `--data DIR` adds a block of electron microscopy, raw grey values and one seed per neuron: DIR/em_fib25/train.npz with
 `raw` and `labels` (120, 250, 250), converted from FlyEM's FIB-25 (janelia-flyem/neuroproof_examples, CC BY 3.0).
 Each run is a process of its own; a solver that fails or takes longer than `--limit` is not taken any further.
-Last result: docs/landscape.md, for a part.
+Last result: docs/landscape.md.
 """
 
 import argparse
