@@ -1,5 +1,6 @@
 """What conjugate gradients promise under every preconditioner."""
 
+import contextlib
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
@@ -96,7 +97,7 @@ def test_one_odd_node_that_nearly_hangs_loose_disturbs_nothing(solver):
 
 @pytest.mark.parametrize("solver", SOLVERS[1:], ids=lambda solver: type(solver).__name__)
 def test_preconditioned_iterations_keep_digits_that_direct_factors_lose(solver):
-    walk, seeds = noise(30)
+    walk, seeds = noise(34)
     with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing"):
         rw.hitting_probabilities(walk, seeds, solver=Cholesky())
     exact = hitting_probabilities_without_subtraction(walk, seeds)
@@ -106,10 +107,19 @@ def test_preconditioned_iterations_keep_digits_that_direct_factors_lose(solver):
     assert (rw.hitting_probabilities(walk, seeds, solver=sharp) - exact).abs().max() < 1e-11
 
 
+@pytest.mark.parametrize("solver", SOLVERS[1:], ids=lambda solver: type(solver).__name__)
+@pytest.mark.parametrize("size", [12, 20, 26, 30])
+def test_where_clusters_hide_errors_from_the_residual_there_is_the_right_answer_or_an_error(solver, size):
+    walk, seeds = noise(size)
+    exact = hitting_probabilities_without_subtraction(walk, seeds)
+    with contextlib.suppress(rw.ConvergenceError):  # which of the two depends on how sums are rounded
+        assert (rw.hitting_probabilities(walk, seeds, solver=solver) - exact).abs().max() < 2e-2
+
+
 @pytest.mark.parametrize("solver", [CG(), Multigrid(rtol=1e-4)], ids=str)
 def test_an_answer_without_digits_raises_however_small_its_residual(solver):
     walk, seeds = noise(40)
-    with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing|left a true relative residual"):
+    with pytest.raises(rw.ConvergenceError, match=r"on A 1 = killing|moves the answer|left a true"):
         rw.hitting_probabilities(walk, seeds, solver=solver)
 
 

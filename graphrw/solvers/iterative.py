@@ -124,7 +124,20 @@ class IterativeFactor(Factor):
             x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
             rest, more = self._iterate(self._differences, residual, half, left)
             x, count = x + rest, count + more
+            self._refuse_clusters(b, x)
         return x * norm, count
+
+    def _refuse_clusters(self, b: Tensor, x: Tensor) -> None:
+        """Raise `ConvergenceError` if one more step still moves x: a cluster that hardly reaches any killing can hide
+        its error from the norm of the residual, but not from the preconditioner."""
+        residual, none = self.operator.residual(b, x, transpose=False, accurate=True), x.new_zeros(x.shape[1])
+        step, _ = conjugate_gradients(self._differences, self.precondition, residual, none, max_iterations=1)
+        moved = float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max())
+        if not moved <= WORST:
+            raise ConvergenceError(
+                f"{self.solver} reached its residual, but one more step moves the answer by {moved:.1e} of itself: "
+                "some nodes hardly reach any seed or killing. Raise the smallest weights, or add killing."
+            )
 
     def _iterate(self, matmul: Product, b: Tensor, target: Tensor, limit: int) -> tuple[Tensor, int]:
         return conjugate_gradients(
