@@ -40,7 +40,7 @@ class Auto(Solver):
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
     graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What does not
     converge, or has lost its digits, hands over to the next method. The direct solver is `Pardiso` where pypardiso is
-    installed, else `Cholesky` or `LU`; all answers agree within `rtol`.
+    installed, else `Cholesky` or `LU`, whose answers agree within `rtol`.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).

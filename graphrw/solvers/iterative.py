@@ -16,7 +16,7 @@ from graphrw.solvers.krylov import Product, conjugate_gradients
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
-WORST = 0.01  # error on A 1 = k
+WORST = 0.01  # error on A 1 = k, and what one more step may still change
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class IterativeFactor(Factor):
     k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels, and where it misses the target iterations go on in this form.
 
     Even a true residual says little where a cluster hardly reaches any killing. So the first solve has one more column,
-    A x = k, whose answer is 1 at every node.
+    A x = k, whose answer is 1 at every node; and where iterations had to go on, one more step may hardly move x.
     """
 
     max_refinements = 1
@@ -131,11 +131,11 @@ class IterativeFactor(Factor):
         """Raise `ConvergenceError` if one more step still moves x: a cluster that hardly reaches any killing can hide
         its error from the norm of the residual, but not from the preconditioner."""
         residual, none = self.operator.residual(b, x, transpose=False, accurate=True), x.new_zeros(x.shape[1])
-        step, _ = conjugate_gradients(self._differences, self.precondition, residual, none, max_iterations=1)
+        step, _ = self._iterate(self._differences, residual, none, 1)
         moved = float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max())
         if not moved <= WORST:
             raise ConvergenceError(
-                f"{self.solver} reached its residual, but one more step moves the answer by {moved:.1e} of itself: "
+                f"However small the residual of {self.solver}, one more step moves the answer by {moved:.1e}: "
                 "some nodes hardly reach any seed or killing. Raise the smallest weights, or add killing."
             )
 
