@@ -15,3 +15,9 @@ def _sequential_as_it_was():
     """PyG's `Sequential` leaves the forward of its latest instance on the class, where others may fall back to it."""
     yield
     Sequential.forward = FORWARD
+
+
+@pytest.fixture(autouse=True)
+def _reproducible() -> None:
+    """Every test draws the same numbers, whatever ran before it and in whichever process."""
+    torch.manual_seed(0)
