@@ -1,13 +1,14 @@
 """What `Auto` takes for which graph, why, and how one method hands over to the next."""
 
 import contextlib
+from functools import partial
 
 import pytest
 import torch
 from hard_walks import noise
 
 import graphrw as rw
-from graphrw.solvers import CG, Auto, Dense, Multigrid, levels, pardiso
+from graphrw.solvers import CG, Auto, Dense, Multigrid, auto, levels, pardiso
 from graphrw.solvers import rslab as embedded
 from graphrw.solvers.levels import LevelStructure, level_structure
 from graphrw.testing import sample_graphs
@@ -123,11 +124,11 @@ def test_where_a_direct_solver_has_no_digits_multigrid_may():
     assert (z.sum(1) - 1).abs().max() < 1e-9
 
 
-def test_an_error_tells_what_became_of_every_method():
-    graph = rw.grid_graph((40, 40))
-    walk = rw.walk(graph, torch.full((graph.num_edges,), 1e-3, dtype=torch.float64), killing=1e-30)
+def test_an_error_tells_what_became_of_every_method(monkeypatch):
+    monkeypatch.setattr(auto, "Multigrid", partial(Multigrid, max_iterations=1))
+    walk, seeds = noise(40)
     with pytest.raises(rw.ConvergenceError, match=r"(?s)Multigrid.* Before it: .*Cholesky"):
-        rw.solve(walk, torch.ones(1600, dtype=torch.float64))
+        rw.hitting_probabilities(walk, seeds)
 
 
 def test_trees_are_factorised_however_wide_they_are():

@@ -8,6 +8,7 @@ import torch
 
 import graphrw as rw
 from graphrw.solvers import CG, LU, Cholesky, Dense, SuperLU
+from graphrw.solvers.base import Factor
 from graphrw.testing import sample_graphs, sample_walk
 
 GRAPHS = sample_graphs()
@@ -72,6 +73,21 @@ def test_rows_sum_to_one_without_killing_and_to_less_with_it():
     z = rw.hitting_probabilities(rw.walk(graph, weight, 0.01), seeds)
     assert bool((z.sum(1)[seeds < 0] < 1).all())
     assert float(z.min()) >= 0
+
+
+@pytest.mark.parametrize(("share", "killing"), [(0.5, 0.0), (2.0, 0.0), (2.0, 0.01)])
+def test_probabilities_that_cannot_be_right_raise_whatever_their_residual(monkeypatch, share, killing):
+    solved = Factor.solve
+    monkeypatch.setattr(Factor, "solve", lambda self, *args, **options: share * solved(self, *args, **options))
+    graph = rw.grid_graph((5, 5))
+    walk = rw.walk(graph, torch.ones(graph.num_edges), killing)
+    with pytest.raises(rw.ConvergenceError, match=r"Dense\(.*gave probabilities that sum to"):
+        rw.hitting_probabilities(walk, labelled(25, {0: 0, 13: 1}), solver=Dense())
+
+
+def test_a_graph_without_nodes_has_no_probabilities():
+    walk = rw.walk(rw.Graph(torch.zeros(2, 0, dtype=torch.int64), 0), torch.zeros(0))
+    assert rw.hitting_probabilities(walk, torch.zeros(0, dtype=torch.int64), num_labels=2).shape == (0, 2)
 
 
 def test_harmonic_functions_obey_the_maximum_principle_and_keep_their_boundary():

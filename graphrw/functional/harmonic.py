@@ -1,14 +1,18 @@
 """Where a walk ends: harmonic functions and hitting probabilities."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from graphrw.errors import SingularWalkError
+from graphrw.errors import ConvergenceError, SingularWalkError
 from graphrw.plain import plainly
 from graphrw.reach import stranded
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
 from graphrw.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
+
+SLACK = 0.05  # by which probabilities may miss their sum: solvers promise residuals, not errors
 
 
 def harmonic(
@@ -90,6 +94,7 @@ def hitting_probabilities(
 
     Raises:
         SingularWalkError: if walkers from some node can never end, and `unreachable` is not given.
+        ConvergenceError: if the solver cannot reach its tolerance, or rows do not sum to 1 where nothing kills.
         ValueError: for wrong shapes, types or values; for seeds that are all −1 with neither `num_labels` nor
             `absorption`; for seeds that `torch.func.vmap` runs over.
 
@@ -100,7 +105,7 @@ def hitting_probabilities(
     """
     remedy = "label at least one node, or give `absorption`"
     num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
-    seeded = seeds >= 0
+    seeded, killing = seeds >= 0, walk.killing
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
         check_finite_rate(walk.graph, walk.weight, walk.killing, "its killing and absorption")
@@ -110,7 +115,20 @@ def hitting_probabilities(
     if bool(lost.any()):
         values[lost] = fill_unreachable(lost, unreachable, values)
     nodes = (seeded | lost).nonzero().squeeze(1)
-    return dirichlet(walk, nodes, values[nodes], absorption, solver, prune, start)
+    probability = dirichlet(walk, nodes, values[nodes], absorption, solver, prune, start)
+    plainly(partial(_check_sums, solver), probability.sum(1), killing, batched=True)
+    return probability
+
+
+def _check_sums(solver: Solver, total: Tensor, killing: Tensor) -> None:
+    """Raise `ConvergenceError` unless every walk ends in a label or is killed: however small the residual, an error can
+    hide in a cluster that hardly reaches any seed."""
+    least, most = (float(bound) for bound in torch.aminmax(total)) if len(total) else (1.0, 1.0)
+    if not most <= 1 + SLACK or (least < 1 - SLACK and not bool(killing.any())):
+        raise ConvergenceError(
+            f"{solver} gave probabilities that sum to {least:.3g} at one node and to {most:.3g} at another: some nodes "
+            "hardly reach any seed. Ask for a smaller `rtol`, raise the smallest weights, or add killing."
+        )
 
 
 def dirichlet(

@@ -16,7 +16,8 @@ from graphrw.solvers.krylov import Product, conjugate_gradients
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
-WORST = 0.01  # error on A 1 = k, and what one more step may still change
+WORST = 0.01  # error on A 1 = k, and what one more step may still change, as far as rounding lets it
+SHARPER, SHARPEST = 0.01, 1e-8  # by how much, and down to what, targets shrink where small residuals hide errors
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class IterativeFactor(Factor):
     off by 0.8 were seen beside residuals as small as float64 allows. So the residual is taken once more as
     k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels, and where it misses the target iterations go on in this form.
 
-    Even a true residual says little where a cluster hardly reaches any killing. So the first solve has one more column,
-    A x = k, whose answer is 1 at every node; and where iterations had to go on, one more step may hardly move x.
+    Even a true residual says little where a cluster hardly reaches any killing: its error hides from the norm, though
+    not from the preconditioner. So the first solve has one more column, A x = k, whose answer is 1 at every node, and
+    goes on until this column is right; where iterations had to go on, they do so until one more step hardly moves x.
     """
 
     max_refinements = 1
@@ -66,6 +68,7 @@ class IterativeFactor(Factor):
     def __init__(self, walk: Walk, solver: Solver) -> None:
         super().__init__(walk, solver)
         self._checked = self._resolves = False
+        self._sharpness = 1.0  # of `rtol`, where residuals have to be smaller for answers to be right
         self._working = Lock()  # one solve at a time: preconditioners work in memory of their own
 
     @abstractmethod
@@ -75,10 +78,9 @@ class IterativeFactor(Factor):
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         with self._working:
             if self._checked:
-                return self._solve(b, target)
+                return self._solve(b, self._sharpness * target)
             killing = self.operator.walk.killing[:, None]
-            x, count = self._solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
-            self._check(x[:, -1], count)
+            x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
             return x[:, :-1].clone(), count
 
     def _goal(self) -> Tensor:
@@ -87,57 +89,90 @@ class IterativeFactor(Factor):
         met, size = column_norm(torch.minimum(walk.killing, walk.degree)[:, None]), column_norm(walk.killing[:, None])
         return self.solver.rtol * torch.where(met > 0, met, size)
 
-    def _check(self, ones: Tensor, count: int) -> None:
-        """Raise `ConvergenceError` if what should be 1 at every node is not, although the residual is small."""
-        error = float((ones - 1).abs().max())
-        if count < self.solver.max_iterations and WORST < error < math.inf:  # NaN: the residual will say so
-            raise ConvergenceError(
-                f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
-                "nodes hardly reach any seed or killing. Ask for a smaller `rtol`, try `solvers.Cholesky()`, raise the "
-                "smallest weights, or add killing."
-            )
+    def _first_solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """For `b` whose last column is k: residuals shrink, from now on, until that column is right."""
+        x, count = self._solve(b, target)
+        while self._error(x) > self._aim and self._sharpness > SHARPEST and count < self.solver.max_iterations:
+            self._sharpness *= SHARPER
+            x, more = self._solve(b, self._sharpness * target, x)
+            count += more
+        error = self._error(x)
+        if WORST < error < math.inf:  # NaN: the residual will say so
+            self._refuse(b, x, target, count, error)
         self._checked, self._resolves = True, error <= WORST
+        return x, count
+
+    def _refuse(self, b: Tensor, x: Tensor, target: Tensor, count: int, error: float) -> None:
+        left = column_norm(self.operator.residual(b, x, transpose=False, accurate=True))
+        if bool((left > target).any()):
+            self._fail(left / (target / self.solver.rtol), count)
+        raise ConvergenceError(
+            f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
+            "nodes hardly reach any seed or killing. Try `solvers.Cholesky()`, raise the smallest weights, or add "
+            "killing."
+        )
+
+    @property
+    def _aim(self) -> float:
+        return min(WORST, math.sqrt(self.solver.rtol))
+
+    def _error(self, x: Tensor) -> float:
+        """Of the last column, which should be 1 at every node."""
+        return float((x[:, -1] - 1).abs().max())
 
     @property
     def resolves(self) -> bool:
         return self._resolves
 
-    def _solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """For all columns, some at a time."""
+    def _solve(self, b: Tensor, target: Tensor, x: Tensor | None = None) -> tuple[Tensor, int]:
+        """For all columns, some at a time, from `x` if there is one."""
         parts = math.ceil(b.shape[1] / COLUMNS_AT_ONCE)
-        blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), strict=True)
+        starts = [None] * parts if x is None else x.tensor_split(parts, dim=1)
+        blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), starts, strict=True)
         answers, counts = zip(*(self._solve_block(*block) for block in blocks), strict=True)
         return torch.cat(answers, dim=1), max(counts)
 
-    def _solve_block(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    def _solve_block(self, b: Tensor, target: Tensor, x: Tensor | None) -> tuple[Tensor, int]:
         """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
-        norm = column_norm(b)
+        norm, count = column_norm(b), 0
         norm = torch.where(norm > 0, norm, 1.0)
-        b, target = b / norm, target / norm
-        half = 0.5 * target  # the true residual lags behind that of the recursion
-        x, count = self._iterate(self.operator.matmul, b, half, self.solver.max_iterations)
-        residual = self.operator.residual(b, x, transpose=False, accurate=True)
-        size = column_norm(residual)
-        left = self.solver.max_iterations - count
-        if left > 0 and not bool((size <= target).all()):
-            lost = ~(size < 1)  # where rounding was all that the ordinary product showed
-            x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-            rest, more = self._iterate(self._differences, residual, half, left)
-            x, count = x + rest, count + more
-            self._refuse_clusters(b, x)
-        return x * norm, count
+        b, target = b / norm, 0.5 * target / norm  # half: the true residual lags behind that of the recursion
+        if x is None:
+            x, count = self._iterate(self.operator.matmul, b, target, self.solver.max_iterations)
+        else:
+            x = x / norm
+        x, more = self._look_closer(b, x, target)
+        return x * norm, count + more
 
-    def _refuse_clusters(self, b: Tensor, x: Tensor) -> None:
-        """Raise `ConvergenceError` if one more step still moves x: a cluster that hardly reaches any killing can hide
-        its error from the norm of the residual, but not from the preconditioner."""
-        residual, none = self.operator.residual(b, x, transpose=False, accurate=True), x.new_zeros(x.shape[1])
-        step, _ = self._iterate(self._differences, residual, none, 1)
-        moved = float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max())
-        if not moved <= WORST:
-            raise ConvergenceError(
-                f"However small the residual of {self.solver}, one more step moves the answer by {moved:.1e}: "
-                "some nodes hardly reach any seed or killing. Raise the smallest weights, or add killing."
-            )
+    def _look_closer(self, b: Tensor, x: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """Iterations in the form without cancellation, where x misses the target in it, until x stands still."""
+        asked, most = 2 * target, self.solver.max_iterations
+        residual = self.operator.residual(b, x, transpose=False, accurate=True)
+        if bool((column_norm(residual) <= asked).all()):
+            return x, 0
+        count, moves = 0, [math.inf]
+        while not self._stands_still(moves) and count < most:
+            lost = ~(column_norm(residual) < 1)  # where rounding was all that the ordinary product showed
+            x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
+            rest, more = self._iterate(self._differences, residual, target, most - count)
+            x, count, target = x + rest, count + more, SHARPER * target
+            residual = self.operator.residual(b, x, transpose=False, accurate=True)
+            moves.append(self._next_move(x, residual))
+        if moves[-1] <= WORST or not bool((column_norm(residual) <= asked).all()):
+            return x, count
+        raise ConvergenceError(
+            f"However small the residual of {self.solver}, one more step moves the answer by {moves[-1]:.1e}: some "
+            "nodes hardly reach any seed or killing. Raise the smallest weights, or add killing."
+        )
+
+    def _stands_still(self, moves: list[float]) -> bool:
+        """Whether one more step hardly moves x, or as little as rounding allows."""
+        return moves[-1] <= self._aim or (moves[-2:][0] <= WORST and moves[-1] > 0.5 * moves[-2])
+
+    def _next_move(self, x: Tensor, residual: Tensor) -> float:
+        """How far one more step moves the worst column, relative to its largest entry."""
+        step, _ = self._iterate(self._differences, residual, residual.new_zeros(residual.shape[1]), 1)
+        return float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max())
 
     def _iterate(self, matmul: Product, b: Tensor, target: Tensor, limit: int) -> tuple[Tensor, int]:
         return conjugate_gradients(
