@@ -187,11 +187,6 @@ class _Solve(torch.autograd.Function):
         return x.reshape(columns.shape), 1
 
 
-def _side_by_side(b: Tensor, dim: int | None, size: int) -> Tensor:
-    """(N, B, K): right-hand sides with their batch, which one of them may lack, in the middle."""
-    return b[:, None].expand(-1, size, -1) if dim is None else b.movedim(dim, 1)
-
-
 def _invert(
     weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool, start: Tensor | None = None
 ) -> Tensor:
