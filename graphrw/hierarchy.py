@@ -64,6 +64,8 @@ def kernel_hierarchy(
         raise ValueError(
             f"`linkage` must have the shape of `similarity`, {tuple(similarity.shape)}; got {tuple(link.shape)}."
         )
+    if not bool(link.isfinite().all()):
+        raise ValueError("`linkage` must be finite.")
     labels = labels if edges is None else _connected(labels, edges)
     member = _members(labels, weight)
     gram = member.T @ (link.detach().double() @ member)

@@ -8,7 +8,7 @@ import torch
 from hard_walks import noise
 
 import graphrw as rw
-from graphrw.solvers import CG, Auto, Dense, Multigrid, auto, levels, pardiso
+from graphrw.solvers import CG, Auto, BiCGStab, Dense, Multigrid, auto, cost, levels, pardiso
 from graphrw.solvers import rslab as embedded
 from graphrw.solvers.levels import LevelStructure, level_structure
 from graphrw.testing import sample_graphs
@@ -30,7 +30,7 @@ def test_auto_says_what_it_chose_and_why():
     volume = Auto().explain(rw.grid_graph((48, 48, 48)))
     assert volume.startswith("Multigrid(rtol=1e-10, max_iterations=100), then Cholesky(rtol=1e-10): a step")
     directed, _ = rw.from_edge_index(rw.to_edge_index(grid, torch.ones(grid.num_edges))[0], directed=True)
-    assert "LU(rtol=1e-10): a directed graph" in Auto().explain(directed)
+    assert Auto().explain(directed).startswith("LU(rtol=1e-10), then BiCGStab")
 
 
 def everyone_knows_everyone(count=200):
@@ -97,7 +97,7 @@ def test_auto_takes_pardiso_where_it_is_installed(monkeypatch):
     assert Auto().explain(grid).startswith("Pardiso(rtol=1e-10), then Multigrid")
     assert Auto(max_bytes=10.0).explain(grid).startswith("Multigrid")
     directed, _ = rw.from_edge_index(rw.to_edge_index(grid, torch.ones(grid.num_edges))[0], directed=True)
-    assert Auto().explain(directed).startswith("Pardiso(rtol=1e-10): a directed graph")
+    assert Auto().explain(directed).startswith("Pardiso(rtol=1e-10), then BiCGStab")
 
 
 def test_a_direct_solver_that_needs_refinement_gets_it():
@@ -129,6 +129,46 @@ def test_an_error_tells_what_became_of_every_method(monkeypatch):
     walk, seeds = noise(40)
     with pytest.raises(rw.ConvergenceError, match=r"(?s)Multigrid.* Before it: .*Cholesky"):
         rw.hitting_probabilities(walk, seeds)
+
+
+def citations(nodes: int) -> rw.Graph:
+    """Each node points to five others, mostly to a few that all point to."""
+    generator = torch.Generator().manual_seed(0)
+    to = (nodes * torch.rand(5 * nodes, generator=generator, dtype=torch.float64) ** 3).long()
+    edges = torch.stack([torch.arange(nodes).repeat_interleave(5), to])
+    return rw.Graph(edges[:, edges[0] != edges[1]].unique(dim=1), nodes, directed=True)
+
+
+def test_directed_graphs_whose_factors_fill_in_are_solved_by_iteration():
+    graph = citations(5000)
+    weight = torch.ones(graph.num_edges, dtype=torch.float64)
+    walk = rw.walk(graph, weight, killing=0.5)
+    for transpose in (False, True):
+        with rw.record_solves() as reports:
+            x = rw.solve(walk, walk.killing[:, None], transpose=transpose)
+        assert isinstance(reports[0].solver, BiCGStab)
+        back = rw.walk(rw.Graph(graph.edges.flip(0), 5000, directed=True), weight)
+        product = walk.rate * x[:, 0] - apply_weights(back if transpose else walk, x[:, 0])
+        torch.testing.assert_close(product, walk.killing, rtol=1e-8, atol=1e-8)
+
+
+def apply_weights(walk: rw.Walk, x: torch.Tensor) -> torch.Tensor:
+    tail, head = walk.graph.edges
+    return torch.zeros_like(x).index_add(0, tail, walk.weight * x[head])
+
+
+def test_a_directed_walk_that_hardly_ends_goes_to_the_direct_solver_in_the_end(monkeypatch):
+    monkeypatch.setattr(cost, "of_bicgstab", lambda graph, rtol: cost.Cost(1e-6, 0.0))
+    monkeypatch.setattr(auto, "DOUBT", 1e9)
+    ring = torch.arange(3000)
+    graph = rw.Graph(torch.stack([ring, (ring + 1) % 3000]), 3000, directed=True)
+    assert Auto().explain(graph).startswith("BiCGStab(rtol=1e-10, max_iterations=1000), then LU")
+    walk = rw.walk(graph, torch.ones(3000, dtype=torch.float64), killing=1e-6)
+    b = torch.rand(3000, 1, dtype=torch.float64)
+    with rw.record_solves() as reports:
+        x = rw.solve(walk, b)
+    assert isinstance(reports[0].solver, embedded.LU)
+    torch.testing.assert_close(walk.rate[:, None] * x - x.roll(-1, 0), b, rtol=1e-6, atol=1e-6)
 
 
 def test_trees_are_factorised_however_wide_they_are():

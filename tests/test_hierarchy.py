@@ -212,6 +212,14 @@ def test_fewer_segments_than_components_are_refused() -> None:
         map_hierarchy(cloud(6), [3, 1], edges=edges)
 
 
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_linkage_that_is_not_finite_is_refused(bad: float) -> None:
+    linkage = torch.zeros(5, 5)
+    linkage[2, 3] = bad
+    with pytest.raises(ValueError, match=r"`linkage` must be finite"):
+        kernel_hierarchy(torch.eye(5), [2], linkage=linkage)
+
+
 def test_a_linkage_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`linkage` must have the shape of `similarity`, \(5, 5\); got \(5, 4\)"):
         kernel_hierarchy(torch.eye(5), [2], linkage=torch.ones(5, 4))

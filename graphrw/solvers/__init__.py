@@ -3,6 +3,7 @@
 from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
+from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
@@ -17,6 +18,7 @@ __all__ = [
     "LU",
     "ApproximateCholesky",
     "Auto",
+    "BiCGStab",
     "Cholesky",
     "Dense",
     "Factor",

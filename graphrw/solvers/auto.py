@@ -11,6 +11,7 @@ from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Factor, Solver, column_norm
+from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.direct import DirectFactor
@@ -34,13 +35,14 @@ class Choice:
 @dataclass(frozen=True)
 class Auto(Solver):
     """The best solver that is installed for the graph and its device: dense when small, else whichever of a direct
-    solver and of multigrid is predicted to take less time.
+    solver and of an iterative one is predicted to take less time.
 
     The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
-    graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`. What does not
-    converge, or has lost its digits, hands over to the next method. The direct solver is `Pardiso` where pypardiso is
-    installed, else `Cholesky` or `LU`, whose answers agree within `rtol`.
+    graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`; on directed
+    graphs `BiCGStab` takes the place of both. What does not converge, or has lost its digits, hands over to the next
+    method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose answers agree
+    within `rtol`.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
@@ -72,11 +74,12 @@ class Auto(Solver):
         limit = 128 if graph.device.type == "cpu" else 2048
         if graph.num_nodes <= limit:
             return Choice((Dense(self.rtol),), f"{graph.num_nodes} nodes, at most {limit} are solved densely")
+        if graph.device.type == "cpu":
+            return self._by_cost(graph)
+        reason = f"the graph is on {graph.device}, which it does not leave"
         if graph.directed:
-            return Choice((self._direct(True),), "a directed graph, for which there is no other method")
-        if graph.device.type != "cpu":
-            return Choice((Multigrid(self.rtol),), f"the graph is on {graph.device}, which multigrid does not leave")
-        return self._by_cost(graph)
+            return Choice((BiCGStab(self.rtol), self._direct(True)), reason)
+        return Choice((Multigrid(self.rtol),), reason)
 
     def _direct(self, directed: bool) -> Solver:
         """The fastest direct solver that is installed."""
@@ -87,21 +90,25 @@ class Auto(Solver):
         return SuperLU(self.rtol)
 
     def _by_cost(self, graph: Graph) -> Choice:
-        solver, multigrid = self._direct(False), Multigrid(self.rtol)
-        levels, iterative = level_structure(rslab.representative(graph)), cost.of_multigrid(graph, self.rtol)
+        solver, name = self._direct(graph.directed), "BiCGStab" if graph.directed else "multigrid"
+        iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
+        levels = level_structure(rslab.representative(graph))
         direct = cost.of_direct_by_levels(graph, levels)
-        last: tuple[Solver, ...] = ()
-        if direct.seconds <= DOUBT * iterative.seconds:
+        fits = False
+        if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * self.max_bytes:
             direct = cost.of_direct(solver, graph) or direct
-            last = (solver,) if direct.bytes <= self.max_bytes else ()
-            if last and direct.seconds <= iterative.seconds:
-                reason = f"a step with 8 labels should take {direct}; by multigrid {iterative}"
-                return Choice((solver, multigrid), reason)
+            fits = direct.bytes <= self.max_bytes
+        last = (solver,) if fits else ()
+        if fits and direct.seconds <= iterative.seconds:
+            others: tuple[Solver, ...] = (BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol),)
+            return Choice((solver, *others), f"a step with 8 labels should take {direct}; by {name} {iterative}")
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
+        if graph.directed:
+            return Choice((BiCGStab(self.rtol, forecast_after=FORECAST if fits else None), *last), reason)
         if levels.depth > 3 * math.log2(graph.num_nodes):
-            return Choice((multigrid, *last), reason)
+            return Choice((Multigrid(self.rtol), *last), reason)
         reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
-        return Choice((CG(self.rtol, PATIENCE, FORECAST), multigrid, *last), reason)
+        return Choice((CG(self.rtol, PATIENCE, FORECAST), Multigrid(self.rtol), *last), reason)
 
 
 class _StagedFactor(Factor):

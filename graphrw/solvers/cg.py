@@ -33,9 +33,11 @@ class CG(IterativeSolver):
         self.refuse_directed(graph)
 
     def factor(self, walk: Walk, plan: None) -> Factor:
-        return _JacobiFactor(walk, self)
+        return JacobiFactor(walk, self)
 
 
-class _JacobiFactor(IterativeFactor):
+class JacobiFactor(IterativeFactor):
+    """The diagonal of A as preconditioner."""
+
     def precondition(self, r: Tensor) -> Tensor:
         return torch.div(r, self.operator.diagonal[:, None])

@@ -7,30 +7,19 @@ shows what becomes of the choices made with them.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from graphrw.graph import Graph
 from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import Analysis
 from graphrw.solvers.levels import LevelStructure
-from graphrw.solvers.pardiso import Pardiso
-from graphrw.solvers.rslab import representative
+from graphrw.solvers.rslab import SPEED, representative
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
 SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
 SOLVE_PER_ENTRY = 1.2e-8  # by multigrid, for each entry of A, each column and each decimal digit
+BICGSTAB_PER_ENTRY = 3e-8  # likewise, where walks end soon
+DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of the nodes (George 1973)
 FILL = 50  # the flops of a factorisation over those of eliminating one level alone; on grids
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds of a direct solver."""
-
-    flop: float  # of a numeric factorisation
-    entry: float  # of the factor, beside its flops
-    solve: float  # for each column and entry of the factor
-
-
-EMBEDDED, MKL = Speed(6e-11, 1.2e-8, 1e-9), Speed(1.6e-10, 1.4e-8, 1e-9)  # those of MKL count the fewest flops
 
 
 @dataclass(frozen=True)
@@ -44,26 +33,13 @@ class Cost:
         return f"{self.seconds:.2g} s and {self.bytes / 2**30:.2g} GiB"
 
 
-@runtime_checkable
-class Analysis(Protocol):
-    """A plan that knows what a factorisation will take."""
-
-    @property
-    def flops(self) -> float: ...
-    @property
-    def entries(self) -> int: ...
-    @property
-    def bytes(self) -> float: ...
-
-
 def of_direct(solver: Solver, graph: Graph) -> Cost | None:
     """Of a direct solver, from its symbolic analysis of the graph, or of the one part that a batch repeats; None where
     it makes none."""
-    part = graph if isinstance(solver, Pardiso) else representative(graph)
-    copies, plan = graph.num_nodes // part.num_nodes, solver.plan_for(part)
+    plan = solver.plan_for(graph)
     if not isinstance(plan, Analysis):
         return None
-    speed = MKL if isinstance(solver, Pardiso) else EMBEDDED
+    copies, speed = graph.num_nodes // plan.num_nodes, plan.speed
     seconds = speed.flop * plan.flops + (speed.entry + COLUMNS * speed.solve) * plan.entries
     return Cost(copies * seconds, copies * plan.bytes)
 
@@ -72,8 +48,9 @@ def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:
     """Of a direct solver, before any analysis: what it takes to eliminate one separator as a dense block tells the
     order of magnitude. `levels` are those of the one part that a batch repeats."""
     copies = graph.num_nodes // representative(graph).num_nodes
-    flops, entries = FILL * levels.separator**3 / 3, levels.separator**2 / 2
-    return Cost(copies * EMBEDDED.flop * flops, copies * 8 * entries)
+    nodes, separator = graph.num_nodes // copies, levels.separator
+    entries = nodes * min(separator, DISSECTION * math.log2(nodes)) + separator**2 / 2
+    return Cost(copies * SPEED.flop * FILL * separator**3 / 3, copies * 8 * entries)
 
 
 def of_multigrid(graph: Graph, rtol: float) -> Cost:
@@ -81,3 +58,11 @@ def of_multigrid(graph: Graph, rtol: float) -> Cost:
     entries = graph.num_nodes + 2 * graph.num_edges
     seconds = entries * (SETUP_PER_ENTRY - COLUMNS * SOLVE_PER_ENTRY * math.log10(rtol))
     return Cost(seconds, 64 * entries + 100 * COLUMNS * graph.num_nodes)
+
+
+def of_bicgstab(graph: Graph, rtol: float) -> Cost:
+    """Of `BiCGStab`, where walks end soon."""
+    entries = graph.num_nodes + graph.num_edges
+    return Cost(
+        -entries * COLUMNS * BICGSTAB_PER_ENTRY * math.log10(rtol), 24 * entries + 80 * COLUMNS * graph.num_nodes
+    )

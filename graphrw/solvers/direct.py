@@ -1,12 +1,48 @@
-"""What direct factors share: a test of their accuracy on the one system whose answer is known."""
+"""What direct solvers share: what an analysis tells, and a test of factors on the one system whose answer is known."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
+from typing import Protocol, runtime_checkable
 
 from graphrw.errors import ConvergenceError
 from graphrw.solvers.base import Factor
 
 WORST = 0.1
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of a direct solver, on two cores of 2026; see `cost`."""
+
+    flop: float  # of a numeric factorisation
+    entry: float  # of the factor, beside its flops
+    solve: float  # for each column and entry of the factor
+
+
+@runtime_checkable
+class Analysis(Protocol):
+    """A plan that knows what a factorisation will take."""
+
+    @property
+    def speed(self) -> Speed:
+        """How fast the library is."""
+
+    @property
+    def num_nodes(self) -> int:
+        """Of the graph, or of the one part that a batch repeats."""
+
+    @property
+    def flops(self) -> float:
+        """Predicted floating-point operations of one factorisation."""
+
+    @property
+    def entries(self) -> int:
+        """Predicted entries of the factor."""
+
+    @property
+    def bytes(self) -> float:
+        """Predicted peak memory of a factorisation and a solve."""
 
 
 class DirectFactor(Factor):

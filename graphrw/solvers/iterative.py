@@ -1,8 +1,9 @@
-"""What solvers by preconditioned conjugate gradients share."""
+"""What solvers by preconditioned Krylov methods share."""
 
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 from graphrw.checks import check_whole
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
+from graphrw.solvers import krylov
 from graphrw.solvers.base import Factor, Solver, column_norm
-from graphrw.solvers.krylov import Product, conjugate_gradients
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
@@ -22,7 +23,7 @@ SHARPER, SHARPEST = 0.01, 1e-8  # by how much, and down to what, targets shrink 
 
 @dataclass(frozen=True)
 class IterativeSolver(Solver):
-    """Conjugate gradients under some preconditioner: undirected graphs only, for which A is symmetric.
+    """A Krylov method under some preconditioner.
 
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
@@ -63,6 +64,7 @@ class IterativeFactor(Factor):
     """
 
     max_refinements = 1
+    method: type[krylov.Columns] = krylov.ConjugateGradients
     solver: IterativeSolver
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
@@ -76,9 +78,10 @@ class IterativeFactor(Factor):
         """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
 
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        transpose = transpose and self.operator.walk.graph.directed
         with self._working:
-            if self._checked:
-                return self._solve(b, self._sharpness * target)
+            if self._checked or transpose:
+                return self._solve(b, self._sharpness * target, transpose)
             killing = self.operator.walk.killing[:, None]
             x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
             return x[:, :-1].clone(), count
@@ -91,10 +94,10 @@ class IterativeFactor(Factor):
 
     def _first_solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """For `b` whose last column is k: residuals shrink, from now on, until that column is right."""
-        x, count = self._solve(b, target)
+        x, count = self._solve(b, target, False)
         while self._error(x) > self._aim and self._sharpness > SHARPEST and count < self.solver.max_iterations:
             self._sharpness *= SHARPER
-            x, more = self._solve(b, self._sharpness * target, x)
+            x, more = self._solve(b, self._sharpness * target, False, x)
             count += more
         error = self._error(x)
         if WORST < error < math.inf:  # NaN: the residual will say so
@@ -124,40 +127,43 @@ class IterativeFactor(Factor):
     def resolves(self) -> bool:
         return self._resolves
 
-    def _solve(self, b: Tensor, target: Tensor, x: Tensor | None = None) -> tuple[Tensor, int]:
+    def _solve(self, b: Tensor, target: Tensor, transpose: bool, x: Tensor | None = None) -> tuple[Tensor, int]:
         """For all columns, some at a time, from `x` if there is one."""
         parts = math.ceil(b.shape[1] / COLUMNS_AT_ONCE)
         starts = [None] * parts if x is None else x.tensor_split(parts, dim=1)
         blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), starts, strict=True)
-        answers, counts = zip(*(self._solve_block(*block) for block in blocks), strict=True)
+        answers, counts = zip(*(self._solve_block(*block, transpose) for block in blocks), strict=True)
         return torch.cat(answers, dim=1), max(counts)
 
-    def _solve_block(self, b: Tensor, target: Tensor, x: Tensor | None) -> tuple[Tensor, int]:
+    def _solve_block(self, b: Tensor, target: Tensor, x: Tensor | None, transpose: bool) -> tuple[Tensor, int]:
         """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
         norm, count = column_norm(b), 0
         norm = torch.where(norm > 0, norm, 1.0)
         b, target = b / norm, 0.5 * target / norm  # half: the true residual lags behind that of the recursion
         if x is None:
-            x, count = self._iterate(self.operator.matmul, b, target, self.solver.max_iterations)
+            matmul = partial(self.operator.matmul, transpose=transpose)
+            x, count = self._iterate(matmul, b, target, self.solver.max_iterations)
         else:
             x = x / norm
-        x, more = self._look_closer(b, x, target)
+        x, more = self._look_closer(b, x, target, transpose)
         return x * norm, count + more
 
-    def _look_closer(self, b: Tensor, x: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    def _look_closer(self, b: Tensor, x: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         """Iterations in the form without cancellation, where x misses the target in it, until x stands still."""
         asked, most = 2 * target, self.solver.max_iterations
-        residual = self.operator.residual(b, x, transpose=False, accurate=True)
+        residual = self.operator.residual(b, x, transpose, accurate=True)
         if bool((column_norm(residual) <= asked).all()):
             return x, 0
+        differences = partial(self._differences, transpose)
         count, moves = 0, [math.inf]
         while not self._stands_still(moves) and count < most:
             lost = ~(column_norm(residual) < 1)  # where rounding was all that the ordinary product showed
             x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-            rest, more = self._iterate(self._differences, residual, target, most - count)
+            rest, more = self._iterate(differences, residual, target, most - count)
             x, count, target = x + rest, count + more, SHARPER * target
-            residual = self.operator.residual(b, x, transpose=False, accurate=True)
-            moves.append(self._next_move(x, residual))
+            residual = self.operator.residual(b, x, transpose, accurate=True)
+            step, _ = self._iterate(differences, residual, torch.zeros_like(target), 1)
+            moves.append(float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()))
         if moves[-1] <= WORST or not bool((column_norm(residual) <= asked).all()):
             return x, count
         raise ConvergenceError(
@@ -166,19 +172,15 @@ class IterativeFactor(Factor):
         )
 
     def _stands_still(self, moves: list[float]) -> bool:
-        """Whether one more step hardly moves x, or as little as rounding allows."""
+        """Whether one more step hardly moves x, relative to its largest entry; or as little as rounding allows."""
         return moves[-1] <= self._aim or (moves[-2:][0] <= WORST and moves[-1] > 0.5 * moves[-2])
 
-    def _next_move(self, x: Tensor, residual: Tensor) -> float:
-        """How far one more step moves the worst column, relative to its largest entry."""
-        step, _ = self._iterate(self._differences, residual, residual.new_zeros(residual.shape[1]), 1)
-        return float((step.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max())
-
-    def _iterate(self, matmul: Product, b: Tensor, target: Tensor, limit: int) -> tuple[Tensor, int]:
-        return conjugate_gradients(
-            matmul, self.precondition, b, target, max_iterations=limit, forecast_after=self.solver.forecast_after
+    def _iterate(self, matmul: krylov.Product, b: Tensor, target: Tensor, limit: int) -> tuple[Tensor, int]:
+        forecast = self.solver.forecast_after
+        return krylov.iterate(
+            self.method, matmul, self.precondition, b, target, max_iterations=limit, forecast_after=forecast
         )
 
-    def _differences(self, x: Tensor, out: Tensor) -> Tensor:
-        """A x, free of cancellation."""
-        return torch.neg(self.operator.residual(x.new_zeros(1), x, transpose=False, accurate=True), out=out)
+    def _differences(self, transpose: bool, x: Tensor, out: Tensor) -> Tensor:
+        """A x, free of cancellation where it can be."""
+        return torch.neg(self.operator.residual(x.new_zeros(1), x, transpose, accurate=True), out=out)

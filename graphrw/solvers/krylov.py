@@ -1,6 +1,9 @@
-"""Conjugate gradients for many right-hand sides at once, under any preconditioner."""
+"""Krylov methods for many right-hand sides at once, under any preconditioner."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -9,9 +12,45 @@ from graphrw.errors import ConvergenceError
 
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
+BREAKDOWN = 1e-14  # the cosine of two vectors that count as orthogonal
 
 
-def conjugate_gradients(
+@dataclass(eq=False)
+class Columns(ABC):
+    """The columns at work, K of them: where a method stands after some iterations from x = 0. Memory is taken once.
+
+    Subclasses are methods; each field has one entry, or column, for each of the columns.
+    """
+
+    place: Tensor  # (K,): which of all they are
+    x: Tensor  # (N, K): their answers
+    r: Tensor  # (N, K): their residuals, as far as the recursion can tell
+
+    def __post_init__(self) -> None:
+        self._products = torch.empty_like(self.r)
+
+    @classmethod
+    @abstractmethod
+    def start(cls, b: Tensor) -> Self:
+        """At x = 0, for `b` (N, K) float64."""
+
+    @abstractmethod
+    def step(self, matmul: Product, precondition: Preconditioner) -> None:
+        """One iteration; a residual of 0 stays so."""
+
+    def narrowed(self, active: Tensor) -> Self:
+        return type(self)(*(getattr(self, field.name)[..., active] for field in fields(self)))
+
+    def norm(self) -> Tensor:
+        """(K,): ‖r‖."""
+        return self._dots(self.r, self.r).sqrt()
+
+    def _dots(self, a: Tensor, b: Tensor) -> Tensor:
+        return column_dots(a, b, self._products)
+
+
+def iterate(
+    method: type[Columns],
     matmul: Product,
     precondition: Preconditioner,
     b: Tensor,
@@ -22,13 +61,12 @@ def conjugate_gradients(
 ) -> tuple[Tensor, int]:
     """x with ‖b − A x‖ ≤ `target` in every column, as far as the recursion of the residual can tell, from x = 0.
 
-    Each new direction is made A-conjugate to the last, p ← z − (zᵀA p / pᵀA p) p with z = M⁻¹ r, which allows for a
-    preconditioner that is not quite the same linear map at every step (flexible CG: Notay 2000), such as a cycle in
-    float32. Columns that have converged are laid aside once they are half of those at work.
+    Columns that have converged are laid aside once they are half of those at work.
 
     Args:
-        matmul: A, symmetric positive definite.
-        precondition: M⁻¹, close to symmetric positive definite; float64 in and out.
+        method: `ConjugateGradients` or `BiCGStab`.
+        matmul: A.
+        precondition: M⁻¹; float64 in and out.
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
@@ -40,25 +78,24 @@ def conjugate_gradients(
     Raises:
         ConvergenceError: if the forecast says no.
     """
-    block = _Block(b, torch.arange(b.shape[1], device=b.device))
-    x = torch.zeros_like(b)
+    columns, x = method.start(b), torch.zeros_like(b)
     earlier, halfway = torch.zeros_like(target), None if forecast_after is None else forecast_after // 2
     for iteration in range(max_iterations):
-        norm = block.norm()
-        active = norm > target[block.columns]
+        norm = columns.norm()
+        active = norm > target[columns.place]
         count = int(active.sum())
         if iteration == halfway:
-            earlier[block.columns] = norm
+            earlier[columns.place] = norm
         if iteration == forecast_after and count:
-            slow = block.columns[active]
+            slow = columns.place[active]
             _forecast(earlier[slow], norm[active], target[slow], iteration, max_iterations)
-        if 2 * count <= len(block.columns):
-            x[:, block.columns] = block.x
-            block = block.narrowed(active)
+        if 2 * count <= len(columns.place):
+            x[:, columns.place] = columns.x
+            columns = columns.narrowed(active)
         if count == 0:
             return x, iteration
-        block.step(matmul, precondition)
-    x[:, block.columns] = block.x
+        columns.step(matmul, precondition)
+    x[:, columns.place] = columns.x
     return x, max_iterations
 
 
@@ -73,24 +110,23 @@ def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, most
         raise ConvergenceError(f"After {iteration} iterations {needed:.0f} are forecast; allowed are {most}.")
 
 
-class _Block:
-    """The columns at work: their answers, residuals r, directions p, and q = A p; memory is taken once."""
+@dataclass(eq=False)
+class ConjugateGradients(Columns):
+    """For A symmetric positive definite, and M close to it (Hestenes & Stiefel 1952).
 
-    def __init__(self, r: Tensor, columns: Tensor) -> None:
-        self.columns = columns
-        self.x, self.r = torch.zeros_like(r), r.clone()
-        self.p, self.q, self.products = torch.zeros_like(r), torch.zeros_like(r), torch.empty_like(r)
-        self.curvature = r.new_ones(r.shape[1])  # pᵀA p
+    Each new direction is made A-conjugate to the last, p ← z − (zᵀA p / pᵀA p) p with z = M⁻¹ r, which allows for a
+    preconditioner that is not quite the same linear map at every step (flexible CG: Notay 2000), such as a cycle in
+    float32.
+    """
 
-    def narrowed(self, active: Tensor) -> "_Block":
-        narrow = _Block(self.r[:, active], self.columns[active])
-        narrow.x, narrow.p, narrow.q = self.x[:, active], self.p[:, active], self.q[:, active]
-        narrow.curvature = self.curvature[active]
-        return narrow
+    p: Tensor  # (N, K): the direction
+    q: Tensor  # (N, K): A p
+    curvature: Tensor  # (K,): pᵀA p
 
-    def norm(self) -> Tensor:
-        """(K,): ‖r‖."""
-        return self._dots(self.r, self.r).sqrt()
+    @classmethod
+    def start(cls, b: Tensor) -> Self:
+        x, p, q = (torch.zeros_like(b) for _ in range(3))
+        return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), p, q, b.new_ones(b.shape[1]))
 
     def step(self, matmul: Product, precondition: Preconditioner) -> None:
         z = precondition(self.r)
@@ -102,8 +138,56 @@ class _Block:
         self.x.addcmul_(self.p, length)
         self.r.addcmul_(self.q, -length)
 
-    def _dots(self, a: Tensor, b: Tensor) -> Tensor:
-        return column_dots(a, b, self.products)
+
+@dataclass(eq=False)
+class BiCGStab(Columns):
+    """For any A that has an inverse (van der Vorst 1992), right-preconditioned; two products an iteration.
+
+    Where a recursion breaks down, it starts anew from the residual.
+    """
+
+    shadow: Tensor  # (N, K): to which new residuals are made orthogonal
+    p: Tensor  # (N, K): the direction
+    v: Tensor  # (N, K): A M⁻¹ p
+    t: Tensor  # (N, K): A M⁻¹ r halfway
+    rho: Tensor  # (K,): shadowᵀ r
+    alpha: Tensor  # (K,): the step along p; 0 where the recursion has to start
+    omega: Tensor  # (K,): the step along r halfway; likewise
+
+    @classmethod
+    def start(cls, b: Tensor) -> Self:
+        x, shadow, p, v, t = (torch.zeros_like(b) for _ in range(5))
+        rho, alpha, omega = (b.new_zeros(b.shape[1]) for _ in range(3))
+        place = torch.arange(b.shape[1], device=b.device)
+        return cls(place, x, b.clone(), shadow, p, v, t, rho, alpha, omega)
+
+    def step(self, matmul: Product, precondition: Preconditioner) -> None:
+        beta = self._turn()
+        self.p.addcmul_(self.v, -self.omega).mul_(beta).add_(self.r)
+        y = precondition(self.p)
+        matmul(y, self.v)
+        self.alpha = _divided(self.rho, self._dots(self.shadow, self.v))
+        self.x.addcmul_(y, self.alpha)
+        self.r.addcmul_(self.v, -self.alpha)
+        z = precondition(self.r)
+        matmul(z, self.t)
+        self.omega = _divided(self._dots(self.t, self.r), self._dots(self.t, self.t))
+        self.x.addcmul_(z, self.omega)
+        self.r.addcmul_(self.t, -self.omega)
+
+    def _turn(self) -> Tensor:
+        """(K,): β, how much of the last direction goes into the next; 0 where the recursion starts."""
+        rho, last = self._dots(self.shadow, self.r), self.rho * self.omega
+        sizes = self._dots(self.shadow, self.shadow).sqrt() * self.norm()
+        starts = (last == 0) | (self.alpha == 0) | (rho.abs() <= BREAKDOWN * sizes)
+        self.shadow = torch.where(starts, self.r, self.shadow)
+        self.rho = torch.where(starts, self._dots(self.r, self.r), rho)
+        return torch.where(starts, 0.0, _divided(rho * self.alpha, last))
+
+
+def _divided(a: Tensor, b: Tensor) -> Tensor:
+    """a / b; 0 where b is."""
+    return torch.where(b == 0, 0.0, a / b)
 
 
 def column_dots(a: Tensor, b: Tensor, products: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from graphrw.errors import MissingDependencyError
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.direct import DirectFactor, Speed
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
 from graphrw.walk import Walk
 
@@ -29,6 +29,7 @@ try:
 except ImportError:  # a platform without a wheel: `Auto` takes SuperLU there
     AVAILABLE = False
 
+SPEED = Speed(flop=6e-11, entry=1.2e-8, solve=1e-9)
 ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of those that rslab offers
 
 
@@ -38,6 +39,16 @@ class SparsePlan:
 
     pattern: Pattern
     symbolic: Any
+
+    @property
+    def speed(self) -> Speed:
+        """How fast this library is."""
+        return SPEED
+
+    @property
+    def num_nodes(self) -> int:
+        """Of what was analysed."""
+        return len(self.pattern.indptr) - 1
 
     @property
     def flops(self) -> float:
