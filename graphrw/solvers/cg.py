@@ -39,5 +39,11 @@ class CG(IterativeSolver):
 class JacobiFactor(IterativeFactor):
     """The diagonal of A as preconditioner."""
 
+    def __init__(self, walk: Walk, solver: IterativeSolver) -> None:
+        super().__init__(walk, solver)
+        self._answer = walk.weight.new_empty(0, 0)
+
     def precondition(self, r: Tensor) -> Tensor:
-        return torch.div(r, self.operator.diagonal[:, None])
+        if self._answer.shape != r.shape:
+            self._answer = torch.empty_like(r)
+        return torch.div(r, self.operator.diagonal[:, None], out=self._answer)

@@ -25,6 +25,7 @@ class Columns(ABC):
     place: Tensor  # (K,): which of all they are
     x: Tensor  # (N, K): their answers
     r: Tensor  # (N, K): their residuals, as far as the recursion can tell
+    norm: Tensor  # (K,): ‖r‖ when last measured
 
     def __post_init__(self) -> None:
         self._products = torch.empty_like(self.r)
@@ -36,14 +37,15 @@ class Columns(ABC):
 
     @abstractmethod
     def step(self, matmul: Product, precondition: Preconditioner) -> None:
-        """One iteration; a residual of 0 stays so."""
+        """One iteration, after a measurement; a residual of 0 stays so."""
 
     def narrowed(self, active: Tensor) -> Self:
         return type(self)(*(getattr(self, field.name)[..., active] for field in fields(self)))
 
-    def norm(self) -> Tensor:
+    def measure(self) -> Tensor:
         """(K,): ‖r‖."""
-        return self._dots(self.r, self.r).sqrt()
+        self.norm = self._dots(self.r, self.r).sqrt()
+        return self.norm
 
     def _dots(self, a: Tensor, b: Tensor) -> Tensor:
         return column_dots(a, b, self._products)
@@ -81,7 +83,7 @@ def iterate(
     columns, x = method.start(b), torch.zeros_like(b)
     earlier, halfway = torch.zeros_like(target), None if forecast_after is None else forecast_after // 2
     for iteration in range(max_iterations):
-        norm = columns.norm()
+        norm = columns.measure()
         active = norm > target[columns.place]
         count = int(active.sum())
         if iteration == halfway:
@@ -126,7 +128,8 @@ class ConjugateGradients(Columns):
     @classmethod
     def start(cls, b: Tensor) -> Self:
         x, p, q = (torch.zeros_like(b) for _ in range(3))
-        return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), p, q, b.new_ones(b.shape[1]))
+        ones = b.new_ones(b.shape[1])
+        return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), ones, p, q, ones)
 
     def step(self, matmul: Product, precondition: Preconditioner) -> None:
         z = precondition(self.r)
@@ -146,20 +149,22 @@ class BiCGStab(Columns):
     Where a recursion breaks down, it starts anew from the residual.
     """
 
-    shadow: Tensor  # (N, K): to which new residuals are made orthogonal
+    shadow: Tensor  # (N, K): to which new residuals are made orthogonal; the residual where the recursion started
     p: Tensor  # (N, K): the direction
     v: Tensor  # (N, K): A M⁻¹ p
     t: Tensor  # (N, K): A M⁻¹ r halfway
     rho: Tensor  # (K,): shadowᵀ r
     alpha: Tensor  # (K,): the step along p; 0 where the recursion has to start
     omega: Tensor  # (K,): the step along r halfway; likewise
+    size: Tensor  # (K,): ‖shadow‖
 
     @classmethod
     def start(cls, b: Tensor) -> Self:
         x, shadow, p, v, t = (torch.zeros_like(b) for _ in range(5))
-        rho, alpha, omega = (b.new_zeros(b.shape[1]) for _ in range(3))
-        place = torch.arange(b.shape[1], device=b.device)
-        return cls(place, x, b.clone(), shadow, p, v, t, rho, alpha, omega)
+        none = b.new_zeros(b.shape[1])
+        return cls(
+            torch.arange(b.shape[1], device=b.device), x, b.clone(), none, shadow, p, v, t, none, none, none, none
+        )
 
     def step(self, matmul: Product, precondition: Preconditioner) -> None:
         beta = self._turn()
@@ -178,11 +183,14 @@ class BiCGStab(Columns):
     def _turn(self) -> Tensor:
         """(K,): β, how much of the last direction goes into the next; 0 where the recursion starts."""
         rho, last = self._dots(self.shadow, self.r), self.rho * self.omega
-        sizes = self._dots(self.shadow, self.shadow).sqrt() * self.norm()
-        starts = (last == 0) | (self.alpha == 0) | (rho.abs() <= BREAKDOWN * sizes)
-        self.shadow = torch.where(starts, self.r, self.shadow)
-        self.rho = torch.where(starts, self._dots(self.r, self.r), rho)
-        return torch.where(starts, 0.0, _divided(rho * self.alpha, last))
+        starts = (last == 0) | (self.alpha == 0) | (rho.abs() <= BREAKDOWN * self.size * self.norm)
+        beta = torch.where(starts, 0.0, _divided(rho * self.alpha, last))
+        if bool(starts.any()):
+            self.shadow = torch.where(starts, self.r, self.shadow)
+            self.size = torch.where(starts, self.norm, self.size)
+            rho = torch.where(starts, self.norm.square(), rho)
+        self.rho = rho
+        return beta
 
 
 def _divided(a: Tensor, b: Tensor) -> Tensor:
