@@ -8,7 +8,7 @@ import torch
 
 import graphrw as rw
 from graphrw.solvers import Cholesky, Multigrid
-from graphrw.solvers.krylov import column_dots, conjugate_gradients
+from graphrw.solvers.krylov import ConjugateGradients, column_dots, iterate
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.cycle import Cycle
@@ -51,7 +51,7 @@ def iterations(walk):
     operator, cycle = Operator(walk), Cycle(rows_of(walk))
     b = apply(walk, right_hand_side(walk.graph))
     target = 1e-6 * torch.linalg.vector_norm(b, dim=0)
-    return conjugate_gradients(operator.matmul, cycle.apply, b, target, max_iterations=200)[1]
+    return iterate(ConjugateGradients, operator.matmul, cycle.apply, b, target, max_iterations=200)[1]
 
 
 @pytest.mark.usefixtures("small_dense_levels")
@@ -225,7 +225,7 @@ def test_columns_that_have_converged_are_laid_aside():
         widths.append(r.shape[1])
         return cycle.apply(r)
 
-    x, _ = conjugate_gradients(operator.matmul, precondition, b, target, max_iterations=100)
+    x, _ = iterate(ConjugateGradients, operator.matmul, precondition, b, target, max_iterations=100)
     assert set(widths) == {1}
     assert (x[:, 1:] == 0).all()
     assert torch.linalg.vector_norm(b[:, 0] - operator.matmul(x)[:, 0]) < 2e-9
