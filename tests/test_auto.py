@@ -178,6 +178,14 @@ def test_trees_are_factorised_however_wide_they_are():
     assert Auto().explain(tree).startswith("Cholesky(rtol=1e-10)")
 
 
+def test_both_directions_of_an_edge_are_no_cycle():
+    child = torch.arange(1, 2**10)
+    down = torch.stack([(child - 1) // 2, child])
+    tree = rw.Graph(torch.cat([down, down.flip(0)], dim=1), 2**10, directed=True)
+    assert level_structure(tree).separator == 1
+    assert Auto().explain(tree).startswith("LU(rtol=1e-10)")
+
+
 def test_memory_is_that_of_all_graphs_of_a_batch():
     part = rw.grid_graph((30, 30))
     limit = 1.5 * embedded.Cholesky(rtol=1e-10).plan_for(part).bytes

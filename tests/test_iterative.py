@@ -145,6 +145,14 @@ def test_too_few_iterations_raise_with_the_residual_that_is_left(max_iterations)
         rw.hitting_probabilities(walk, seeds, solver=Multigrid(max_iterations=max_iterations))
 
 
+def test_the_residual_that_is_told_is_that_of_columns_with_something_to_solve():
+    walk = rw.walk(rw.grid_graph((15, 15)), torch.ones(420, dtype=torch.float64), 1e-9)
+    b = torch.rand(225, 2, dtype=torch.float64)
+    b[:, 1] = 0
+    with pytest.raises(rw.ConvergenceError, match=r"left a true relative residual of \d"):
+        rw.solve(walk, b, CG(max_iterations=3))
+
+
 @every_solver
 def test_a_factor_made_in_inference_mode_serves_outside(solver):
     graph = rw.grid_graph((20, 20))

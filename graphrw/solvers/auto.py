@@ -103,8 +103,10 @@ class Auto(Solver):
             others: tuple[Solver, ...] = (BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol),)
             return Choice((solver, *others), f"a step with 8 labels should take {direct}; by {name} {iterative}")
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
-        if graph.directed:
-            return Choice((BiCGStab(self.rtol, forecast_after=FORECAST if fits else None), *last), reason)
+        if graph.directed:  # a factor stands by wherever it may fit: nothing else does
+            patience = FORECAST if fits else None
+            last = (solver,) if direct.bytes <= self.max_bytes else ()
+            return Choice((BiCGStab(self.rtol, forecast_after=patience), *last), reason)
         if levels.depth > 3 * math.log2(graph.num_nodes):
             return Choice((Multigrid(self.rtol), *last), reason)
         reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
@@ -128,6 +130,10 @@ class _StagedFactor(Factor):
     @property
     def resolves(self) -> bool:
         return self._factor.resolves
+
+    @property
+    def most_hidden(self) -> float:  # type: ignore[override]
+        return self._factor.most_hidden
 
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
         try:

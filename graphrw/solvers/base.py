@@ -1,5 +1,6 @@
 """What every solver is, and the one place where its answers are checked, refined and recorded."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -95,6 +96,7 @@ class Factor(ABC):
     """
 
     max_refinements = 4
+    most_hidden = math.inf  # the relative residual beyond which rounding is no excuse
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         self.solver = solver
@@ -147,7 +149,7 @@ class Factor(ABC):
     def _residual(self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, accurate: bool) -> tuple[Tensor, Tensor]:
         """b − A x and its size relative to b; free of cancellation where that is asked for, or makes a difference."""
         residual = self.operator.residual(b, x, transpose, accurate)
-        relative = _relative(column_norm(residual), norm)
+        relative = relative_to(column_norm(residual), norm)
         if accurate or bool((relative <= self.solver.rtol).all()):
             return residual, relative
         return self._residual(b, x, norm, transpose, accurate=True)
@@ -161,7 +163,7 @@ class Factor(ABC):
             return False
         residual, x = residual[:, missed], x[:, missed]
         floor = ROUNDING * column_norm(self.operator.magnitude(x, transpose))
-        return bool((column_norm(residual) <= floor).all())
+        return bool(((column_norm(residual) <= floor) & (relative[missed] <= self.most_hidden)).all())
 
     def _fail(self, relative: Tensor, iterations: int) -> None:
         worst = float(relative.nan_to_num(torch.inf).max())
@@ -205,5 +207,5 @@ def _finite_norm(b: Tensor) -> Tensor:
     return norm
 
 
-def _relative(residual: Tensor, norm: Tensor) -> Tensor:
+def relative_to(residual: Tensor, norm: Tensor) -> Tensor:
     return torch.where(norm > 0, residual / norm, residual)

@@ -13,7 +13,7 @@ from graphrw.checks import check_whole
 from graphrw.errors import ConvergenceError
 from graphrw.graph import Graph
 from graphrw.solvers import krylov
-from graphrw.solvers.base import Factor, Solver, column_norm
+from graphrw.solvers.base import Factor, Solver, column_norm, relative_to
 from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
@@ -64,6 +64,7 @@ class IterativeFactor(Factor):
     """
 
     max_refinements = 1
+    most_hidden = 1e-3  # where an iteration has run away, the rounding of A x grows with x
     method: type[krylov.Columns] = krylov.ConjugateGradients
     solver: IterativeSolver
 
@@ -80,10 +81,14 @@ class IterativeFactor(Factor):
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         transpose = transpose and self.operator.walk.graph.directed
         with self._working:
-            if self._checked or transpose:
+            if self._checked:
                 return self._solve(b, self._sharpness * target, transpose)
-            killing = self.operator.walk.killing[:, None]
-            x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, self._goal()]))
+            killing, goal = self.operator.walk.killing[:, None], self._goal()
+            if transpose:  # Aᵀ has no column whose answer is known
+                _, first = self._first_solve(killing, goal)
+                x, count = self._solve(b, self._sharpness * target, transpose)
+                return x, first + count
+            x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, goal]))
             return x[:, :-1].clone(), count
 
     def _goal(self) -> Tensor:
@@ -108,7 +113,7 @@ class IterativeFactor(Factor):
     def _refuse(self, b: Tensor, x: Tensor, target: Tensor, count: int, error: float) -> None:
         left = column_norm(self.operator.residual(b, x, transpose=False, accurate=True))
         if bool((left > target).any()):
-            self._fail(left / (target / self.solver.rtol), count)
+            self._fail(relative_to(left, target / self.solver.rtol), count)
         raise ConvergenceError(
             f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
             "nodes hardly reach any seed or killing. Try `solvers.Cholesky()`, raise the smallest weights, or add "

@@ -146,10 +146,10 @@ class ConjugateGradients(Columns):
 class BiCGStab(Columns):
     """For any A that has an inverse (van der Vorst 1992), right-preconditioned; two products an iteration.
 
-    Where a recursion breaks down, it starts anew from the residual.
+    Where the recursion breaks down, it starts anew from the residual, with a shadow drawn by chance.
     """
 
-    shadow: Tensor  # (N, K): to which new residuals are made orthogonal; the residual where the recursion started
+    shadow: Tensor  # (N, K): to which new residuals are made orthogonal; the first residual
     p: Tensor  # (N, K): the direction
     v: Tensor  # (N, K): A M⁻¹ p
     t: Tensor  # (N, K): A M⁻¹ r halfway
@@ -157,6 +157,10 @@ class BiCGStab(Columns):
     alpha: Tensor  # (K,): the step along p; 0 where the recursion has to start
     omega: Tensor  # (K,): the step along r halfway; likewise
     size: Tensor  # (K,): ‖shadow‖
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._chance = torch.Generator(self.r.device).manual_seed(0)
 
     @classmethod
     def start(cls, b: Tensor) -> Self:
@@ -171,7 +175,8 @@ class BiCGStab(Columns):
         self.p.addcmul_(self.v, -self.omega).mul_(beta).add_(self.r)
         y = precondition(self.p)
         matmul(y, self.v)
-        self.alpha = _divided(self.rho, self._dots(self.shadow, self.v))
+        across, reach = self._dots(self.shadow, self.v), self.size * self._dots(self.v, self.v).sqrt()
+        self.alpha = torch.where(across.abs() <= BREAKDOWN * reach, 0.0, _divided(self.rho, across))
         self.x.addcmul_(y, self.alpha)
         self.r.addcmul_(self.v, -self.alpha)
         z = precondition(self.r)
@@ -186,11 +191,16 @@ class BiCGStab(Columns):
         starts = (last == 0) | (self.alpha == 0) | (rho.abs() <= BREAKDOWN * self.size * self.norm)
         beta = torch.where(starts, 0.0, _divided(rho * self.alpha, last))
         if bool(starts.any()):
-            self.shadow = torch.where(starts, self.r, self.shadow)
-            self.size = torch.where(starts, self.norm, self.size)
-            rho = torch.where(starts, self.norm.square(), rho)
+            first = self.size == 0
+            self.shadow = torch.where(starts, torch.where(first, self.r, self._another()), self.shadow)
+            self.size = torch.where(starts, self._dots(self.shadow, self.shadow).sqrt(), self.size)
+            rho = torch.where(starts, self._dots(self.shadow, self.r), rho)
         self.rho = rho
         return beta
+
+    def _another(self) -> Tensor:
+        """(N, 1): some other shadow, since from its own residual a recursion would break down as before."""
+        return torch.randn(len(self.r), 1, generator=self._chance, dtype=self.r.dtype, device=self.r.device)
 
 
 def _divided(a: Tensor, b: Tensor) -> Tensor:

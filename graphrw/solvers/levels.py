@@ -18,7 +18,7 @@ class LevelStructure:
 
     depth: int  # how many sets
     width: int  # the nodes of the largest
-    cycles: int  # independent ones in the whole graph: edges beyond a spanning forest
+    cycles: int  # independent ones in the whole graph: pairs of neighbours beyond a spanning forest
 
     @property
     def separator(self) -> int:
@@ -27,14 +27,14 @@ class LevelStructure:
 
 
 def level_structure(graph: Graph) -> LevelStructure:
-    """The level structure of an undirected graph with at least one node."""
+    """The level structure of a graph with at least one node; directions do not matter."""
     adjacency = _adjacency(graph)
     count, component = connected_components(adjacency, directed=False)
     root = int((component == np.bincount(component).argmax()).argmax())
     far = int(breadth_first_order(adjacency, root)[0][-1])
     order, parent = breadth_first_order(adjacency, far)
     widths = np.diff(_level_starts(order, parent))
-    return LevelStructure(len(widths), int(widths.max()), graph.num_edges - graph.num_nodes + count)
+    return LevelStructure(len(widths), int(widths.max()), adjacency.nnz // 2 - graph.num_nodes + count)
 
 
 def _adjacency(graph: Graph) -> csr_array:
