@@ -1,6 +1,6 @@
 """Solving on directed graphs: citations, where a few nodes are cited by all, and one-sided nearest neighbours.
 
-Claim: `Auto` solves them, and their transpose, within 1.6 × of the fastest method that is installed; on citations it
+Claim: `Auto` solves them, and their transpose, within 2 × of the fastest method that is installed; on citations it
 is tens of times faster than any factorisation.
 Peers: SciPy's SuperLU (COLAMD), SciPy's BiCGStab and GMRES(20) with the Jacobi preconditioner, column by column; each
 asked for a relative residual of 1e-8. Ours make a new factor and four solves with A, and four with Aᵀ; so do they.
