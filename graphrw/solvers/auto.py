@@ -21,7 +21,7 @@ from graphrw.solvers.superlu import SuperLU
 from graphrw.walk import Walk
 
 DOUBT = 12  # how far off a prediction from levels alone may be
-FORECAST, PATIENCE = 16, 80  # plain CG goes on after so many iterations if it should be done after so many
+FORECAST, PATIENCE = 16, 80  # iterations after which a try is judged, and within which plain CG should be done
 
 
 @dataclass(frozen=True)
@@ -90,27 +90,26 @@ class Auto(Solver):
         return SuperLU(self.rtol)
 
     def _by_cost(self, graph: Graph) -> Choice:
-        solver, name = self._direct(graph.directed), "BiCGStab" if graph.directed else "multigrid"
+        solver = self._direct(graph.directed)
+        other: Solver = BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol)
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
         levels = level_structure(rslab.representative(graph))
-        direct = cost.of_direct_by_levels(graph, levels)
-        fits = False
+        direct, fits = cost.of_direct_by_levels(graph, levels), False
         if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * self.max_bytes:
             direct = cost.of_direct(solver, graph) or direct
             fits = direct.bytes <= self.max_bytes
-        last = (solver,) if fits else ()
         if fits and direct.seconds <= iterative.seconds:
-            others: tuple[Solver, ...] = (BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol),)
-            return Choice((solver, *others), f"a step with 8 labels should take {direct}; by {name} {iterative}")
+            name = "BiCGStab" if graph.directed else "multigrid"
+            return Choice((solver, other), f"a step with 8 labels should take {direct}; by {name} {iterative}")
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
-        if graph.directed:  # a factor stands by wherever it may fit: nothing else does
-            patience = FORECAST if fits else None
-            last = (solver,) if direct.bytes <= self.max_bytes else ()
-            return Choice((BiCGStab(self.rtol, forecast_after=patience), *last), reason)
+        if graph.directed:  # analysed or not, a factor stands by wherever it may fit: nothing else does
+            other = BiCGStab(self.rtol, forecast_after=FORECAST if fits else None)
+            return Choice((other, solver) if direct.bytes <= self.max_bytes else (other,), reason)
+        last = (solver,) if fits else ()
         if levels.depth > 3 * math.log2(graph.num_nodes):
-            return Choice((Multigrid(self.rtol), *last), reason)
+            return Choice((other, *last), reason)
         reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
-        return Choice((CG(self.rtol, PATIENCE, FORECAST), Multigrid(self.rtol), *last), reason)
+        return Choice((CG(self.rtol, PATIENCE, FORECAST), other, *last), reason)
 
 
 class _StagedFactor(Factor):
@@ -128,11 +127,7 @@ class _StagedFactor(Factor):
         return self._factor.refinements
 
     @property
-    def resolves(self) -> bool:
-        return self._factor.resolves
-
-    @property
-    def most_hidden(self) -> float:  # type: ignore[override]
+    def most_hidden(self) -> float:
         return self._factor.most_hidden
 
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:

@@ -96,7 +96,6 @@ class Factor(ABC):
     """
 
     max_refinements = 4
-    most_hidden = math.inf  # the relative residual beyond which rounding is no excuse
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         self.solver = solver
@@ -119,9 +118,10 @@ class Factor(ABC):
         return 0
 
     @property
-    def resolves(self) -> bool:
-        """Whether what rounding hides in a residual is known to be little in the answer, too."""
-        return True
+    def most_hidden(self) -> float:
+        """The relative residual up to which rounding is an excuse, since what it hides is known to be little in the
+        answer, too."""
+        return math.inf
 
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
         """x with A x = b (N, K): refined from `start` (N, K), or 0, until the true residual is within `rtol`.
@@ -159,8 +159,6 @@ class Factor(ABC):
         missed = ~(relative <= self.solver.rtol)
         if not bool(missed.any()):
             return True
-        if not self.resolves:
-            return False
         residual, x = residual[:, missed], x[:, missed]
         floor = ROUNDING * column_norm(self.operator.magnitude(x, transpose))
         return bool(((column_norm(residual) <= floor) & (relative[missed] <= self.most_hidden)).all())
@@ -208,4 +206,5 @@ def _finite_norm(b: Tensor) -> Tensor:
 
 
 def relative_to(residual: Tensor, norm: Tensor) -> Tensor:
+    """(K,): norms of residuals over those of right-hand sides; as they are where that is 0."""
     return torch.where(norm > 0, residual / norm, residual)

@@ -1,12 +1,14 @@
 """What direct solvers share: what an analysis tells, and a test of factors on the one system whose answer is known."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
-from typing import Protocol, runtime_checkable
+from typing import ClassVar
 
 from graphrw.errors import ConvergenceError
 from graphrw.solvers.base import Factor
+from graphrw.solvers.pattern import Pattern
 
 WORST = 0.1
 
@@ -20,27 +22,29 @@ class Speed:
     solve: float  # for each column and entry of the factor
 
 
-@runtime_checkable
-class Analysis(Protocol):
-    """A plan that knows what a factorisation will take."""
+@dataclass(frozen=True)
+class Analysis(ABC):
+    """A plan that knows what a factorisation will take, of the graph or of the one part that a batch repeats."""
 
-    @property
-    def speed(self) -> Speed:
-        """How fast the library is."""
+    speed: ClassVar[Speed]  # of the library
+    pattern: Pattern  # where the numbers go
 
     @property
     def num_nodes(self) -> int:
-        """Of the graph, or of the one part that a batch repeats."""
+        return len(self.pattern.indptr) - 1
 
     @property
+    @abstractmethod
     def flops(self) -> float:
         """Predicted floating-point operations of one factorisation."""
 
     @property
+    @abstractmethod
     def entries(self) -> int:
         """Predicted entries of the factor."""
 
     @property
+    @abstractmethod
     def bytes(self) -> float:
         """Predicted peak memory of a factorisation and a solve."""
 

@@ -19,6 +19,7 @@ from graphrw.walk import Walk
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
 WORST = 0.01  # error on A 1 = k, and what one more step may still change, as far as rounding lets it
 SHARPER, SHARPEST = 0.01, 1e-8  # by how much, and down to what, targets shrink where small residuals hide errors
+MOST_HIDDEN = 1e-3  # a relative residual; where an iteration has run away, the rounding of A x grows with x
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ class IterativeFactor(Factor):
     """
 
     max_refinements = 1
-    most_hidden = 1e-3  # where an iteration has run away, the rounding of A x grows with x
     method: type[krylov.Columns] = krylov.ConjugateGradients
     solver: IterativeSolver
 
@@ -100,11 +100,11 @@ class IterativeFactor(Factor):
     def _first_solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """For `b` whose last column is k: residuals shrink, from now on, until that column is right."""
         x, count = self._solve(b, target, False)
-        while self._error(x) > self._aim and self._sharpness > SHARPEST and count < self.solver.max_iterations:
+        most = self.solver.max_iterations
+        while (error := self._error(x)) > self._aim and self._sharpness > SHARPEST and count < most:
             self._sharpness *= SHARPER
             x, more = self._solve(b, self._sharpness * target, False, x)
             count += more
-        error = self._error(x)
         if WORST < error < math.inf:  # NaN: the residual will say so
             self._refuse(b, x, target, count, error)
         self._checked, self._resolves = True, error <= WORST
@@ -129,8 +129,8 @@ class IterativeFactor(Factor):
         return float((x[:, -1] - 1).abs().max())
 
     @property
-    def resolves(self) -> bool:
-        return self._resolves
+    def most_hidden(self) -> float:
+        return MOST_HIDDEN if self._resolves else 0.0
 
     def _solve(self, b: Tensor, target: Tensor, transpose: bool, x: Tensor | None = None) -> tuple[Tensor, int]:
         """For all columns, some at a time, from `x` if there is one."""

@@ -20,7 +20,7 @@ from torch import Tensor
 from graphrw.errors import MissingDependencyError
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor, Speed
+from graphrw.solvers.direct import Analysis, DirectFactor, Speed
 from graphrw.solvers.pattern import Pattern, lower_pattern, row_pattern
 from graphrw.walk import Walk
 
@@ -34,21 +34,11 @@ CAUSES = {-2: "not enough memory. ", -4: "a pivot is not positive. "}
 
 
 @dataclass(frozen=True)
-class PardisoPlan:
-    """A Pardiso handle with the analysis of a pattern, and where the numbers go."""
+class PardisoPlan(Analysis):
+    """A Pardiso handle with the analysis of a pattern."""
 
-    pattern: Pattern
+    speed = SPEED
     handle: "_Handle"
-
-    @property
-    def speed(self) -> Speed:
-        """How fast this library is."""
-        return SPEED
-
-    @property
-    def num_nodes(self) -> int:
-        """Of what was analysed."""
-        return len(self.pattern.indptr) - 1
 
     @property
     def flops(self) -> float:
@@ -57,12 +47,10 @@ class PardisoPlan:
 
     @property
     def entries(self) -> int:
-        """Predicted entries of the factor."""
         return self.handle.setting(ENTRIES)
 
     @property
     def bytes(self) -> float:
-        """Predicted peak memory of a factorisation and a solve."""
         analysis, kept, numbers = (1024.0 * self.handle.setting(number) for number in MEMORY)
         return max(analysis, kept + numbers)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from graphrw.errors import MissingDependencyError
 from graphrw.graph import Graph
 from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor, Speed
+from graphrw.solvers.direct import Analysis, DirectFactor, Speed
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
 from graphrw.walk import Walk
 
@@ -34,35 +34,22 @@ ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of 
 
 
 @dataclass(frozen=True)
-class SparsePlan:
-    """A symbolic analysis, and where the numbers go."""
+class SparsePlan(Analysis):
+    """A symbolic analysis by rslab."""
 
-    pattern: Pattern
+    speed = SPEED
     symbolic: Any
 
     @property
-    def speed(self) -> Speed:
-        """How fast this library is."""
-        return SPEED
-
-    @property
-    def num_nodes(self) -> int:
-        """Of what was analysed."""
-        return len(self.pattern.indptr) - 1
-
-    @property
     def flops(self) -> float:
-        """Predicted floating-point operations of one factorisation."""
         return float(self.symbolic.estimate_memory("float64")["factor_flops"])
 
     @property
     def entries(self) -> int:
-        """Predicted entries of the factor."""
         return int(self.symbolic.estimate_memory("float64")["factor_nnz"])
 
     @property
     def bytes(self) -> float:
-        """Predicted peak memory of a factorisation and a solve."""
         return float(self.symbolic.memory_plan("float64")["peak_bytes"])
 
 
