@@ -162,13 +162,13 @@ class _StagedFactor(Factor):
             return torch.full_like(b, torch.nan), 0
 
     def _advance(self) -> None:
-        """To the next solver that can prepare the walk, and has digits left."""
+        """To the next solver that can prepare the walk."""
         while True:
             self.solver = self._waiting.pop(0)
             try:
                 walk = self.operator.walk
                 self._factor = self.solver.factorize(walk, self.solver.plan_for(walk.graph))
-                _ = self._factor.refinements
+                self.operator = self._factor.operator  # its matrices serve both
             except ConvergenceError as error:
                 self._fail_over(error)
             else:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from graphrw.solvers.operator import Operator
 from graphrw.walk import Walk
 
 SMALL = 1e-140  # its square is far above the least float64
+ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
 ROUNDING = 100 * torch.finfo(torch.float64).eps
 
 
@@ -114,7 +116,8 @@ class Factor(ABC):
 
     @property
     def refinements(self) -> int:
-        """How many steps of refinement every solve needs, however small its residual; none by default."""
+        """How many steps of refinement every solve needs, however small its residual; none by default. Known after
+        the first call of `approximate`."""
         return 0
 
     @property
@@ -135,14 +138,14 @@ class Factor(ABC):
         x, residual, iterations = b.new_zeros(()) if start is None else start, b, 0
         if start is not None:
             residual = self.operator.residual(b, start, transpose, accurate=True)
-        for step in range(1 + max(self.max_refinements, self.refinements)):
-            correction, count = self.approximate(residual, self.solver.rtol * norm, transpose)
-            x, iterations = x + correction if x.ndim else correction, iterations + count
+        for step in count():
+            correction, more = self.approximate(residual, self.solver.rtol * norm, transpose)
+            x, iterations = x + correction if x.ndim else correction, iterations + more
             residual, relative = self._residual(b, x, norm, transpose, accurate=step < self.refinements)
             if step >= self.refinements and self._converged(relative, residual, x, transpose):
                 break
-        else:
-            self._fail(relative, iterations)
+            if step >= max(self.max_refinements, self.refinements):
+                self._fail(relative, iterations)
         self._record(relative, iterations + step, transpose, time.perf_counter() - began)
         return x
 
@@ -185,7 +188,8 @@ class Factor(ABC):
 
 def column_norm(b: Tensor) -> Tensor:
     """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
-    norm: Tensor = torch.linalg.vector_norm(b, dim=0)
+    squares = [block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]
+    norm = torch.stack(squares).sum(0).sqrt()
     if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
         return norm
     largest = b.abs().amax(0)

@@ -75,17 +75,17 @@ class CHOLMOD(Solver):
 class _CholmodFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: Solver, plan: CholmodPlan) -> None:
         super().__init__(walk, solver)
-        matrix = plan.matrix(plan.pattern.values(walk).cpu().numpy())
+        matrix = plan.matrix(plan.pattern.values(self.operator.diagonal, walk.weight).cpu().numpy())
         try:
             self._factor = plan.symbolic.copy().factorize(matrix)
         except CholmodError as error:
             raise RuntimeError(f"{error}") from error
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CholmodWarning)  # near singularity is estimated; `error` measures it
             x = self._factor.solve(np.asfortranarray(b.cpu().numpy()))
-        return torch.from_numpy(np.ascontiguousarray(x)).to(b.device), 0
+        return torch.from_numpy(np.ascontiguousarray(x)).to(b.device)
 
 
 def _matrix(pattern: Pattern, values: NDArray[np.float64]) -> csc_array:

@@ -34,5 +34,6 @@ class _DenseFactor(DirectFactor):
         one = torch.eye(walk.graph.num_nodes, dtype=walk.weight.dtype, device=walk.weight.device)
         self._lu, self._pivots = torch.linalg.lu_factor(apply(walk, one))
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        return torch.linalg.lu_solve(self._lu, self._pivots, b, adjoint=transpose), 0
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
+        x: Tensor = torch.linalg.lu_solve(self._lu, self._pivots, b, adjoint=transpose)
+        return x

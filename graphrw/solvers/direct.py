@@ -6,11 +6,15 @@ from functools import cached_property
 from math import ceil, log
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from graphrw.errors import ConvergenceError
 from graphrw.solvers.base import Factor
 from graphrw.solvers.pattern import Pattern
 
 WORST = 0.1
+SAME = 1e-12  # right-hand sides add up to the killing as far as rounding lets them; their answers to 1 as nearly
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,32 @@ class DirectFactor(Factor):
     tells how many steps of refinement each solve needs. Their residuals are taken as k ⊙ x + Σ_j w_ij (x_i − x_j),
     where nothing cancels, so that refinement reaches the accuracy that the weights themselves have (on diagonally
     dominant M-matrices parametrised by their row sums see Alfa, Xue & Ye 2002).
+
+    The right-hand sides of hitting probabilities add up to k: their answers, which add up to 1, are a test for nothing.
     """
+
+    @abstractmethod
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
+        """(N, K): A⁻¹ b, or A⁻ᵀ b, by the factor as it is."""
+
+    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+        x = self.substitute(b, transpose)
+        if "error" not in vars(self) and not transpose:
+            apart = ~torch.isclose(b.sum(1), self.operator.walk.killing, rtol=SAME, atol=0.0)
+            if not bool((apart & self._linked).any()) and bool((b >= 0).all()):  # else its terms might cancel
+                self.error = _error(torch.where(apart, 1.0, x.sum(1)))
+        return x, 0
+
+    @property
+    def _linked(self) -> Tensor:
+        """(N,) bool: nodes whose answer others may depend on; seeds that are cut off their neighbours are not."""
+        degree = self.operator.degree
+        return torch.ones_like(degree, dtype=torch.bool) if self.operator.walk.graph.directed else degree > 0
 
     @cached_property
     def error(self) -> float:
         """The factor's relative error, seen on A 1 = k."""
-        killing = self.operator.walk.killing[:, None]
-        ones, _ = self.approximate(killing, killing.new_zeros(1), False)
-        return float((ones - 1).abs().max().nan_to_num(float("inf")))
+        return _error(self.substitute(self.operator.walk.killing[:, None], transpose=False))
 
     @property
     def refinements(self) -> int:
@@ -77,3 +99,8 @@ class DirectFactor(Factor):
                 "span more orders of magnitude than float64 can eliminate. Raise the smallest weights, or add killing."
             )
         return ceil(log(self.solver.rtol) / log(self.error)) - 1
+
+
+def _error(ones: Tensor) -> float:
+    """How far `ones` are from 1."""
+    return float((ones - 1).abs().max().nan_to_num(float("inf")))

@@ -93,8 +93,8 @@ class IterativeFactor(Factor):
 
     def _goal(self) -> Tensor:
         """(1,): for A x = k. Killing counts up to the degree: seeds have much of it, and nobody moves there."""
-        walk = self.operator.walk
-        met, size = column_norm(torch.minimum(walk.killing, walk.degree)[:, None]), column_norm(walk.killing[:, None])
+        killing = self.operator.walk.killing[:, None]
+        met, size = column_norm(torch.minimum(killing, self.operator.degree[:, None])), column_norm(killing)
         return self.solver.rtol * torch.where(met > 0, met, size)
 
     def _first_solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:

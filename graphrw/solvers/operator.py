@@ -1,6 +1,7 @@
 """Fast products with A outside autograd: what residuals and Krylov methods are made of."""
 
 import warnings
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -18,8 +19,17 @@ class Operator:
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.num_nodes = walk.graph.num_nodes
-        self.diagonal = walk.rate
         self._matrices: dict[bool, Tensor] = {}
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """(N,)"""
+        return self.walk.degree
+
+    @cached_property
+    def diagonal(self) -> Tensor:
+        """(N,): the rates."""
+        return self.degree + self.walk.killing
 
     def matmul(self, x: Tensor, out: Tensor | None = None, *, transpose: bool = False) -> Tensor:
         """A x, or Aᵀx, for `x` (N, K) float64, written into `out` where one is given.
@@ -47,8 +57,8 @@ class Operator:
     def _matrix(self, transpose: bool) -> Tensor:
         if transpose not in self._matrices:
             pattern = column_pattern(self.walk.graph) if transpose else row_pattern(self.walk.graph)
-            size = (self.num_nodes, self.num_nodes)
-            self._matrices[transpose] = csr(pattern.indptr, pattern.indices, pattern.values(self.walk), size)
+            size, values = (self.num_nodes, self.num_nodes), pattern.values(self.diagonal, self.walk.weight)
+            self._matrices[transpose] = csr(pattern.indptr, pattern.indices, values, size)
         return self._matrices[transpose]
 
 

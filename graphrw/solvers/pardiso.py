@@ -88,12 +88,12 @@ class _PardisoFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: Solver, plan: PardisoPlan) -> None:
         super().__init__(walk, solver)
         self._handle = plan.handle
-        self._values: NDArray[np.float64] = plan.pattern.values(walk).cpu().numpy()
+        self._values: NDArray[np.float64] = plan.pattern.values(self.operator.diagonal, walk.weight).cpu().numpy()
         self._handle.factorise(self._values)
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x = self._handle.solve(self._values, np.asfortranarray(b.cpu().numpy()), transpose)
-        return torch.from_numpy(x).to(b.device), 0
+        return torch.from_numpy(x).to(b.device)
 
 
 class _Handle:

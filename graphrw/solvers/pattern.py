@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from graphrw.graph import Graph
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +19,9 @@ class Pattern:
     indices: Tensor  # (nnz,) int64, sorted within each row or column
     source: Tensor  # (nnz,) int64
 
-    def values(self, walk: Walk) -> Tensor:
-        """(nnz,): the matrix entries for this walk."""
-        return torch.cat([walk.rate, -walk.weight])[self.source]
+    def values(self, rate: Tensor, weight: Tensor) -> Tensor:
+        """(nnz,): the matrix entries for these rates (N,) and weights (E,)."""
+        return torch.cat([rate, -weight])[self.source]
 
 
 def row_pattern(graph: Graph) -> Pattern:

@@ -100,13 +100,15 @@ class _RslabFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: Solver, plan: SparsePlan) -> None:
         super().__init__(walk, solver)
         self._symmetric = isinstance(solver, Cholesky)
-        values = [plan.pattern.values(part).cpu().numpy() for part in _equal_parts(walk)]
+        copies = walk.graph.num_nodes // plan.num_nodes
+        parts = zip(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1), strict=True)
+        values = [plan.pattern.values(*part).cpu().numpy() for part in parts]
         self._factors = _side_by_side(plan.symbolic.factor, values)
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))
         x = _side_by_side(lambda factor, block: self._solve(factor, block, transpose), self._factors, blocks)
-        return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device), 0
+        return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device)
 
     def _solve(self, factor: Any, b: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
         if transpose and not self._symmetric:  # rslab transposes for one right-hand side at a time
@@ -119,14 +121,6 @@ def representative(graph: Graph) -> Graph:
     """The one part that a batch repeats, whose plan serves them all; else the graph itself."""
     repeated = graph.parts and all(part is graph.parts[0] for part in graph.parts)
     return graph.parts[0] if repeated else graph
-
-
-def _equal_parts(walk: Walk) -> list[Walk]:
-    """The walk on each copy of the representative."""
-    graph = representative(walk.graph)
-    copies = walk.graph.num_nodes // graph.num_nodes
-    weights, killings = walk.weight.view(copies, -1), walk.killing.view(copies, -1)
-    return [Walk(graph, weight, killing) for weight, killing in zip(weights, killings, strict=True)]
 
 
 def _side_by_side(function: Callable[..., Any], *inputs: Sequence[Any]) -> list[Any]:

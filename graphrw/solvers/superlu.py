@@ -40,7 +40,7 @@ class _SuperLUFactor(DirectFactor):
     def __init__(self, walk: Walk, solver: SuperLU, pattern: Pattern) -> None:
         super().__init__(walk, solver)
         indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
-        values = pattern.values(walk).cpu().numpy()
+        values = pattern.values(self.operator.diagonal, walk.weight).cpu().numpy()
         matrix = csc_array((values, indices, indptr), shape=(self.operator.num_nodes,) * 2)
         symmetric = not walk.graph.directed
         self._factor: Any = splu(
@@ -50,6 +50,6 @@ class _SuperLUFactor(DirectFactor):
             options={"SymmetricMode": symmetric},
         )
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+    def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x = self._factor.solve(np.asfortranarray(b.cpu().numpy()), trans="T" if transpose else "N")
-        return torch.from_numpy(x).to(b.device), 0
+        return torch.from_numpy(x).to(b.device)
