@@ -72,16 +72,10 @@ class DirectFactor(Factor):
     def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
         x = self.substitute(b, transpose)
         if "error" not in vars(self) and not transpose:
-            apart = ~torch.isclose(b.sum(1), self.operator.walk.killing, rtol=SAME, atol=0.0)
-            if not bool((apart & self._linked).any()) and bool((b >= 0).all()):  # else its terms might cancel
+            apart = self.operator.apart(b, SAME)
+            if apart is not None:
                 self.error = _error(torch.where(apart, 1.0, x.sum(1)))
         return x, 0
-
-    @property
-    def _linked(self) -> Tensor:
-        """(N,) bool: nodes whose answer others may depend on; seeds that are cut off their neighbours are not."""
-        degree = self.operator.degree
-        return torch.ones_like(degree, dtype=torch.bool) if self.operator.walk.graph.directed else degree > 0
 
     @cached_property
     def error(self) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -18,6 +19,7 @@ from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
 WORST = 0.01  # error on A 1 = k, and what one more step may still change, as far as rounding lets it
+SAME = 1e-6  # as nearly right-hand sides must add up to the killing to be a test: in float32, too
 SHARPER, SHARPEST = 0.01, 1e-8  # by how much, and down to what, targets shrink where small residuals hide errors
 MOST_HIDDEN = 1e-3  # a relative residual; where an iteration has run away, the rounding of A x grows with x
 
@@ -61,7 +63,8 @@ class IterativeFactor(Factor):
 
     Even a true residual says little where a cluster hardly reaches any killing: its error hides from the norm, though
     not from the preconditioner. So the first solve has one more column, A x = k, whose answer is 1 at every node, and
-    goes on until this column is right; where iterations had to go on, they do so until one more step hardly moves x.
+    goes on until this column is right, or the sum of the others where they add up to it; where iterations had to go on,
+    they do so until one more step hardly moves x.
     """
 
     max_refinements = 1
@@ -85,10 +88,13 @@ class IterativeFactor(Factor):
                 return self._solve(b, self._sharpness * target, transpose)
             killing, goal = self.operator.walk.killing[:, None], self._goal()
             if transpose:  # Aᵀ has no column whose answer is known
-                _, first = self._first_solve(killing, goal)
+                _, first = self._first_solve(killing, goal, _last)
                 x, count = self._solve(b, self._sharpness * target, transpose)
                 return x, first + count
-            x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, goal]))
+            apart = self.operator.apart(b, SAME)
+            if apart is not None:
+                return self._first_solve(b, target, lambda x: torch.where(apart, 1.0, x.sum(1)))
+            x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, goal]), _last)
             return x[:, :-1].clone(), count
 
     def _goal(self) -> Tensor:
@@ -97,11 +103,11 @@ class IterativeFactor(Factor):
         met, size = column_norm(torch.minimum(killing, self.operator.degree[:, None])), column_norm(killing)
         return self.solver.rtol * torch.where(met > 0, met, size)
 
-    def _first_solve(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
-        """For `b` whose last column is k: residuals shrink, from now on, until that column is right."""
+    def _first_solve(self, b: Tensor, target: Tensor, ones: Callable[[Tensor], Tensor]) -> tuple[Tensor, int]:
+        """Residuals shrink, from now on, until `ones` of x, (N,), are what they should be."""
         x, count = self._solve(b, target, False)
         most = self.solver.max_iterations
-        while (error := self._error(x)) > self._aim and self._sharpness > SHARPEST and count < most:
+        while (error := float((ones(x) - 1).abs().max())) > self._aim and self._sharpness > SHARPEST and count < most:
             self._sharpness *= SHARPER
             x, more = self._solve(b, self._sharpness * target, False, x)
             count += more
@@ -123,10 +129,6 @@ class IterativeFactor(Factor):
     @property
     def _aim(self) -> float:
         return min(WORST, math.sqrt(self.solver.rtol))
-
-    def _error(self, x: Tensor) -> float:
-        """Of the last column, which should be 1 at every node."""
-        return float((x[:, -1] - 1).abs().max())
 
     @property
     def most_hidden(self) -> float:
@@ -189,3 +191,8 @@ class IterativeFactor(Factor):
     def _differences(self, transpose: bool, x: Tensor, out: Tensor) -> Tensor:
         """A x, free of cancellation where it can be."""
         return torch.neg(self.operator.residual(x.new_zeros(1), x, transpose, accurate=True), out=out)
+
+
+def _last(x: Tensor) -> Tensor:
+    """(N,): the last column."""
+    return x[:, -1]
