@@ -21,11 +21,11 @@ from torch import Tensor
 from graphrw import Graph, Walk, grid_graph, walk
 from graphrw.errors import ConvergenceError
 from graphrw.solvers import Auto
-from graphrw.spectral import SpectralCutWarning, davidson, eigenpairs, missing, spectral_map
+from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
 from graphrw.spectral.folding import Folded, fold, two_colours
 from graphrw.spectral.matrix import SymmetricMatrix, inverse_of, symmetric_weight
 from graphrw.spectral.subspace import Subspace, orthonormal_beside
-from graphrw.spectral.survey import survey
+from graphrw.spectral.survey import Survey, survey
 
 SQUARES = grid_graph((20, 30))
 EIGHT = random_walk(grid_graph((20, 30), connectivity=2))
@@ -45,7 +45,7 @@ def symmetric(moved: Walk) -> SymmetricMatrix:
 @pytest.fixture(params=["factors", "multigrid"])
 def inverting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches use the inverse wherever they may."""
-    monkeypatch.setattr(eigenpairs, "LONG", 0)
+    monkeypatch.setattr(davidson, "LONG", 0)
     if request.param == "multigrid":
         monkeypatch.setattr(Auto, "plan_for", lambda self, graph: multigrid_plan(graph))
 
@@ -69,7 +69,7 @@ def test_the_inverse_is_used_on_large_graphs_alone(monkeypatch: pytest.MonkeyPat
     spectral_map(smooth_grid((20, 30)), 0.0, 4)
     spectral_map(walk(grid_graph((2, 2000)), random_weight(grid_graph((2, 2000)))), 0.0, 4)
     spectral_map(random_walk(near_bipartite(2000)), 0.0, 4)
-    assert used == [False, True, False]
+    assert used == [False, True, True]
 
 
 def near_bipartite(count: int) -> Graph:
@@ -126,6 +126,19 @@ def test_the_inverse_is_that_of_sigma_minus_s(moved: Walk) -> None:
     assert float(torch.linalg.eigvalsh(matrix.dense())[-1]) < matrix.ceiling < 1.001
 
 
+def test_the_mirrored_matrix_is_minus_s_with_an_inverse_of_its_own() -> None:
+    whole = symmetric(EIGHT)
+    mirrored = whole.mirrored
+    x = torch.randn(600, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(mirrored.dense(), -whole.dense())
+    torch.testing.assert_close(mirrored.matmul(x), -whole.matmul(x))
+    torch.testing.assert_close(mirrored.chebyshev(x, 0.5, 7), -whole.chebyshev(x, 0.5, 7))  # of odd degree
+    torch.testing.assert_close(
+        mirrored.ceiling * mirrored.apply_inverse(x) + whole.matmul(mirrored.apply_inverse(x)), x
+    )
+    assert mirrored.mirrored is whole
+
+
 def test_common_killing_does_not_push_sigma_away_from_the_spectrum() -> None:
     graph = grid_graph((20, 30))
     weight = random_weight(graph)
@@ -150,6 +163,30 @@ def complete_bipartite_and_one_edge(left: int, right: int) -> Graph:
 def test_a_large_lower_end_of_a_graph_that_is_not_bipartite_is_found(graph: Graph) -> None:
     moved = random_walk(graph)
     assert fold(graph, moved.weight) is None
+    _, values = spectral_map(moved, 0.0, 8)
+    torch.testing.assert_close(values.abs(), leading_sizes(moved, 8), rtol=0, atol=1e-12)
+    assert float(values.min()) < -0.9
+
+
+def test_a_search_moves_on_to_the_inverse_where_its_filter_grows_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, used = random_walk(near_bipartite(2000)), []
+    expansion = davidson.Davidson._expansion
+    monkeypatch.setattr(Survey, "leading", lambda *_: 0.5)
+    monkeypatch.setattr(
+        davidson.Davidson, "_expansion", lambda self, *rest: (expansion(self, *rest), used.append(self.inverting))[0]
+    )
+    _, values = spectral_map(moved, 0.0, 8)
+    torch.testing.assert_close(values.abs(), leading_sizes(moved, 8), rtol=0, atol=1e-12)
+    assert used == sorted(used)
+    assert set(used) == {False, True}
+    assert float(values.min()) < -0.99
+
+
+def test_a_lower_end_that_the_survey_took_for_small_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search begins at the upper end alone."""
+    moved = random_walk(near_bipartite(700))
+    monkeypatch.setattr(davidson, "LONG", 0)
+    monkeypatch.setattr(Survey, "leading", lambda *_: 2.0)
     _, values = spectral_map(moved, 0.0, 8)
     torch.testing.assert_close(values.abs(), leading_sizes(moved, 8), rtol=0, atol=1e-12)
     assert float(values.min()) < -0.9
@@ -190,7 +227,7 @@ def test_a_missing_eigenvector_shows(check: Callable[..., Tensor | None], moved:
 @pytest.mark.parametrize("long", [0, 10_000])
 def test_eigenvectors_that_the_search_missed_are_noticed(long: int, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = EIGHT
-    monkeypatch.setattr(eigenpairs, "LONG", long)
+    monkeypatch.setattr(davidson, "LONG", long)
     top = torch.linalg.eigh(symmetric(moved).dense()).eigenvectors[:, -3:-1]
     expand, missed = Subspace.expand, davidson.Davidson._missed
     found: list[Tensor | None] = []

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from graphrw.spectral.davidson import EQUAL
 from graphrw.spectral.deflated import solve_beside
-from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs
+from graphrw.spectral.eigenpairs import Eigenpairs
 
 NEGLIGIBLE = 1e-8  # |λ|ᵗ that adds less than rounding to any distance
 EDGES_AT_ONCE = 16_384

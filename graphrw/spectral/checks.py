@@ -8,7 +8,8 @@ from torch import Tensor
 
 from graphrw.checks import check_whole
 from graphrw.spectral.adjoint import NEGLIGIBLE
-from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs
+from graphrw.spectral.davidson import EQUAL
+from graphrw.spectral.eigenpairs import Eigenpairs
 from graphrw.walk import Walk
 
 

@@ -10,10 +10,12 @@ from graphrw.errors import ConvergenceError
 from graphrw.spectral.matrix import Symmetric
 from graphrw.spectral.missing import missing_by_filter, missing_by_inverse
 from graphrw.spectral.subspace import Subspace, random_like
+from graphrw.spectral.survey import Survey
 
 MAX_STEPS = 40  # expansions for each block of wanted eigenpairs
 GROWTH = 1e6  # of the filter at the largest |λ|; more would drown the smaller wanted ones in rounding
-MAX_DEGREE = 300  # of the filter
+LONG = 150  # a filter of a higher degree takes more time than the inverse
+EQUAL = 1e-8  # eigenvalues that differ by less count as one
 MIN_BOUND = 1e-3  # of the filter, for matrices of low rank
 
 
@@ -34,22 +36,26 @@ class Davidson:
 
     The basis grows by Ritz vectors that have not converged. Either they pass a Chebyshev polynomial of S that stays
     small on the unwanted spectrum, which lies between the two wanted ends (after Zhou & Saad, SIAM J. Matrix Anal.
-    Appl. 2007, who want one end); or what joins is T times their residuals, T ≈ (σ − S)⁻¹ (generalised Davidson:
-    Morgan & Scott 1986), for the upper end alone. When all have converged, a random block shows whether an eigenvector
-    was missed, as it can be where an eigenvalue is repeated more often than the block is wide.
+    Appl. 2007, who want one end). Or, as soon as that would take a long polynomial, what joins is T times their
+    residuals (generalised Davidson: Morgan & Scott 1986), where T is about (σ − S)⁻¹ for λ > 0 and (σ + S)⁻¹ for λ < 0.
+    When all have converged, a random block shows whether an eigenvector was missed, as it can be where an eigenvalue is
+    repeated more often than the block is wide.
 
     Args:
         matrix: S of N nodes.
         wanted: (p,) float64: the residual at which each eigenpair has converged, by falling |λ|.
         kept: how many of them nothing may be missing from; the rest are guards.
-        inverting: whether T is used; no eigenvalue may be below −|λ_p| then.
+        seen: what is known of the spectrum beforehand.
     """
 
-    def __init__(self, matrix: Symmetric, wanted: Tensor, kept: int, inverting: bool = False) -> None:
-        self.matrix, self.wanted, self.kept, self.inverting = matrix, wanted, kept, inverting
-        sizes = INVERTING if inverting else FILTERING
+    def __init__(self, matrix: Symmetric, wanted: Tensor, kept: int, seen: Survey) -> None:
+        self.matrix, self.wanted, self.kept = matrix, wanted, kept
+        self.lowest, last = seen.lowest, seen.leading(len(wanted), matrix.num_nodes)
+        self.lower, largest = self._lower_end(last), float(seen.values[0])
+        self.inverting = largest > MIN_BOUND and self._degree(largest, max(last, MIN_BOUND)) > LONG
+        sizes = INVERTING if self.inverting else FILTERING
         self.block = sizes.block
-        self.count, self.keep = len(wanted), len(wanted) + sizes.block
+        self.count, self.keep = len(wanted), len(wanted) + self.block
         capacity = self.keep + sizes.expansions * sizes.block
         self.space = Subspace(matrix, capacity, wanted.new_empty(0, matrix.num_nodes))
         self.done = 0  # so many leading Ritz pairs have converged
@@ -67,18 +73,28 @@ class Davidson:
             values, vectors = self._ritz()
             group = slice(self.done, min(self.done + self.block, self.keep))
             block, product, norm = self._pairs(values, vectors[:, group], self.done)
-            wanted = self.wanted[self.done : self.done + len(norm)]
-            fresh = _leading_true(norm[: len(wanted)] <= wanted)
-            self.done += fresh
+            reached = norm <= self._wanted(values)[group][: len(norm)]
+            self.done += _leading_true(reached)
             if self.done == self.count:
                 answer = self._verified(values, vectors)
                 if answer is not None:
                     return answer
             elif len(norm) == 0:
                 self.space.expand(self._random())  # all of a small basis has converged
-            elif fresh < len(norm):
-                self.space.expand(self._expansion(values, block[:, fresh:], product[:, fresh:]))
+            elif not bool(reached.all()):
+                theirs = values[group][~reached]
+                self.space.expand(self._expansion(values, theirs, (product - block * values[group])[:, ~reached]))
         raise self._failure(values, norm, steps)
+
+    def _wanted(self, values: Tensor) -> Tensor:
+        """(keep,): the residuals asked for. Whichever of equal |λ| are kept in the end, they are good enough; what is
+        beyond the last of them has never converged."""
+        wanted = torch.nn.functional.pad(self.wanted, (0, self.keep - self.count), value=-1.0)
+        if len(values) < self.kept:
+            return wanted
+        equal = values[: self.count].abs() >= float(values[self.kept - 1].abs()) - EQUAL
+        wanted[: len(equal)] = torch.where(equal, self.wanted[0], wanted[: len(equal)])
+        return wanted
 
     def _failure(self, values: Tensor, norm: Tensor, steps: int) -> ConvergenceError:
         near = values[max(self.done - 1, 0) : self.done + 2].abs().tolist()
@@ -92,7 +108,9 @@ class Davidson:
     def _start(self) -> None:
         """Fill the basis with a block Krylov space of S, or begin one of T."""
         if self.inverting:
-            self.space.expand(self.matrix.apply_inverse(self._random()))
+            for end in (self.matrix, self.lower):
+                if end is not None:
+                    self.space.expand(end.apply_inverse(self._random()))
             return
         block = self._random()
         while self.space.fits(self.block):
@@ -101,19 +119,30 @@ class Davidson:
     def _random(self) -> Tensor:
         return random_like(self.wanted.new_empty(self.matrix.num_nodes, self.block), seed=self.space.size)
 
-    def _expansion(self, values: Tensor, block: Tensor, product: Tensor) -> Tensor:
-        """What joins the basis for the Ritz vectors `block` (N, b), the first of which have just not converged."""
-        group = values[self.done : self.done + block.shape[1]]
-        residual = product - block * group
-        if self.inverting:
-            return self.matrix.apply_inverse(residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300))
-        bound = max(float(values[self.keep - 1].abs()), MIN_BOUND)
-        degree = self.matrix.filter_degree(float(values[0].abs()), bound, GROWTH, MAX_DEGREE)
-        return self.matrix.correction(residual, group, bound, degree)
+    def _expansion(self, values: Tensor, theirs: Tensor, residual: Tensor) -> Tensor:
+        """What joins the basis for Ritz vectors of values `theirs` (b,) and this `residual` (N, b)."""
+        if not self.inverting:
+            bound = max(float(values[self.keep - 1].abs()), MIN_BOUND)
+            degree = self._degree(float(values[0].abs()), bound)
+            if degree <= LONG:
+                return self.matrix.correction(residual, theirs, bound, degree)
+            self.inverting, self.lower = True, self._lower_end(bound)
+        unit = residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300)
+        below = torch.zeros_like(theirs, dtype=torch.bool) if self.lower is None else theirs < 0
+        parts = ((end, unit[:, mask]) for end, mask in ((self.matrix, ~below), (self.lower, below)))
+        return torch.cat([end.apply_inverse(part) for end, part in parts if end is not None and part.shape[1]], 1)
+
+    def _degree(self, largest: float, bound: float) -> int:
+        """Of the filter; just above `LONG` if it would be more."""
+        return self.matrix.filter_degree(largest, bound, GROWTH, LONG + 1)
+
+    def _lower_end(self, bound: float) -> Symmetric | None:
+        """−S, if eigenvalues may be below −bound."""
+        return self.matrix.mirrored if -self.lowest >= bound else None
 
     def _ritz(self) -> tuple[Tensor, Tensor]:
         """All Ritz pairs, in a basis that has room for one more block."""
-        values, vectors = self.space.ritz(by_size=not self.inverting)
+        values, vectors = self.space.ritz(by_size=True)
         if self.space.fits(self.block):
             return values, vectors
         self.space.compress(values[: self.keep], vectors[:, : self.keep])
@@ -129,7 +158,7 @@ class Davidson:
     def _verified(self, values: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor] | None:
         """The answer, if all of it has converged still and nothing is missing."""
         block, _, residual = self._pairs(values, vectors[:, : self.count], 0)
-        self.done = _leading_true(residual <= self.wanted)
+        self.done = _leading_true(residual <= self._wanted(values)[: self.count])
         if self.done < self.count:
             return None
         missed = self._missed(values, block)
@@ -144,9 +173,14 @@ class Davidson:
         self.checks += 1  # each from another start
         sizes = values.abs().clamp(min=MIN_BOUND).tolist()
         largest, last, bound = sizes[0], sizes[self.kept - 1], sizes[self.count - 1]
-        if self.inverting:
-            return missing_by_inverse(self.matrix, found, bound, last, seed=self.checks)
-        return missing_by_filter(self.matrix, found, bound, (last, largest), seed=self.checks)
+        if not self.inverting:
+            return missing_by_filter(self.matrix, found, bound, (last, largest), seed=self.checks)
+        self.lower = self._lower_end(bound)  # the survey may have taken the last for larger
+        for end in (self.matrix, self.lower):
+            missed = None if end is None else missing_by_inverse(end, found, bound, last, seed=self.checks)
+            if missed is not None:
+                return missed
+        return None
 
 
 def _leading_true(flags: Tensor) -> int:

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from graphrw.errors import ConvergenceError
 from graphrw.spectral.conjugate import conjugate_gradients_beside
-from graphrw.spectral.eigenpairs import EQUAL, Eigenpairs, Leading
+from graphrw.spectral.davidson import EQUAL
+from graphrw.spectral.eigenpairs import Eigenpairs, Leading
 from graphrw.spectral.series import along_guards, series_degree, solve_by_series
 
 COLUMNS_AT_ONCE = 16
@@ -18,8 +19,9 @@ def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
     """v (N, k), orthogonal to all kept eigenvectors, with (λ_j − S) v_j = g_j beside them.
 
     Along guards the inverse is known. Beside them a Chebyshev series gives it or, where that would be long, conjugate
-    gradients with T ≈ (σ − S)⁻¹, which take λ_j > 0; on bipartite graphs λ² serves for both signs. Guards need not be
-    exact: rounds of refinement with the true residual correct for them. Memory does not depend on the number of terms.
+    gradients with T ≈ (σ − S)⁻¹ for λ_j > 0 and (σ + S)⁻¹ for λ_j < 0; on bipartite graphs λ² serves for both signs.
+    Guards need not be exact: rounds of refinement with the true residual correct for them. Memory does not depend on
+    the number of terms.
 
     Args:
         pairs: k kept eigenpairs and guards.
@@ -77,10 +79,16 @@ def solve_shifted(found: Leading, first: int, shifts: Tensor, r: Tensor, target:
     """About (s_j − S)⁻¹ r_j for `r` (N, K) beside the `first` of the vectors found."""
     if found.complete:
         return along_guards(found, first, shifts, r)
-    definite = bool((shifts > found.bound).all())
-    if definite and series_degree(found, shifts) > LONG:
-        return conjugate_gradients_beside(found, first, shifts, r, target)
-    return solve_by_series(found, first, shifts, r)
+    if series_degree(found, shifts) <= LONG or bool((shifts.abs() <= found.bound).any()):
+        return solve_by_series(found, first, shifts, r)
+    x, below = torch.empty_like(r), shifts < 0
+    for sign, columns in ((1, ~below), (-1, below)):
+        if bool(columns.any()):
+            end = found if sign > 0 else found.mirrored
+            x[:, columns] = sign * conjugate_gradients_beside(
+                end, first, sign * shifts[columns], r[:, columns], target[columns]
+            )
+    return x
 
 
 def _beside(kept: Tensor, block: Tensor) -> Tensor:

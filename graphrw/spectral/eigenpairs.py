@@ -5,16 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.spectral.davidson import FILTERING, GROWTH, MAX_DEGREE, Davidson
+from graphrw.spectral.davidson import EQUAL, FILTERING, Davidson
 from graphrw.spectral.folding import Folded, fold
 from graphrw.spectral.matrix import Symmetric, SymmetricMatrix
 from graphrw.spectral.survey import survey
 
-EQUAL = 1e-8  # eigenvalues that differ by less count as one
 MIN_GUARDS = 16
 GUARD_TOLERANCE = 1e-6  # guards serve as a deflation and need not be better
 MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
-LONG = 150  # a search with a filter of this degree takes more time than one with the inverse
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +30,17 @@ class Leading:
     @property
     def bound(self) -> float:
         return float(self.values[-1].abs())
+
+    @property
+    def mirrored(self) -> "Leading":
+        """The same vectors as those of −S, where that is of use.
+
+        Raises:
+            RuntimeError: where no eigenvalue of S is below 0.
+        """
+        if self.matrix.mirrored is None:
+            raise RuntimeError("No eigenvalue is below 0.")
+        return Leading(self.matrix.mirrored, -self.values, self.vectors, self.kept)
 
     @property
     def complete(self) -> bool:
@@ -78,17 +87,9 @@ def _small(num_nodes: int, count: int) -> bool:
 
 
 def _search(matrix: Symmetric, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    """By the inverse where a filter would be long and the lower end does not matter, else by the filter."""
     wanted = matrix.entries.new_full((count,), max(tolerance, GUARD_TOLERANCE))
     wanted[:kept] = tolerance
-    seen = survey(matrix)
-    last, lowest = seen.leading(count, matrix.num_nodes), seen.lowest if matrix.two_ended else 0.0
-    largest = float(seen.values[0])
-    if -lowest < last and matrix.filter_degree(largest, last, GROWTH, MAX_DEGREE) > LONG:
-        values, vectors = Davidson(matrix, wanted, kept, inverting=True).run()
-        if -lowest < float(values[-1]):
-            return values, vectors
-    return Davidson(matrix, wanted, kept).run()
+    return Davidson(matrix, wanted, kept, survey(matrix)).run()
 
 
 def _decompose_dense(matrix: SymmetricMatrix, kept: int) -> Eigenpairs:

@@ -12,6 +12,7 @@ from graphrw.components import node_components
 from graphrw.graph import Graph
 from graphrw.plain import plainly
 from graphrw.solvers.operator import multiply
+from graphrw.spectral.cover import double_cover
 from graphrw.spectral.matrix import InBothPrecisions, Number, Symmetric, SymmetricMatrix, layout
 
 
@@ -39,19 +40,14 @@ def fold(graph: Graph, values: Tensor) -> Fold | None:
 def two_colours(edges: Tensor, num_nodes: int) -> Tensor | None:
     """(N,) bool: a colour that differs between the ends of every edge, if there is one.
 
-    On the double cover, which joins (i, red) to (j, blue) and (i, blue) to (j, red) for every edge ij, the component of
-    i falls apart into two exactly if it is bipartite.
+    A component is bipartite exactly if its double cover is two.
     """
-    tail, head = edges
-    cover = torch.stack([torch.cat([tail, tail + num_nodes]), torch.cat([head + num_nodes, head])])
-    red, blue = node_components(cover, 2 * num_nodes).view(2, num_nodes)
+    red, blue = node_components(double_cover(edges, num_nodes), 2 * num_nodes).view(2, num_nodes)
     return None if bool((red == blue).any()) else red < blue
 
 
 class Folded(Symmetric):
     """B Bᵀ, whose spectrum lies in [0, 1], on the nodes of one colour."""
-
-    two_ended = False
 
     def __init__(self, whole: SymmetricMatrix, parts: Fold) -> None:
         self.whole, self.fold = whole, parts
@@ -69,6 +65,10 @@ class Folded(Symmetric):
         """(σ² − B Bᵀ)⁻¹: on these nodes (σ − S)⁻¹ = σ (σ² − S²)⁻¹ + S (σ² − S²)⁻¹ has no more than its first term."""
         whole = r.new_zeros(self.whole.num_nodes, r.shape[1]).index_copy_(0, self.fold.upper, r)
         return self.whole.apply_inverse(whole).index_select(0, self.fold.upper) / self.whole.ceiling
+
+    @property
+    def mirrored(self) -> None:
+        return None
 
     @property
     def ceiling(self) -> float:

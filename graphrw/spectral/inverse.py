@@ -6,12 +6,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.graph import Graph, unchecked
 from graphrw.solvers.auto import Auto, Choice
 from graphrw.solvers.cg import CG
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import structure
+from graphrw.spectral.cover import double_cover
 from graphrw.walk import Walk, degree
 
 SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
@@ -41,6 +42,19 @@ class Inverse:
         """T r for `r` (N, K); overwritten by the next call."""
         root, solve = self._solver
         return solve(r * root).mul_(root)
+
+    def apply_mirrored(self, r: Tensor) -> Tensor:
+        """About (σ + S)⁻¹ r: the upper half of (σ − S̃)⁻¹ (r, −r), since S̃ (u, −u) = (−S u, S u)."""
+        upper, lower = self._cover.apply(torch.cat([r, -r])).chunk(2)
+        return (upper - lower).div_(2)  # a multigrid cycle does not quite treat both halves alike
+
+    @cached_property
+    def _cover(self) -> "Inverse":
+        """That of the walk on the double cover."""
+        count = self._graph.num_nodes
+        graph = self._graph.cached("double cover", lambda: unchecked(double_cover(self._graph.edges, count), 2 * count))
+        order, killing = torch.cat([self._order, self._order + count]), self._all_killing.repeat(2)
+        return Inverse(graph, order, self._weight.repeat(2), killing)
 
     @cached_property
     def _killing(self) -> Tensor:

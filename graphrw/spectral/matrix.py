@@ -77,7 +77,11 @@ class Symmetric(ABC):
 
     num_nodes: int
     entries: Tensor
-    two_ended = True  # whether there are eigenvalues below 0
+
+    @property
+    @abstractmethod
+    def mirrored(self) -> "Symmetric | None":
+        """−S, or None where no eigenvalue is below 0."""
 
     @property
     @abstractmethod
@@ -159,7 +163,7 @@ class SymmetricMatrix(Symmetric):
         self._sparse = InBothPrecisions(self.layout.indptr, self.layout.indices, self.entries, shape)
 
     def matmul(self, x: Tensor) -> Tensor:
-        return multiply(self._sparse.like(x), x) if self.num_nodes else x
+        return multiply(self._sparse.like(x), x) if self.num_nodes else x.clone()
 
     def apply_inverse(self, r: Tensor) -> Tensor:
         return self.inverse.apply(r)
@@ -185,6 +189,44 @@ class SymmetricMatrix(Symmetric):
 
     def dense(self) -> Tensor:
         return self._sparse.double.to_dense()
+
+    @cached_property
+    def mirrored(self) -> Symmetric:
+        return Mirrored(self)
+
+
+class Mirrored(Symmetric):
+    """−S: what is made for upper ends serves the lower end of S."""
+
+    def __init__(self, whole: SymmetricMatrix) -> None:
+        self._whole, self.num_nodes, self.entries = whole, whole.num_nodes, -whole.entries
+
+    @property
+    def mirrored(self) -> Symmetric:
+        return self._whole
+
+    @property
+    def ceiling(self) -> float:
+        return self._whole.ceiling
+
+    def matmul(self, x: Tensor) -> Tensor:
+        return self._whole.matmul(x).neg_()
+
+    def apply_inverse(self, r: Tensor) -> Tensor:
+        return self._whole.inverse.apply_mirrored(r)
+
+    def slope(self, bound: float) -> float:
+        return self._whole.slope(bound)
+
+    def position(self, value: Number, bound: float) -> Number:
+        return self._whole.position(value, bound)
+
+    def advance(self, previous: Tensor, current: Tensor, bound: float) -> None:
+        self._whole.advance(previous.neg_(), current, bound)
+        previous.neg_()
+
+    def dense(self) -> Tensor:
+        return -self._whole.dense()
 
 
 def layout(graph: Graph) -> Layout:

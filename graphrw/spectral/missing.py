@@ -39,7 +39,7 @@ def missing_by_filter(
 
 
 def missing_by_inverse(matrix: Symmetric, found: Tensor, bound: float, last: float, *, seed: int) -> Tensor | None:
-    """The same for the upper end alone, by a block Krylov space of T ≈ (σ − S)⁻¹ beside `found`.
+    """The same for the upper end of the spectrum alone, by a block Krylov space of T ≈ (σ − S)⁻¹ beside `found`.
 
     A Ritz value beyond `bound` proves that an eigenvalue of S beside `found` is, too. With T = (σ − S)⁻¹ and σ above
     the spectrum a polynomial of degree n in T that is at most 1 for λ ≤ bound grows to cosh(n · arccosh y) at
