@@ -54,7 +54,7 @@ def of_ordering(ordering: str, walk: rw.Walk, b: torch.Tensor) -> Timing:
 
 def of_default_superlu(walk: rw.Walk, b: torch.Tensor) -> Timing:
     pattern = rw.solvers.SuperLU().plan_for(walk.graph)
-    arrays = pattern.values(walk).numpy(), pattern.indices.numpy(), pattern.indptr.numpy()
+    arrays = pattern.values(walk.rate, walk.weight).numpy(), pattern.indices.numpy(), pattern.indptr.numpy()
     matrix = csc_array(arrays, shape=(walk.graph.num_nodes,) * 2)
     factor, numeric = timed(lambda: splu(matrix))
     _, solving = timed(lambda: factor.solve(np.asfortranarray(b.numpy())))
