@@ -22,7 +22,7 @@ from torch import Tensor
 import graphrw as rw
 
 RTOL = 1e-6
-STEPS = (("image-1024", 8), ("volume-128", 4), ("knn-50000", 8), ("hubs-200000", 8))
+STEPS = (("image-1024", 8), ("volume-128", 4), ("knn-50000", 8), ("power-200000", 8))
 TRIAD = 50_000_000  # numbers; three arrays of them
 
 

@@ -33,7 +33,7 @@ def structure(graph: Graph) -> Structure:
     itself = pattern.source < graph.num_nodes
     edge = torch.where(itself, graph.num_edges, pattern.source - graph.num_nodes)
     start = pattern.indptr.int()
-    return Structure(start, _row_of_each_entry(start), pattern.indices.int(), edge)
+    return Structure(start, _row_of_each_entry(start, len(edge)), pattern.indices.int(), edge)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +99,12 @@ class Rows:
         column = torch.cat([aggregate.index_select(0, self.column), nodes])
         weight = torch.cat([self.weight, self.weight.new_zeros(count + 1)])
         start, column, weight = compress(row, column, weight, (count + 1, count + 1))
-        row = _row_of_each_entry(start)
-        lost = (column == count) & (row < count)
+        row = _row_of_each_entry(start, len(column))
         killing = self.killing.new_zeros(count + 1).index_add(0, aggregate, self.killing)
-        killing = killing.index_add(0, row[lost], weight[lost])[:count]
+        killing = killing.index_add(0, row, torch.where(column == count, weight, 0.0))[:count]
         kept = (column < count) & (row < count) & ((weight > 0) | (row == column))
-        row, column, weight = row[kept], column[kept], weight[kept]
+        place = kept.nonzero().squeeze(1)
+        row, column, weight = (values.index_select(0, place) for values in (row, column, weight))
         weight = torch.where(row == column, 0.0, weight)
         return Rows(_starts(row, count), row, column, weight, killing)
 
@@ -134,10 +134,12 @@ def compress_by_sorting(
 
 
 def _starts(row: Tensor, count: int) -> Tensor:
-    lengths = torch.bincount(row, minlength=count)
-    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
+    """(count + 1,) int32: where each row starts among the sorted `row` (M,) of the entries."""
+    nodes = torch.arange(count + 1, dtype=row.dtype, device=row.device)
+    return torch.searchsorted(row, nodes, out_int32=True)
 
 
-def _row_of_each_entry(start: Tensor) -> Tensor:
+def _row_of_each_entry(start: Tensor, count: int) -> Tensor:
+    """(count,) int32; the number of entries is given, so that no device is asked for it."""
     nodes = torch.arange(len(start) - 1, dtype=torch.int32, device=start.device)
-    return torch.repeat_interleave(nodes, start.diff())
+    return torch.repeat_interleave(nodes, start.diff(), output_size=count)

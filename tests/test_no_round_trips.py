@@ -1,0 +1,96 @@
+"""What a GPU would have to wait for: numbers that an iterative solver reads back from its tensors.
+
+The same code runs on every device. Here it runs on the CPU, and its reads are counted; on a GPU each one stops the
+queue until all work before it is done, and so does whatever gives a result of a size that the data decide.
+"""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import graphrw as rw
+from graphrw.solvers import CG, BiCGStab, Multigrid
+from graphrw.solvers.multigrid import cycle as cycles
+from graphrw.solvers.multigrid import rows
+
+WAITING = ("_local_scalar_dense", "nonzero", "unique", "masked_select", "repeat_interleave", "bincount")
+PER_LEVEL = 6
+
+
+class Reads(TorchDispatchMode):
+    """Counts what a GPU would have to wait for."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = func.name().removeprefix("aten::").split(".")[0]
+        sized = name == "repeat_interleave" and kwargs.get("output_size") is not None
+        masked = name.startswith("index") and any(_is_mask(index) for index in args[1:2])
+        if masked or (not sized and any(waiting in name for waiting in WAITING)):
+            self.counts[name] += 1
+        return func(*args, **kwargs)
+
+    @property
+    def total(self):
+        return self.counts.total()
+
+
+def _is_mask(indices):
+    return isinstance(indices, list | tuple) and any(i is not None and i.dtype == torch.bool for i in indices)
+
+
+def volume(size):
+    graph = rw.grid_graph((size, size, size))
+    generator = torch.Generator().manual_seed(0)
+    weight = 0.1 + torch.rand(graph.num_edges, generator=generator, dtype=torch.float64)
+    walk = rw.absorb(rw.walk(graph, weight), torch.arange(0, graph.num_nodes, 97))
+    b = walk.killing[:, None] * torch.rand(graph.num_nodes, 3, generator=generator, dtype=torch.float64)
+    return walk, b
+
+
+def reads_of_a_solve(solver, size):
+    """Beside the iterations that it took; of the second solve, since the first looks at the factor, too."""
+    walk, b = volume(size)
+    factor = solver.factorize(walk, solver.plan_for(walk.graph))
+    factor.solve(b)
+    with rw.record_solves() as reports, Reads() as reads:
+        factor.solve(b)
+    return reads.total, reports[0].iterations
+
+
+@pytest.mark.parametrize(
+    "solver", [Multigrid(1e-6), CG(1e-6), BiCGStab(1e-6)], ids=lambda solver: type(solver).__name__
+)
+def test_an_iteration_reads_one_number(solver):
+    """Whether to stop. BiCGStab reads another: whether to start anew."""
+    (few, short), (many, long) = (reads_of_a_solve(solver, size) for size in (6, 16))
+    assert long > short
+    assert many - few <= (2 if isinstance(solver, BiCGStab) else 1) * (long - short) + 4  # and columns laid aside
+
+
+def test_a_cycle_reads_nothing():
+    walk, b = volume(12)
+    factor = Multigrid().factorize(walk, Multigrid().plan_for(walk.graph))
+    factor.precondition(b)
+    with Reads() as reads:
+        factor.precondition(b)
+    assert reads.total == 0
+
+
+def test_a_set_up_reads_a_few_numbers_for_each_level(monkeypatch):
+    """Its size, and whether it has shrunk enough; with what is used where SciPy cannot be."""
+    monkeypatch.setattr(rows, "compress", rows.compress_by_sorting)
+    monkeypatch.setattr(cycles, "compress", rows.compress_by_sorting)
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 40})
+    for size in (8, 16):
+        walk, _ = volume(size)
+        plan = Multigrid().plan_for(walk.graph)
+        with Reads() as reads:
+            factor = Multigrid().factorize(walk, plan)
+        assert len(factor._cycle.levels) >= 3
+        assert reads.total <= PER_LEVEL * len(factor._cycle.levels), reads.counts
