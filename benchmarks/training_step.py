@@ -1,8 +1,8 @@
 """A whole training step beside the bare library's numeric factorisation and two solves.
 
 Claim: from the second step on, everything around the direct solver (the system from the weights, tests of the factor,
-true residuals, the adjoint, the gradient of every weight) costs at most half of what the library alone takes to
-factorise once and solve twice. (The aim is a quarter.)
+true residuals, the adjoint, the gradient of every weight) costs about a quarter of what the library alone takes to
+factorise once and solve twice.
 Peers: rslab, Pardiso and CHOLMOD, each bare and under graphrw; what is not installed is left out, and said.
 Run: pip install -e '.[benchmark]' and the libraries wanted, then python benchmarks/training_step.py
 Last result: docs/benchmarks.md.
