@@ -35,10 +35,6 @@ class Reads(TorchDispatchMode):
             self.counts[name] += 1
         return func(*args, **kwargs)
 
-    @property
-    def total(self):
-        return self.counts.total()
-
 
 def _is_mask(indices):
     return isinstance(indices, list | tuple) and any(i is not None and i.dtype == torch.bool for i in indices)
@@ -49,28 +45,25 @@ def volume(size):
     generator = torch.Generator().manual_seed(0)
     weight = 0.1 + torch.rand(graph.num_edges, generator=generator, dtype=torch.float64)
     walk = rw.absorb(rw.walk(graph, weight), torch.arange(0, graph.num_nodes, 97))
-    b = walk.killing[:, None] * torch.rand(graph.num_nodes, 3, generator=generator, dtype=torch.float64)
-    return walk, b
+    return walk, walk.killing[:, None] * torch.rand(graph.num_nodes, 1, generator=generator, dtype=torch.float64)
 
 
-def reads_of_a_solve(solver, size):
-    """Beside the iterations that it took; of the second solve, since the first looks at the factor, too."""
-    walk, b = volume(size)
+def reads_of_a_solve(solver):
+    """And the iterations that it took: of the second solve, since the first looks at the factor, too."""
+    walk, b = volume(12)
     factor = solver.factorize(walk, solver.plan_for(walk.graph))
     factor.solve(b)
     with rw.record_solves() as reports, Reads() as reads:
         factor.solve(b)
-    return reads.total, reports[0].iterations
+    return reads.counts.total(), reports[0].iterations
 
 
-@pytest.mark.parametrize(
-    "solver", [Multigrid(1e-6), CG(1e-6), BiCGStab(1e-6)], ids=lambda solver: type(solver).__name__
-)
+@pytest.mark.parametrize("solver", [Multigrid, CG, BiCGStab])
 def test_an_iteration_reads_one_number(solver):
     """Whether to stop. BiCGStab reads another: whether to start anew."""
-    (few, short), (many, long) = (reads_of_a_solve(solver, size) for size in (6, 16))
-    assert long > short
-    assert many - few <= (2 if isinstance(solver, BiCGStab) else 1) * (long - short) + 4  # and columns laid aside
+    (few, short), (many, long) = (reads_of_a_solve(solver(rtol)) for rtol in (1e-3, 1e-9))
+    assert long >= short + 5
+    assert many - few == (2 if solver is BiCGStab else 1) * (long - short)
 
 
 def test_a_cycle_reads_nothing():
@@ -79,7 +72,7 @@ def test_a_cycle_reads_nothing():
     factor.precondition(b)
     with Reads() as reads:
         factor.precondition(b)
-    assert reads.total == 0
+    assert not reads.counts
 
 
 def test_a_set_up_reads_a_few_numbers_for_each_level(monkeypatch):
@@ -93,4 +86,4 @@ def test_a_set_up_reads_a_few_numbers_for_each_level(monkeypatch):
         with Reads() as reads:
             factor = Multigrid().factorize(walk, plan)
         assert len(factor._cycle.levels) >= 3
-        assert reads.total <= PER_LEVEL * len(factor._cycle.levels), reads.counts
+        assert reads.counts.total() <= PER_LEVEL * len(factor._cycle.levels)

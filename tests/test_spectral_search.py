@@ -1,5 +1,7 @@
 """How eigenpairs are searched for: through one colour of bipartite graphs, with a filter, with an inverse."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +25,7 @@ from graphrw.errors import ConvergenceError
 from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
 from graphrw.spectral.folding import Folded, fold, two_colours
+from graphrw.spectral.inverse import Inverse
 from graphrw.spectral.matrix import SymmetricMatrix, inverse_of, symmetric_weight
 from graphrw.spectral.subspace import Subspace, orthonormal_beside
 from graphrw.spectral.survey import Survey, survey
@@ -137,6 +140,20 @@ def test_the_mirrored_matrix_is_minus_s_with_an_inverse_of_its_own() -> None:
         mirrored.ceiling * mirrored.apply_inverse(x) + whole.matmul(mirrored.apply_inverse(x)), x
     )
     assert mirrored.mirrored is whole
+
+
+def test_a_search_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cycle of references, which would keep factors of both ends until Python looks for it."""
+    made: list[weakref.ref[Inverse]] = []
+    make = Inverse.__init__
+    monkeypatch.setattr(Inverse, "__init__", lambda self, *rest: made.append(weakref.ref(self)) or make(self, *rest))
+    gc.disable()
+    try:
+        spectral_map(random_walk(near_bipartite(2000)), 0.0, 4)
+        assert len(made) == 2  # of the walk, and of its double cover
+        assert not any(inverse() for inverse in made)
+    finally:
+        gc.enable()
 
 
 def test_common_killing_does_not_push_sigma_away_from_the_spectrum() -> None:

@@ -62,7 +62,8 @@ class DirectFactor(Factor):
     where nothing cancels, so that refinement reaches the accuracy that the weights themselves have (on diagonally
     dominant M-matrices parametrised by their row sums see Alfa, Xue & Ye 2002).
 
-    The right-hand sides of hitting probabilities add up to k: their answers, which add up to 1, are a test for nothing.
+    The right-hand sides of hitting probabilities add up to k where nothing else kills: then their answers, which add up
+    to 1, are a test for nothing. (In float32 they may be rounded too much for that.)
     """
 
     @abstractmethod

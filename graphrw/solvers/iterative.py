@@ -91,7 +91,7 @@ class IterativeFactor(Factor):
                 _, first = self._first_solve(killing, goal, _last)
                 x, count = self._solve(b, self._sharpness * target, transpose)
                 return x, first + count
-            apart = self.operator.apart(b, SAME)
+            apart = self.operator.apart(b, min(SAME, 0.1 * self._aim))
             if apart is not None:
                 return self._first_solve(b, target, lambda x: torch.where(apart, 1.0, x.sum(1)))
             x, count = self._first_solve(torch.cat([b, killing], dim=1), torch.cat([target, goal]), _last)

@@ -87,7 +87,7 @@ def _small(num_nodes: int, count: int) -> bool:
 
 
 def _search(matrix: Symmetric, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    wanted = matrix.entries.new_full((count,), max(tolerance, GUARD_TOLERANCE))
+    wanted = torch.full((count,), max(tolerance, GUARD_TOLERANCE), dtype=torch.float64, device=matrix.device)
     wanted[:kept] = tolerance
     return Davidson(matrix, wanted, kept, survey(matrix)).run()
 

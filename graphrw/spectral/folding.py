@@ -52,11 +52,11 @@ class Folded(Symmetric):
     def __init__(self, whole: SymmetricMatrix, parts: Fold) -> None:
         self.whole, self.fold = whole, parts
         self.num_nodes, others = len(parts.upper), len(parts.lower)
-        self.entries = whole.values[parts.source]
-        self._b = InBothPrecisions(parts.indptr, parts.indices, self.entries, (self.num_nodes, others))
+        self.device, entries = whole.device, whole.values[parts.source]
+        self._b = InBothPrecisions(parts.indptr, parts.indices, entries, (self.num_nodes, others))
         values, shape = whole.values[parts.source_t], (others, self.num_nodes)
         self._bt = InBothPrecisions(parts.indptr_t, parts.indices_t, values, shape)
-        self._middle = self.entries.new_empty(0, 0)
+        self._middle = entries.new_empty(0, 0)
 
     def matmul(self, x: Tensor) -> Tensor:
         return self.to_upper(self._below(x))
@@ -85,7 +85,7 @@ class Folded(Symmetric):
         previous.addmm_(b, self._below(current), beta=-1, alpha=4 / bound).sub_(current, alpha=2)
 
     def dense(self) -> Tensor:
-        return self.matmul(torch.eye(self.num_nodes, dtype=self.entries.dtype, device=self.entries.device))
+        return self.matmul(torch.eye(self.num_nodes, dtype=torch.float64, device=self.device))
 
     def unfolded(self, squares: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """(2m,) and (N, 2m): the eigenpairs of S, λ before −λ, for those of B Bᵀ, (m,) and (U, m), by falling λ²."""

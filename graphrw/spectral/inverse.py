@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from graphrw.graph import Graph, unchecked
 from graphrw.solvers.auto import Auto, Choice
 from graphrw.solvers.cg import CG
+from graphrw.solvers.direct import DirectFactor
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import structure
@@ -86,5 +88,5 @@ def _inverse(walk: Walk) -> Callable[[Tensor], Tensor]:
         cycle = Cycle(walk.graph.cached("multigrid structure", lambda: structure(walk.graph)).rows(walk))
         scale = 1 / float(walk.rate.max())  # cycles are for the largest rate 1
         return lambda b: cycle.apply(b).mul_(scale)
-    factor = solver.factor(walk, solver.plan_for(walk.graph))
-    return lambda b: factor.approximate(b, b.new_zeros(b.shape[1]), False)[0]
+    factor = cast(DirectFactor, solver.factor(walk, solver.plan_for(walk.graph)))  # there are no other first choices
+    return lambda b: factor.substitute(b, transpose=False)

@@ -76,7 +76,7 @@ class Symmetric(ABC):
     """
 
     num_nodes: int
-    entries: Tensor
+    device: torch.device
 
     @property
     @abstractmethod
@@ -157,10 +157,10 @@ class SymmetricMatrix(Symmetric):
         self.graph, self.layout = graph, layout(graph)
         self.num_nodes = graph.num_nodes
         self.values = values.detach().double()
-        self.entries = self.values[self.layout.source]
+        self.device = values.device
         self._inverse = inverse
-        shape = (self.num_nodes, self.num_nodes)
-        self._sparse = InBothPrecisions(self.layout.indptr, self.layout.indices, self.entries, shape)
+        entries, shape = self.values[self.layout.source], (self.num_nodes, self.num_nodes)
+        self._sparse = InBothPrecisions(self.layout.indptr, self.layout.indices, entries, shape)
 
     def matmul(self, x: Tensor) -> Tensor:
         return multiply(self._sparse.like(x), x) if self.num_nodes else x.clone()
@@ -190,16 +190,16 @@ class SymmetricMatrix(Symmetric):
     def dense(self) -> Tensor:
         return self._sparse.double.to_dense()
 
-    @cached_property
+    @property
     def mirrored(self) -> Symmetric:
-        return Mirrored(self)
+        return Mirrored(self)  # kept nowhere: two matrices that held each other would outlive their use
 
 
 class Mirrored(Symmetric):
     """−S: what is made for upper ends serves the lower end of S."""
 
     def __init__(self, whole: SymmetricMatrix) -> None:
-        self._whole, self.num_nodes, self.entries = whole, whole.num_nodes, -whole.entries
+        self._whole, self.num_nodes, self.device = whole, whole.num_nodes, whole.device
 
     @property
     def mirrored(self) -> Symmetric:

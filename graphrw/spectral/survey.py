@@ -36,7 +36,7 @@ def survey(matrix: Symmetric) -> Survey:
     theorem 4.2).
     """
     count = matrix.num_nodes
-    previous = matrix.entries.new_zeros(count, 1)
+    previous = torch.zeros(count, 1, dtype=torch.float64, device=matrix.device)
     current = random_like(previous, seed=7)
     current = current / torch.linalg.vector_norm(current)
     diagonal: list[Tensor] = []
