@@ -116,8 +116,8 @@ class Factor(ABC):
 
     @property
     def refinements(self) -> int:
-        """How many steps of refinement every solve needs, however small its residual; none by default. Known after
-        the first call of `approximate`."""
+        """How many steps of refinement every solve needs, however small its residual; none by default. To be asked
+        for after the first call of `approximate`, which may tell for nothing."""
         return 0
 
     @property
