@@ -60,7 +60,7 @@ def superpixels(nodes: int) -> Case:
 
     def run() -> Tensor:
         _, length = rw.superpixel_graph(segments)
-        return length + rw.pool_boundaries(boundary, segments)
+        return length + rw.build.pool_boundaries(boundary, segments)
 
     return Case(run, peer=lambda: rag_boundary(segments.numpy(), boundary.numpy(), connectivity=1))
 
@@ -69,7 +69,7 @@ def pooling(nodes: int) -> Case:
     """Colours of pixels pooled to regions, and back to the pixels."""
     segments = cells(nodes)
     image = torch.rand(3, *segments.shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    return Case(lambda: rw.project_regions(rw.pool_regions(image, segments), segments), (image,))
+    return Case(lambda: rw.build.project_regions(rw.build.pool_regions(image, segments), segments), (image,))
 
 
 def torus(nodes: int) -> tuple[Tensor, Tensor]:
@@ -113,7 +113,7 @@ def neighbours(channels: int) -> Callable[[int], Case]:
 def poisson(nodes: int) -> Case:
     """One seed for each class; a walk on the nearest neighbours of points in space."""
     graph, distance = rw.knn_graph(points(nodes, 3), NEIGHBOURS)
-    weight = rw.self_tuning_affinity(graph, distance).requires_grad_()
+    weight = rw.build.self_tuning_affinity(graph, distance).requires_grad_()
     seeds = torch.full((nodes,), -1)
     seeds[:CLASSES] = torch.arange(CLASSES)  # points are in no order
     return Case(lambda: rw.poisson_labels(rw.walk(rw.Graph(graph.edges, nodes), weight), seeds), (weight,))

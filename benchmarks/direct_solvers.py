@@ -23,6 +23,7 @@ from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 
 import graphrw as rw
+from graphrw.core.errors import MissingDependencyError
 from graphrw.solvers import rslab as embedded
 from graphrw.solvers.base import Solver
 
@@ -73,7 +74,7 @@ def methods(size: int) -> dict[str, Callable[[rw.Walk, torch.Tensor], Timing]]:
         solver: Solver = getattr(rw.solvers, name)()
         try:
             solver.plan(rw.grid_graph((2, 2)))
-        except rw.MissingDependencyError as error:
+        except MissingDependencyError as error:
             print(f"{name} left out: {error}")
             continue
         table[name] = lambda walk, b, solver=solver: of_solver(solver, walk, b)  # type: ignore[misc]

@@ -31,6 +31,7 @@ from skimage import data
 from torch import Tensor
 
 import graphrw as rw
+from graphrw.solve import FactorizedWalk
 
 SHAPE, LABELS, BETA = (128, 128), 10, 20.0
 SIZES = (1, 4, 16, 64, 256, 1024)
@@ -45,7 +46,7 @@ class Problem:
     seeds: Tensor  # (N,)
     z: Tensor  # (N, L), of the autograd graph
     upstream: Tensor  # (N, L), ∂ℓ/∂z
-    factor: rw.FactorizedWalk
+    factor: FactorizedWalk
 
     def free(self, node: int) -> float:
         """0 where z is given, 1 where it is solved for."""

@@ -124,7 +124,7 @@ def neighbours(count: int) -> Problem:
     centres = 1.2 * rng.standard_normal((16, 16))
     points = centres[rng.integers(16, size=count)] + rng.standard_normal((count, 16))
     graph, distance = rw.knn_graph(torch.from_numpy(points), 10)
-    return seeded(graph, rw.self_tuning_affinity(graph, distance))
+    return seeded(graph, rw.build.self_tuning_affinity(graph, distance))
 
 
 def hubs(count: int, links: int = 5) -> Problem:
@@ -155,7 +155,7 @@ def bumpy_sphere(count: int) -> Problem:
     points *= 1 + 0.1 * np.sin(8 * points).prod(1, keepdims=True)
     vertices = torch.from_numpy(points)
     graph, _ = rw.mesh_graph(vertices, faces)
-    return seeded(graph, rw.cotangent_weight(vertices, faces) + 1e-6)  # where it is 0, it would part
+    return seeded(graph, rw.build.cotangent_weight(vertices, faces) + 1e-6)  # where it is 0, it would part
 
 
 def seeded(

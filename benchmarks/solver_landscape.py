@@ -30,6 +30,7 @@ from peers import PEERS, RTOL, Steps, nothing
 from problems import Problem
 
 import graphrw as rw
+from graphrw.core.errors import MissingDependencyError
 from graphrw.solvers.operator import divergence
 from graphrw.solvers.pattern import row_pattern
 
@@ -126,7 +127,7 @@ def one_run(tell: child.Tell, method: str, file: Path, counts: list[int]) -> Non
     """What a child does."""
     try:
         measure(method, problems.make("image-24"), counts, lambda _: None)  # the rehearsal
-    except (ImportError, rw.MissingDependencyError):
+    except (ImportError, MissingDependencyError):
         tell({"absent": ABSENT})
         return
     case = problems.load(file)

@@ -100,7 +100,7 @@ def electron_microscopy(folder: Path) -> Problem:
     with np.load(folder / "em_fib25" / "train.npz") as stored:
         raw, segments = stored["raw"], stored["labels"].astype(np.int64)
     case = problems.from_image(raw / 255.0)
-    seeds = rw.oracle_seeds(torch.from_numpy(segments), ignore_index=0)
+    seeds = rw.partition.oracle_seeds(torch.from_numpy(segments), ignore_index=0)
     return Problem(case.walk, seeds.flatten(), case.shape, case.image)
 
 

@@ -57,7 +57,7 @@ def main() -> None:
     coordinates = rw.diffusion_map(walk, TIME, K)
     seconds = time.perf_counter() - start
     touching = rw.grid_graph((SIZE, SIZE)).edges
-    levels = rw.map_hierarchy(coordinates, LEVELS, edges=touching)
+    levels = rw.partition.map_hierarchy(coordinates, LEVELS, edges=touching)
     chosen = torch.tensor([PIXEL[0] * SIZE + PIXEL[1]])
     distance = torch.cdist(coordinates[chosen], coordinates).reshape(SIZE, SIZE).numpy()
     print(f"{graph}: {K} eigenpairs in {seconds:.2f} s")

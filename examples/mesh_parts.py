@@ -73,7 +73,7 @@ def main() -> None:
     triangles = vertices[faces]
     graph, angle = rw.mesh_dual_graph(vertices, faces)  # one node per face; angle < 0 on concave edges
     cost = torch.where(angle < 0, CONCAVE, CONVEX) * angle.abs()
-    weight = rw.shared_edge_length(vertices, faces) * torch.exp(-cost)
+    weight = rw.build.shared_edge_length(vertices, faces) * torch.exp(-cost)
     towards = np.array([np.cos(np.radians(VIEW)), np.sin(np.radians(VIEW)), 0.3])
     places = np.array([np.add(*ends) / 2 + radius * towards for *ends, radius in PARTS.values()])
     distance = torch.cdist(torch.from_numpy(places), triangles.mean(1))

@@ -42,7 +42,7 @@ def load() -> tuple[rw.Graph, Tensor, Tensor, Tensor]:
     pixels, digits = load_digits(return_X_y=True)
     x = torch.tensor(pixels / 16, dtype=torch.float32)
     graph, distance = rw.knn_graph(x, k=10)
-    return graph, rw.self_tuning_affinity(graph, distance), x, torch.tensor(digits)
+    return graph, rw.build.self_tuning_affinity(graph, distance), x, torch.tensor(digits)
 
 
 def fit(model: Sequential, task: tuple[rw.Graph, Tensor, Tensor, Tensor], known: Tensor) -> tuple[float, list[float]]:

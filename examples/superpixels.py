@@ -41,13 +41,13 @@ def place(shape: tuple[int, ...]) -> np.ndarray:
 def on_regions(lab: np.ndarray, segments: torch.Tensor, clicks: np.ndarray) -> tuple[rw.Graph, np.ndarray]:
     """The graph of the regions, and the label of each pixel by a walk on it."""
     graph, border = rw.superpixel_graph(segments)
-    regions = rw.region_features(torch.from_numpy(lab).movedim(-1, 0), segments)
+    regions = rw.build.region_features(torch.from_numpy(lab).movedim(-1, 0), segments)
     weight = border * rw.gaussian_affinity(graph, regions.mean, BETA) + 1e-6
     row, column = clicks.nonzero()
     seeds = torch.full((graph.num_nodes,), -1)
     seeds[segments[row, column]] = torch.from_numpy(clicks[row, column] - 1)  # regions that a click touches
     probability = rw.hitting_probabilities(rw.walk(graph, weight), seeds)
-    return graph, rw.project_regions(probability.argmax(1), segments).numpy()
+    return graph, rw.build.project_regions(probability.argmax(1), segments).numpy()
 
 
 def draw(image: np.ndarray, segments: torch.Tensor, found: dict[str, np.ndarray], path: Path) -> None:

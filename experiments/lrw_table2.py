@@ -94,12 +94,12 @@ def one_jacobi_step(weight: Tensor, seeds: Tensor) -> Tensor:
     graph = rw.grid_graph(shape)
     with torch.no_grad():
         solution: Tensor = rw.nn.HarmonicLabels()(weight, seeds).squeeze(0).flatten(1).T
-    edge_weight = rw.grid_weight(weight.squeeze(0), shape)
+    edge_weight = rw.build.grid_weight(weight.squeeze(0), shape)
     tail, head = graph.edges
     flow = edge_weight[:, None] * (solution[head] - solution[tail])
     residual = torch.zeros_like(solution).index_add(0, tail, flow).index_add(0, head, -flow)
     free = (seeds.flatten() < 0)[:, None]
-    z = solution + torch.where(free, residual / rw.degree(graph, edge_weight).detach()[:, None], 0.0)
+    z = solution + torch.where(free, residual / rw.core.walk.degree(graph, edge_weight).detach()[:, None], 0.0)
     return z.transpose(0, 1).reshape(1, -1, *shape)
 
 

@@ -111,7 +111,7 @@ def harmonic(data: Data) -> Tensor:
 
 
 def class_mass(data: Data) -> Tensor:
-    return rw.class_mass_normalize(harmonic(data), data.seeds(data.train))
+    return rw.functional.class_mass_normalize(harmonic(data), data.seeds(data.train))
 
 
 def poisson(data: Data) -> Tensor:
@@ -206,7 +206,7 @@ class GNNEdgesAndPriors(GNNEdges):
     def labels(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.hidden()
         weight, guess = self.edges(hidden, self.data.graph), self.guess(torch.relu(hidden))
-        rate = self.log_rho.exp() * rw.degree(self.data.graph, weight)
+        rate = self.log_rho.exp() * rw.core.walk.degree(self.data.graph, weight)
         return self.data.walk_labels(weight, nodes, rate[:, None] * guess.softmax(1)), guess
 
     def loss(self) -> Tensor:

@@ -1,25 +1,11 @@
-"""Random walks you can train, on any graph."""
+"""Random walks you can train, on any graph.
 
-from graphrw import estimators, losses, metrics, models, nn, solvers
-from graphrw.affinity import gaussian_affinity, local_scale, self_tuning_affinity
-from graphrw.build import (
-    cotangent_weight,
-    edge_length,
-    grid_graph,
-    grid_weight,
-    knn_graph,
-    mesh_dual_graph,
-    mesh_graph,
-    pool_boundaries,
-    pool_regions,
-    project_regions,
-    region_features,
-    region_index,
-    shared_edge_length,
-    superpixel_graph,
-    weight_images,
-)
-from graphrw.clustering import kernel_kmeans, kmeans
+Here stands what is typed in the first hour. All else is in its room: `graphrw.build`, `convert`, `functional`, `nn`,
+`models`, `partition`, `segmentation`, `estimators`, `losses`, `metrics`, `solvers`, `spectral`.
+"""
+
+from graphrw import estimators, losses, metrics, models, nn, partition, segmentation, solvers
+from graphrw.build import gaussian_affinity, grid_graph, knn_graph, mesh_dual_graph, mesh_graph, superpixel_graph
 from graphrw.convert import (
     from_edge_index,
     from_networkx,
@@ -30,14 +16,13 @@ from graphrw.convert import (
     to_networkx,
     to_pyg,
     to_scipy,
-    to_sparse_tensor,
     to_torch_sparse,
 )
-from graphrw.errors import ConvergenceError, MissingDependencyError, SingularWalkError
+from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk, absorb, walk
 from graphrw.functional import (
-    abstain,
     boundary_probabilities,
-    class_mass_normalize,
     damp,
     diffusion_distance,
     diffusion_map,
@@ -45,41 +30,24 @@ from graphrw.functional import (
     entropy,
     harmonic,
     hitting_probabilities,
-    missing_neighbours,
-    pagerank,
     poisson_labels,
     resolvent,
     step,
-    unrolled_diffusion_map,
 )
-from graphrw.graph import Graph
-from graphrw.hierarchy import kernel_hierarchy, map_hierarchy
-from graphrw.seeds import oracle_seeds
 from graphrw.segmentation import random_walker
-from graphrw.solve import FactorizedWalk, factorize, solve
-from graphrw.solvers import SolveReport, record_solves
-from graphrw.spectral import SpectralCutWarning
-from graphrw.walk import Walk, absorb, degree, walk
+from graphrw.solve import factorize, solve
+from graphrw.solvers import record_solves
 
 __all__ = [
     "ConvergenceError",
-    "FactorizedWalk",
     "Graph",
-    "MissingDependencyError",
     "SingularWalkError",
-    "SolveReport",
-    "SpectralCutWarning",
     "Walk",
     "absorb",
-    "abstain",
     "boundary_probabilities",
-    "class_mass_normalize",
-    "cotangent_weight",
     "damp",
-    "degree",
     "diffusion_distance",
     "diffusion_map",
-    "edge_length",
     "effective_resistance",
     "entropy",
     "estimators",
@@ -91,35 +59,21 @@ __all__ = [
     "from_torch_sparse",
     "gaussian_affinity",
     "grid_graph",
-    "grid_weight",
     "harmonic",
     "hitting_probabilities",
-    "kernel_hierarchy",
-    "kernel_kmeans",
-    "kmeans",
     "knn_graph",
-    "local_scale",
     "losses",
-    "map_hierarchy",
     "mesh_dual_graph",
     "mesh_graph",
     "metrics",
-    "missing_neighbours",
     "models",
     "nn",
-    "oracle_seeds",
-    "pagerank",
+    "partition",
     "poisson_labels",
-    "pool_boundaries",
-    "pool_regions",
-    "project_regions",
     "random_walker",
     "record_solves",
-    "region_features",
-    "region_index",
     "resolvent",
-    "self_tuning_affinity",
-    "shared_edge_length",
+    "segmentation",
     "solve",
     "solvers",
     "step",
@@ -128,9 +82,6 @@ __all__ = [
     "to_networkx",
     "to_pyg",
     "to_scipy",
-    "to_sparse_tensor",
     "to_torch_sparse",
-    "unrolled_diffusion_map",
     "walk",
-    "weight_images",
 ]

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
-from graphrw.plain import plainly
-from graphrw.reach import require_ends
+from graphrw.core.graph import Graph
+from graphrw.core.reach import require_ends
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, apply
 from graphrw.solvers import Auto, Factor, Solver
-from graphrw.walk import Walk, apply
 
 EDGES_AT_ONCE = 16_384  # keeps the gathered rows of the weight gradient within the cache, and its memory bounded
 
@@ -41,7 +41,7 @@ def solve(
         ValueError: for a wrong shape, type or device of `b` or `start`, or a solver that cannot take this graph.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.walk import walk
+    >>> from graphrw.core.walk import walk
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
@@ -81,7 +81,7 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> FactorizedWalk:
         SingularWalkError: if some node can reach no killing.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.walk import walk
+    >>> from graphrw.core.walk import walk
     >>> factor = factorize(walk(path, torch.ones(2), killing=1.0))
     >>> factor.solve(torch.eye(3))[:, 0], factor.T.solve(torch.eye(3))[:, 0]
     (tensor([0.6250, 0.2500, 0.1250]), tensor([0.6250, 0.2500, 0.1250]))

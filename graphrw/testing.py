@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from graphrw.build import grid_graph
-from graphrw.errors import ConvergenceError
-from graphrw.graph import Graph
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk, walk
 from graphrw.solve import solve
 from graphrw.solvers import (
     CG,
@@ -27,7 +28,6 @@ from graphrw.solvers import (
     Solver,
     SuperLU,
 )
-from graphrw.walk import Walk, walk
 
 OPTIONAL: dict[str, Solver] = {  # by the module that each needs
     "pypardiso": Pardiso(),

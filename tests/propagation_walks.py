@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, walk
+from graphrw.core.walk import Walk
 from graphrw.testing import sample_graphs, sample_walk
-from graphrw.walk import Walk
 
 GRAPHS = sample_graphs()
 every_graph = pytest.mark.parametrize("graph", GRAPHS.values(), ids=list(GRAPHS))

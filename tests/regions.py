@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 SHAPES = [(7, 9), (1, 6), (5, 1), (1, 1), (4, 5, 3), (1, 3, 4)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

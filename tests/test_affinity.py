@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, gaussian_affinity, grid_graph
-from graphrw.affinity import local_scale, self_tuning_affinity
+from graphrw.build.affinity import local_scale, self_tuning_affinity
 from graphrw.build.knn import knn_graph
 
 GRAPH = grid_graph((3, 4))

@@ -7,7 +7,8 @@ import torch
 from hard_walks import wheel
 
 import graphrw as rw
-from graphrw.graph import unchecked
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import unchecked
 from graphrw.solvers import Cholesky
 from graphrw.solvers import approximate_cholesky as module
 from graphrw.solvers.approximate_cholesky import ApproximateCholesky
@@ -194,7 +195,7 @@ def test_more_copies_of_the_edges_save_iterations():
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr(module, "AVAILABLE", False)
-    with pytest.raises(rw.MissingDependencyError, match="needs the package approx-chol: pip install approx-chol"):
+    with pytest.raises(MissingDependencyError, match="needs the package approx-chol: pip install approx-chol"):
         ApproximateCholesky().plan(GRAPHS["grid"])
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.reach import stranded
-from graphrw.walk import apply
+from graphrw.core.reach import stranded
+from graphrw.core.walk import apply
 
 SMALL = ("image-20", "volume-8", "contrast-20", "knn-300", "power-300", "mesh-300")
 every_problem = pytest.mark.parametrize("name", SMALL)

@@ -10,8 +10,8 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
-from graphrw import clustering
-from graphrw.clustering import in_order_of_appearance, kernel_kmeans, kmeans, within_cluster_scatter
+from graphrw.partition import clustering
+from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans, within_cluster_scatter
 
 
 def cloud(nodes: int, width: int = 2, seed: int = 0) -> Tensor:

@@ -22,7 +22,7 @@ from graphrw.convert import (
     to_sparse_tensor,
     to_torch_sparse,
 )
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse (CSR|CSC) tensor support is in beta state:UserWarning")
 

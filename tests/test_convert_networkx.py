@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from graphrw.convert import from_networkx, to_networkx
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 
 def test_networkx_nodes_are_numbered_in_their_order_whatever_they_are():

@@ -6,7 +6,7 @@ import torch
 from torch_geometric.data import Batch, Data, HeteroData
 
 from graphrw.convert import from_pyg, to_pyg, to_scipy
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 
 def graph_of(directed):

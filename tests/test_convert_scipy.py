@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from graphrw.convert import from_scipy, to_scipy
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 
 @pytest.mark.parametrize("layout", ["coo", "csr", "csc", "lil", "dok", "bsr", "dia"])

@@ -7,8 +7,8 @@ import torch
 
 import graphrw.convert.torch_sparse as torch_sparse_module
 from graphrw.convert import from_torch_sparse, to_sparse_tensor, to_torch_sparse
-from graphrw.errors import MissingDependencyError
-from graphrw.graph import Graph
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import Graph
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse (CSR|CSC) tensor support is in beta state:UserWarning")
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphrw import Graph, SpectralCutWarning, Walk, diffusion_distance, grid_graph, unrolled_diffusion_map, walk
+from graphrw import Graph, Walk, diffusion_distance, grid_graph, walk
+from graphrw.functional import unrolled_diffusion_map
+from graphrw.spectral import SpectralCutWarning
 
 
 def two_grids(dtype: torch.dtype) -> Walk:

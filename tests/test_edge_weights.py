@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GAT, GCNConv
 
-from graphrw import Graph, gaussian_affinity, grid_graph, grid_weight, losses, to_edge_index
+from graphrw import Graph, gaussian_affinity, grid_graph, losses, to_edge_index
+from graphrw.build import grid_weight
 from graphrw.nn import HarmonicLabels
 from graphrw.nn.edge_weights import EdgeWeightsCNN, EdgeWeightsGaussian, EdgeWeightsGNN, EdgeWeightsMLP
 from graphrw.testing import sample_graphs

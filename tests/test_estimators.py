@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import graphrw as rw
-from graphrw.affinity import self_tuning_affinity
+from graphrw.build.affinity import self_tuning_affinity
 from graphrw.build.knn import knn_graph
-from graphrw.errors import MissingDependencyError, SingularWalkError
+from graphrw.core.errors import MissingDependencyError, SingularWalkError
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
 from graphrw.solvers import Dense

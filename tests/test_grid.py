@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import generate_binary_structure
 
 from graphrw.build import grid_graph, grid_weight, weight_images
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 SHAPES = [(7,), (1,), (4, 5), (1, 6), (6, 1), (1, 1), (3, 4, 2), (2, 1, 3)]
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphrw import Graph, grid_graph, grid_weight, hitting_probabilities, to_edge_index, walk
+from graphrw import Graph, grid_graph, hitting_probabilities, to_edge_index, walk
+from graphrw.build import grid_weight
 from graphrw.nn import HarmonicLabels
 from graphrw.testing import dense_operator
 

@@ -12,8 +12,8 @@ from sklearn.cluster import AgglomerativeClustering  # type: ignore[import-untyp
 from torch import Tensor
 
 from graphrw import grid_graph
-from graphrw.clustering import in_order_of_appearance, kernel_kmeans, kmeans
-from graphrw.hierarchy import kernel_hierarchy, map_hierarchy
+from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans
+from graphrw.partition.hierarchy import kernel_hierarchy, map_hierarchy
 
 SHAPE = (8, 9)
 GRID = grid_graph(SHAPE).edges

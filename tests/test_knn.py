@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphrw.build import knn
 from graphrw.build.knn import edge_length, knn_graph
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 TREE, PRODUCTS = 3, 20  # numbers of channels on both sides of the limit
 both_searches = pytest.mark.parametrize("channels", [TREE, PRODUCTS], ids=["tree", "products"])

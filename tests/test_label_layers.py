@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from graphrw import Graph, SingularWalkError
+from graphrw.core.walk import walk
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.boundary import boundary_probabilities
 from graphrw.nn import BoundaryLabels, FeatureAffinity, HarmonicLabels, Propagation
-from graphrw.walk import walk
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {"harmonic": HarmonicLabels, "boundary": BoundaryLabels}
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=list(LAYERS))

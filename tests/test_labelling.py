@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.errors import SingularWalkError
+from graphrw.core.errors import SingularWalkError
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
 from graphrw.solvers import CG, Cholesky, Dense
 from graphrw.testing import dense_operator, sample_graphs, sample_walk

@@ -46,7 +46,7 @@ def test_one_solve_per_edge_gives_the_gradient_of_the_one_adjoint_on_every_edge(
 
 def test_edges_that_touch_a_seed_hold_much_of_the_gradient(experiment: dict[str, Any]) -> None:
     target = torch.arange(8).repeat(1, 8, 1) // 4
-    example = experiment["Example"](target, {"sparse": rw.oracle_seeds(target[0])[None]})
+    example = experiment["Example"](target, {"sparse": rw.partition.oracle_seeds(target[0])[None]})
     assert 0.2 < experiment["seed_edge_share"](example, "sparse") < 1
 
 
@@ -54,16 +54,16 @@ def test_one_jacobi_step_has_the_value_of_the_layer_and_the_gradient_of_its_own_
     experiment: dict[str, Any],
 ) -> None:
     graph, seeds = rw.grid_graph((8, 8)), three_seeds()
-    image = rw.weight_images(random_weight(graph.num_edges), (8, 8))[None].requires_grad_()
+    image = rw.build.weight_images(random_weight(graph.num_edges), (8, 8))[None].requires_grad_()
     z = experiment["one_jacobi_step"](image, seeds.reshape(1, 8, 8))
     torch.testing.assert_close(z, rw.nn.HarmonicLabels()(image, seeds.reshape(1, 8, 8)))
     upstream = torch.randn(z.shape, generator=torch.Generator().manual_seed(1), dtype=z.dtype)
     (gradient,) = torch.autograd.grad(z, image, upstream)
-    weight, x = rw.grid_weight(image.detach()[0], (8, 8)), z.detach().flatten(2)[0].T
-    adjoint = upstream.flatten(2)[0].T / rw.degree(graph, weight)[:, None] * (seeds < 0)[:, None]
+    weight, x = rw.build.grid_weight(image.detach()[0], (8, 8)), z.detach().flatten(2)[0].T
+    adjoint = upstream.flatten(2)[0].T / rw.core.walk.degree(graph, weight)[:, None] * (seeds < 0)[:, None]
     tail, head = graph.edges
     expected = -((adjoint[tail] - adjoint[head]) * (x[tail] - x[head])).sum(1)
-    torch.testing.assert_close(rw.grid_weight(gradient[0], (8, 8)), expected)
+    torch.testing.assert_close(rw.build.grid_weight(gradient[0], (8, 8)), expected)
 
 
 def test_extended_seeds_fill_the_inner_half_of_each_segment(experiment: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from meshes import CORNERS, CUBE, DOUBLE, by_edge, every_mesh, icosahedron, plan
 from torch import Tensor
 
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 
 @every_mesh

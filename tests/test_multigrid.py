@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.core.walk import apply
 from graphrw.solvers import Cholesky, Multigrid
 from graphrw.solvers.krylov import ConjugateGradients, column_dots, iterate
 from graphrw.solvers.multigrid import cycle as cycles
@@ -15,7 +16,6 @@ from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import compress, compress_by_sorting, structure
 from graphrw.solvers.operator import Operator
 from graphrw.testing import check_solver, dense_operator, sample_graphs, sample_walk
-from graphrw.walk import apply
 
 UNDIRECTED = {name: graph for name, graph in sample_graphs().items() if not graph.directed}
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

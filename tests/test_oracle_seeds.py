@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from graphrw import oracle_seeds
+from graphrw.partition import oracle_seeds
 
 SHAPES = {"line": (9,), "image": (9, 11), "volume": (4, 5, 6)}
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))

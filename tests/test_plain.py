@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.plain import plainly
-from graphrw.reach import stranded
+from graphrw.core.reach import stranded
+from graphrw.core.transforms import plainly
 from graphrw.solvers import LU, Auto, Dense, SuperLU
 
 

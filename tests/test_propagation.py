@@ -22,11 +22,11 @@ from propagation_walks import (
 from torch import Tensor
 
 from graphrw import Graph, SingularWalkError, from_networkx, grid_graph, walk
+from graphrw.core.walk import Walk
 from graphrw.functional import propagation
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.solvers import CG
 from graphrw.testing import sample_walk
-from graphrw.walk import Walk
 
 # --- steps ----------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.solve import FactorizedWalk
 from graphrw.solve import _System as System
 from graphrw.solvers import CG, LU, Cholesky, Dense, Multigrid
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
@@ -47,11 +48,11 @@ def test_vmap_over_walks_says_what_to_use_instead():
     sample, b = sample_walk(GRID), torch.ones(12, dtype=torch.float64)
 
     def run(weight):
-        return rw.FactorizedWalk(sample, System(GRID, Cholesky())).solve(b * weight.sum() * 0 + weight.sum())
+        return FactorizedWalk(sample, System(GRID, Cholesky())).solve(b * weight.sum() * 0 + weight.sum())
 
     def batched(weight):
         walk = rw.Walk(GRID, weight, sample.killing)
-        return rw.FactorizedWalk(walk, System(GRID, Cholesky())).solve(b)
+        return FactorizedWalk(walk, System(GRID, Cholesky())).solve(b)
 
     weights = torch.ones(3, GRID.num_edges, dtype=torch.float64)
     assert torch.func.vmap(run)(weights).shape == (3, 12)

@@ -10,7 +10,7 @@ from spectral_walks import LARGE, SMALL, random_loss, random_weight, ring, union
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.spectral import (
     SpectralCutWarning,
     davidson,

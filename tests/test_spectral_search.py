@@ -21,7 +21,7 @@ from spectral_walks import (
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
 from graphrw.spectral.folding import Folded, fold, two_colours

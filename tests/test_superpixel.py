@@ -18,7 +18,7 @@ from graphrw.build.superpixel import (
     region_index,
     superpixel_graph,
 )
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 
 @every_shape

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.reach import stranded
+from graphrw.core.reach import stranded
+from graphrw.core.walk import apply, neighbour_sum
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
-from graphrw.walk import apply, neighbour_sum
 
 GRAPHS = sample_graphs()
 PATH = rw.grid_graph((4,))

@@ -29,7 +29,7 @@ class Plain:
         grey = as_tensors(part)[0].reshape(-1, 1)
         scale = 10 * float(grey.std(correction=0))
         shape = part.image.shape
-        return rw.weight_images(rw.gaussian_affinity(rw.grid_graph(shape), grey, self.beta / scale), shape)
+        return rw.build.weight_images(rw.gaussian_affinity(rw.grid_graph(shape), grey, self.beta / scale), shape)
 
     def probability(self, part: Half) -> Tensor:
         seeds = part.seeds + 1  # scikit-image's convention: 0 where there is none

@@ -1,5 +1,6 @@
-"""Graphs from images, segmentations, meshes and points."""
+"""Graphs from images, segmentations, meshes and points, and weights from features."""
 
+from graphrw.build.affinity import gaussian_affinity, local_scale, self_tuning_affinity
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
 from graphrw.build.knn import edge_length, knn_graph
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
@@ -17,9 +18,11 @@ __all__ = [
     "RegionFeatures",
     "cotangent_weight",
     "edge_length",
+    "gaussian_affinity",
     "grid_graph",
     "grid_weight",
     "knn_graph",
+    "local_scale",
     "mesh_dual_graph",
     "mesh_graph",
     "pool_boundaries",
@@ -27,6 +30,7 @@ __all__ = [
     "project_regions",
     "region_features",
     "region_index",
+    "self_tuning_affinity",
     "shared_edge_length",
     "superpixel_graph",
     "weight_images",

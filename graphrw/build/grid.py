@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from graphrw.graph import Graph, unchecked
+from graphrw.core.graph import Graph, unchecked
 
 
 def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None = None) -> Graph:

@@ -5,8 +5,8 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.checks import check_whole
-from graphrw.graph import Graph, unchecked
+from graphrw.core.graph import Graph, unchecked
+from graphrw.core.whole import check_whole
 
 TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs
 ENTRIES = 2**21  # numbers held at once, in arrays that would otherwise grow with N²

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build.knn import edge_length
-from graphrw.graph import Graph, unchecked
+from graphrw.core.graph import Graph, unchecked
 
 
 def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:

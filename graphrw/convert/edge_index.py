@@ -5,7 +5,7 @@ from torch import Tensor
 from torch_geometric import EdgeIndex
 
 from graphrw.convert.fold import Source, check_nodes, check_weight, checked_index, fold
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 _SOURCE = Source(
     entries="`edge_index`",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-12}
 """Relative difference up to which W_ij and W_ji are one weight: about a thousand roundings, so that weights pass which

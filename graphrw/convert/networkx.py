@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.convert.fold import Source, check_weight, fold
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 _DEFAULT = "weight"
 

@@ -8,7 +8,7 @@ from torch_geometric.data import Batch, Data
 
 from graphrw.convert.edge_index import as_tensor, to_edge_index
 from graphrw.convert.fold import Source, check_weight, fold
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 _DEFAULT = "edge_weight"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphrw.convert.edge_index import to_edge_index
 from graphrw.convert.fold import Source, fold
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 _SOURCE = Source(
     entries="`matrix`",

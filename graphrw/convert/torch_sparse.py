@@ -8,8 +8,8 @@ from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor  # a stand-in
 
 from graphrw.convert.edge_index import to_edge_index
 from graphrw.convert.fold import Source, fold
-from graphrw.errors import MissingDependencyError
-from graphrw.graph import Graph
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import Graph
 
 _SOURCE = Source(
     entries="`tensor`",

@@ -10,16 +10,16 @@ from scipy.sparse import coo_array, csr_array
 from scipy.special import softmax
 from torch import Tensor
 
-from graphrw.affinity import local_scale, self_tuning_affinity
+from graphrw.build.affinity import local_scale, self_tuning_affinity
 from graphrw.build.knn import knn_graph
-from graphrw.checks import check_whole
 from graphrw.convert import from_scipy
-from graphrw.errors import MissingDependencyError
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk, walk
+from graphrw.core.whole import check_whole
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
-from graphrw.graph import Graph
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, walk
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphrw.core.graph import Graph
+from graphrw.core.reach import stranded
+from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
 from graphrw.functional.harmonic import count_labels, dirichlet, fill_unreachable
 from graphrw.functional.paths import Paths, both_ways, log_partition, require_convergence
-from graphrw.graph import Graph
-from graphrw.reach import stranded
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, check_rates, degree, neighbour_sum, walk
 
 FAINT = 1e-100  # sums over paths down to here are divided as they are; their second derivatives hold 1 / sum²
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk, node_mask
 from graphrw.spectral import (
     TOLERANCE,
     check_time,
@@ -13,7 +14,6 @@ from graphrw.spectral import (
     power_iteration_as_published,
     spectral_map,
 )
-from graphrw.walk import Walk, node_mask
 
 
 def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float = TOLERANCE) -> Tensor:

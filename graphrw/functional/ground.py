@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from graphrw.reach import components, stranded
-from graphrw.walk import Walk, absorb
+from graphrw.core.reach import components, stranded
+from graphrw.core.walk import Walk, absorb
 
 
 def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:

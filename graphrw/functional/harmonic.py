@@ -5,12 +5,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError, SingularWalkError
-from graphrw.plain import plainly
-from graphrw.reach import stranded
+from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.reach import stranded
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
 
 SLACK = 0.05  # by which probabilities may miss their sum: solvers promise residuals, not errors
 

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.walk import Walk, check_rates, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.harmonic import check_distribution, count_labels, fill_unreachable
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, check_rates, degree
 
 
 def class_mass_normalize(probability: Tensor, seeds: Tensor, prior: Tensor | None = None) -> Tensor:

@@ -11,12 +11,12 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.sparse.linalg import eigs, eigsh
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
-from graphrw.graph import Graph, unchecked
-from graphrw.plain import plainly
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph, unchecked
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, absorb, degree
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Solver
-from graphrw.walk import Walk, absorb, degree
 
 MAX_STEPS = 100  # of Newton's method; 6 to 12 are usual
 ROUNDING = 16 * torch.finfo(torch.float64).eps

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.checks import check_whole
-from graphrw.graph import unchecked
-from graphrw.plain import plainly
+from graphrw.core.graph import unchecked
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
+from graphrw.core.whole import check_whole
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, check_finite_rate, check_rates, neighbour_sum
 
 ENTRIES_KEPT = 2**24  # numbers gathered along the edges (E × K) that one step may keep for backward; above, in blocks
 ENTRIES_AT_ONCE = 2**20  # … gathered by a block: as many as stay in the cache

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.walk import Walk, node_mask
 from graphrw.functional.ground import ground
 from graphrw.solve import factorize_nonsingular
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import Walk, node_mask
 
 PAIRS_AT_ONCE = 64
 

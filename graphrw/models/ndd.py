@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.graph import Graph
-from graphrw.hierarchy import map_hierarchy
+from graphrw.core.graph import Graph
 from graphrw.losses import kernel_matching
 from graphrw.models.trunk import Trunk
 from graphrw.nn import DiffusionDistance
 from graphrw.nn.grids import Grids
+from graphrw.partition.hierarchy import map_hierarchy
 
 
 class NDD(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 from graphrw.losses import affinity_loss, cross_entropy
 from graphrw.models.trunk import Trunk
 from graphrw.nn import FeatureAffinity, Propagation

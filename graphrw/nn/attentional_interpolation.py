@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.checks import check_whole
+from graphrw.core.whole import check_whole
 from graphrw.nn.inputs import widened
 
 STRIP = 2**20  # features at once: rows of the image are done in strips of so many

@@ -7,8 +7,8 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.graph import Graph
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
-from graphrw.graph import Graph
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
 from graphrw.solvers import Auto, Solver

@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphrw.affinity import gaussian_affinity
-from graphrw.checks import check_whole
+from graphrw.build.affinity import gaussian_affinity
+from graphrw.core.graph import Graph
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_whole
 from graphrw.functional.diffusion import diffusion_map, squared_distance
-from graphrw.graph import Graph
 from graphrw.nn.edge_weights.head import FLOOR, above
 from graphrw.nn.inputs import as_graph, widened
-from graphrw.walk import walk
 
 
 class DiffusionDistance(nn.Module):

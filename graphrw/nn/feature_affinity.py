@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.checks import check_whole
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.pairs import pairs_of
 from graphrw.nn.inputs import times, widened
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build import grid_graph
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 GRIDS_KEPT = 8  # shapes of batches whose graphs a layer remembers
 

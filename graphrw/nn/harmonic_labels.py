@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_weight
-from graphrw.checks import check_whole
+from graphrw.core.graph import Graph
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_whole
 from graphrw.functional import hitting_probabilities
-from graphrw.graph import Graph
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import walk
 
 
 class HarmonicLabels(nn.Module):

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.checks import check_whole
 from graphrw.convert import from_edge_index
 from graphrw.convert.edge_index import checked_edge_index
+from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 from graphrw.functional.harmonic import check_distribution
-from graphrw.graph import Graph
 
 
 def as_graph(

@@ -5,12 +5,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from graphrw.checks import check_whole
+from graphrw.core.graph import Graph
+from graphrw.core.walk import check_rates, walk
+from graphrw.core.whole import check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
-from graphrw.graph import Graph
 from graphrw.nn.inputs import as_graph, options, widened
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import check_rates, walk
 
 
 class Propagation(nn.Module):

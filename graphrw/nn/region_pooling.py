@@ -10,7 +10,7 @@ from torch.nn.functional import multilabel_soft_margin_loss
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.utils import scatter, softmax
 
-from graphrw.checks import check_whole
+from graphrw.core.whole import check_whole
 from graphrw.nn.inputs import widened
 
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all

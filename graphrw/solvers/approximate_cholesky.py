@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.checks import check_whole
-from graphrw.errors import MissingDependencyError
-from graphrw.graph import Graph
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
+from graphrw.core.whole import check_whole
 from graphrw.solvers.base import Factor
 from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
 from graphrw.solvers.pattern import row_pattern
-from graphrw.walk import Walk
 
 try:
     import approx_chol

@@ -7,8 +7,9 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
-from graphrw.graph import Graph
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Factor, Solver, column_norm
 from graphrw.solvers.bicgstab import BiCGStab
@@ -18,7 +19,6 @@ from graphrw.solvers.direct import DirectFactor
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
-from graphrw.walk import Walk
 
 DOUBT = 12  # how far off a prediction from levels alone may be
 FORECAST, PATIENCE = 16, 80  # iterations after which a try is judged, and within which plain CG should be done

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
-from graphrw.graph import Graph
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.operator import Operator
-from graphrw.walk import Walk
 
 SMALL = 1e-140  # its square is far above the least float64
 ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares

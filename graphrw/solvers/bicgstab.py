@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
 from graphrw.solvers.base import Factor
 from graphrw.solvers.cg import JacobiFactor
 from graphrw.solvers.iterative import IterativeSolver
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True)

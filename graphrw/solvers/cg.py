@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.base import Factor
 from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ shows what becomes of the choices made with them.
 import math
 from dataclasses import dataclass
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis
 from graphrw.solvers.levels import LevelStructure

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk, apply
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.direct import DirectFactor
-from graphrw.walk import Walk, apply
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.solvers.base import Factor
 from graphrw.solvers.pattern import Pattern
 

@@ -10,12 +10,12 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from graphrw.checks import check_whole
-from graphrw.errors import ConvergenceError
-from graphrw.graph import Graph
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
+from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
 from graphrw.solvers.base import Factor, Solver, column_norm, relative_to
-from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
 WORST = 0.01  # error on A 1 = k, and what one more step may still change, as far as rounding lets it

@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 
 MOST_LEVELS = 10_000  # a graph as deep as this is narrow enough
 

@@ -6,9 +6,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, row_pattern
-from graphrw.walk import Walk
 
 COLUMNS_AT_ONCE = 8  # bounds the memory of the flows
 

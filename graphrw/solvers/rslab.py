@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from torch import Tensor
 
-from graphrw.errors import MissingDependencyError
-from graphrw.graph import Graph
+from graphrw.core.errors import MissingDependencyError
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.direct import Analysis, DirectFactor, Speed
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
-from graphrw.walk import Walk
 
 try:
     import rslab

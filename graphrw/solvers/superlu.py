@@ -9,11 +9,11 @@ from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.base import Factor, Solver
 from graphrw.solvers.direct import DirectFactor
 from graphrw.solvers.pattern import Pattern, column_pattern
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True)

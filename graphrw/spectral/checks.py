@@ -6,11 +6,11 @@ import warnings
 import torch
 from torch import Tensor
 
-from graphrw.checks import check_whole
+from graphrw.core.walk import Walk
+from graphrw.core.whole import check_whole
 from graphrw.spectral.adjoint import NEGLIGIBLE
 from graphrw.spectral.davidson import EQUAL
 from graphrw.spectral.eigenpairs import Eigenpairs
-from graphrw.walk import Walk
 
 
 class SpectralCutWarning(UserWarning):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.spectral.matrix import Symmetric
 from graphrw.spectral.missing import missing_by_filter, missing_by_inverse
 from graphrw.spectral.subspace import Subspace, random_like

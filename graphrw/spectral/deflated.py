@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.spectral.conjugate import conjugate_gradients_beside
 from graphrw.spectral.davidson import EQUAL
 from graphrw.spectral.eigenpairs import Eigenpairs, Leading

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.components import node_components
-from graphrw.graph import Graph
-from graphrw.plain import plainly
+from graphrw.core.components import node_components
+from graphrw.core.graph import Graph
+from graphrw.core.transforms import plainly
 from graphrw.solvers.operator import multiply
 from graphrw.spectral.cover import double_cover
 from graphrw.spectral.matrix import InBothPrecisions, Number, Symmetric, SymmetricMatrix, layout

@@ -7,7 +7,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph, unchecked
+from graphrw.core.graph import Graph, unchecked
+from graphrw.core.walk import Walk, degree
 from graphrw.solvers.auto import Auto, Choice
 from graphrw.solvers.cg import CG
 from graphrw.solvers.direct import DirectFactor
@@ -15,7 +16,6 @@ from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import structure
 from graphrw.spectral.cover import double_cover
-from graphrw.walk import Walk, degree
 
 SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
 

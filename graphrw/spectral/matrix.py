@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 from torch import Tensor
 
-from graphrw.graph import Graph, unchecked
+from graphrw.core.graph import Graph, unchecked
+from graphrw.core.walk import Walk
 from graphrw.solvers.operator import csr, multiply
 from graphrw.solvers.pattern import row_pattern
 from graphrw.spectral.inverse import Inverse
-from graphrw.walk import Walk
 
 Number = TypeVar("Number", float, Tensor)
 

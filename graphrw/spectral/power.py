@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from graphrw.plain import plainly
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, neighbour_sum
 from graphrw.spectral.checks import check_count
 from graphrw.spectral.matrix import symmetric_weight
-from graphrw.walk import Walk, neighbour_sum
 
 
 def power_iteration(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.spectral.eigenpairs import Leading
 from graphrw.spectral.matrix import Symmetric
 

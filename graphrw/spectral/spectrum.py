@@ -6,12 +6,12 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from graphrw.plain import plainly
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
 from graphrw.spectral.matrix import SymmetricMatrix, inverse_of, symmetric_weight
-from graphrw.walk import Walk
 
 TOLERANCE = 1e-10
 ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of what a loss computes in a type

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphrw.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError
 from graphrw.spectral.matrix import Symmetric
 
 WELL_SPREAD = 0.1  # so much of each column is left beside those before it: nothing to be repeated

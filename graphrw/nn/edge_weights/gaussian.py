@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphrw.checks import check_whole
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.head import FLOOR, above, checked_floor
 from graphrw.nn.edge_weights.pairs import check_features, pairs_of
 from graphrw.nn.inputs import times, widened

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.convert import to_edge_index
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 from graphrw.nn.edge_weights.head import FLOOR
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
 from graphrw.nn.inputs import edge_ends

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from graphrw.checks import check_whole
+from graphrw.core.whole import check_whole
 from graphrw.nn.inputs import widened
 
 FLOOR = 1e-6  # the smallest weight: no edge is quite closed, so that no part of a graph is cut off its seeds

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 from graphrw.nn.edge_weights.head import FLOOR, PairHead
 from graphrw.nn.edge_weights.pairs import check_features, pairs_of
 

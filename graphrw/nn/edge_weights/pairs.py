@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
 from graphrw.nn.inputs import edge_ends
 
 

@@ -7,9 +7,9 @@ import torch
 from scipy.sparse import coo_array
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import row_pattern
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.walk import Walk
 from graphrw.solvers.base import Factor
 from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
 from graphrw.solvers.multigrid.aggregation import MAX_NODES
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import Structure, structure
-from graphrw.walk import Walk
 
 
 @dataclass(frozen=True)

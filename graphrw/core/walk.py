@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from graphrw.graph import Graph
-from graphrw.plain import plainly
+from graphrw.core.graph import Graph
+from graphrw.core.transforms import plainly
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from graphrw.checks import check_whole
-from graphrw.graph import Graph
+from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 
 
 def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, length: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.checks import check_whole
+from graphrw.core.whole import check_whole
 
 PROGRESS = 1e-12  # of the total scatter: less is rounding
 ASYMMETRY = 1e-4  # of the largest entry: rounding, not another matrix

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.affinity import gaussian_affinity
 from graphrw.build import grid_graph
+from graphrw.build.affinity import gaussian_affinity
+from graphrw.core.graph import Graph
+from graphrw.core.reach import stranded
+from graphrw.core.walk import check_rates, walk
 from graphrw.functional import harmonic
-from graphrw.graph import Graph
-from graphrw.reach import stranded
 from graphrw.solvers import Auto, Solver
-from graphrw.walk import check_rates, walk
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from graphrw.checks import is_whole
-from graphrw.clustering import in_order_of_appearance, kernel_kmeans, kmeans
-from graphrw.components import node_components
+from graphrw.core.components import node_components
+from graphrw.core.whole import is_whole
+from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans
 
 
 def kernel_hierarchy(

@@ -6,11 +6,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order
 from torch import Tensor
 
-from graphrw.components import node_components
-from graphrw.errors import SingularWalkError
-from graphrw.graph import Graph
-from graphrw.plain import plainly
-from graphrw.walk import Walk
+from graphrw.core.components import node_components
+from graphrw.core.errors import SingularWalkError
+from graphrw.core.graph import Graph
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk
 
 
 def stranded(walk: Walk, ends: Tensor) -> Tensor:

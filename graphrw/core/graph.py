@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
-from graphrw.plain import plainly
+from graphrw.core.transforms import plainly
 
 T = TypeVar("T")
 
