@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from graphrw.core.transforms import plainly
+from graphrw.core.plans import Plans
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Graph:
     num_nodes: int
     directed: bool = False
     parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
-    _plans: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _plans: Plans = field(default_factory=Plans, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_edges(self.edges, self.num_nodes)
@@ -101,21 +101,13 @@ class Graph:
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
-        if key not in self._plans:
-            self._plans[key] = plainly(make)
-        return cast(T, self._plans[key])
+        return self._plans.get(key, make)
 
     def __repr__(self) -> str:
         extras = ", directed=True" if self.directed else ""
         if self.parts:
             extras += f", num_graphs={self.num_graphs}"
         return f"Graph(num_nodes={self.num_nodes}, num_edges={self.num_edges}{extras})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": {}}  # plans hold compiled objects that cannot be copied or sent
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:
@@ -128,7 +120,7 @@ def _offsets(sizes: Sequence[int]) -> list[int]:
 def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
     """A graph whose edges are right by construction; only for code of this library that can say so."""
     graph = object.__new__(Graph)
-    state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": {}}
+    state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": Plans()}
     graph.__dict__.update(state)
     return graph
 

@@ -1,12 +1,14 @@
 """Looking at structure and values alone, also from inside a `torch.func` transform, where tensors are wrapped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch._C import _functorch
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch.autograd.forward_ad import unpack_dual
 
 T = TypeVar("T")
 
@@ -26,12 +28,23 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
     Raises:
         ValueError: for values that `vmap` runs over, of which there is not one but many, unless `batched`.
     """
-    with torch.no_grad():
+    with not_recorded():
         if _functorch.peek_interpreter_stack() is None:
-            return make(*(value.detach() for value in values))
+            return make(*(unpack_dual(value).primal.detach() for value in values))
         bare = [_bare(value, batched) for value in values]
         with temporarily_clear_interpreter_stack():
             return make(*bare)
+
+
+@contextmanager
+def not_recorded() -> Iterator[None]:
+    """Nothing is differentiated inside; and what is made there may be used outside `torch.inference_mode`, too."""
+    if not torch.is_inference_mode_enabled():  # to leave it where it is not would switch forward mode on again
+        with torch.no_grad():
+            yield
+        return
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def _bare(value: Tensor, batched: bool) -> Tensor:
@@ -42,4 +55,5 @@ def _bare(value: Tensor, batched: bool) -> Tensor:
                 "on: each would need a factor of its own. Loop over them, or use one `Graph.batch`."
             )
         value = _functorch.get_unwrapped(value)
-    return value.detach()
+    bare: Tensor = unpack_dual(value).primal.detach()
+    return bare

@@ -1,0 +1,40 @@
+"""What is prepared from a structure alone, kept for as long as the structure is."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import RLock
+from typing import Any, TypeVar, cast
+
+from graphrw.core.transforms import plainly
+
+T = TypeVar("T")
+# A graph that is solved in every way this library knows keeps some 15 plans; a session that tries many settings on it
+# must not grow without end.
+MOST = 32
+
+
+class Plans:
+    """The plans of one graph by key: each is made once, and the one that was not asked for the longest goes first.
+
+    Copies and pickles are empty, since plans hold compiled objects that can be neither copied nor sent.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._working = RLock()  # plans are made of others
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What is kept under `key`; if nothing is, what `make` returns now, outside any `torch.func` transform."""
+        with self._working:
+            if key not in self._kept:
+                self._kept[key] = plainly(make)
+            self._kept.move_to_end(key)
+            while len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+            return cast(T, self._kept[key])
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __reduce__(self) -> tuple[type["Plans"], tuple[()]]:
+        return Plans, ()
