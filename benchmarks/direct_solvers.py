@@ -40,8 +40,8 @@ def of_solver(solver: Solver, walk: rw.Walk, b: torch.Tensor) -> Timing:
     """Analysis, numeric factorisation, solve: of one of our solvers, conversions included."""
     graph = rw.Graph(walk.graph.edges, walk.graph.num_nodes)
     plan, analysis = timed(lambda: solver.plan_for(graph))
-    factor, numeric = timed(lambda: solver.factor(walk, plan))
-    _, solving = timed(lambda: factor.approximate(b, b.new_zeros(b.shape[1]), False))
+    inverse, numeric = timed(lambda: solver.invert(walk, plan))
+    _, solving = timed(lambda: inverse.apply(b, b.new_zeros(b.shape[1]), transpose=False, step=0))
     return analysis, numeric, solving
 
 

@@ -31,7 +31,7 @@ from skimage import data
 from torch import Tensor
 
 import graphrw as rw
-from graphrw.solve import FactorizedWalk
+from graphrw.solve import Factor
 
 SHAPE, LABELS, BETA = (128, 128), 10, 20.0
 SIZES = (1, 4, 16, 64, 256, 1024)
@@ -46,7 +46,7 @@ class Problem:
     seeds: Tensor  # (N,)
     z: Tensor  # (N, L), of the autograd graph
     upstream: Tensor  # (N, L), ∂ℓ/∂z
-    factor: FactorizedWalk
+    factor: Factor
 
     def free(self, node: int) -> float:
         """0 where z is given, 1 where it is solved for."""

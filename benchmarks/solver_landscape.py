@@ -31,6 +31,7 @@ from problems import Problem
 
 import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
+from graphrw.solvers import Inverse
 from graphrw.solvers.operator import divergence
 from graphrw.solvers.pattern import row_pattern
 
@@ -60,21 +61,19 @@ def ours(name: str) -> Callable[[Problem], Steps]:
         solver: rw.solvers.Solver = vars(rw.solvers)[name](rtol=RTOL)
         walk = case.absorbed
 
-        def prepare(plan: Any) -> rw.solvers.Factor:
-            factor = solver.factor(walk, plan)
-            _ = factor.refinements  # the test of a direct factor
-            factor.operator.matmul(torch.zeros(len(case.free), 1, dtype=torch.float64))  # A, for the residuals
-            return factor
+        def prepare(plan: Any) -> Inverse:
+            inverse = solver.invert(walk, plan)
+            inverse.solve(walk.killing[:, None])  # whatever is made at the first solve: its verdict, A for residuals
+            return inverse
 
         def analyse() -> Any:
             row_pattern(walk.graph)
             divergence(walk.graph)
             return solver.plan_for(walk.graph)
 
-        def solve(factor: rw.solvers.Factor, b: torch.Tensor) -> tuple[torch.Tensor, int]:
-            with rw.record_solves() as reports:
-                x = factor.solve(b)
-            return x, sum(report.iterations for report in reports)
+        def solve(inverse: Inverse, b: torch.Tensor) -> tuple[torch.Tensor, int]:
+            found = inverse.solve(b)
+            return found.x, found.iterations + found.passes - 1
 
         return Steps(case.right_hand_side, analyse, prepare, solve)
 

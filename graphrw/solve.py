@@ -1,7 +1,7 @@
 """Solving with the operator of a walk, and the only linear adjoint of the library."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -9,9 +9,10 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.reach import require_ends
-from graphrw.core.transforms import plainly
+from graphrw.core.transforms import not_recorded, plainly
 from graphrw.core.walk import Walk, apply
-from graphrw.solvers import Auto, Factor, Solver
+from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
+from graphrw.solvers.record import Recording, recordings, report
 
 EDGES_AT_ONCE = 16_384  # keeps the gathered rows of the weight gradient within the cache, and its memory bounded
 
@@ -45,36 +46,11 @@ def solve(
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
-    require_ends(walk)
-    return factorize_nonsingular(walk, solver).solve(b, transpose, start)
+    factor = factorize(walk, solver)
+    return (factor.T if transpose else factor).solve(b, start)
 
 
-@dataclass(frozen=True, eq=False)
-class FactorizedWalk:
-    """A walk with the factor of its operator, for solving by hand as often as needed; see `factorize`."""
-
-    walk: Walk
-    system: "_System"
-    transpose: bool = False
-
-    @property
-    def T(self) -> "FactorizedWalk":
-        """The same factor, solving with the transposed operator."""
-        return FactorizedWalk(self.walk, self.system, not self.transpose)
-
-    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
-        """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
-        weight, killing = self.walk.weight, self.walk.killing
-        _check_right_hand_side(self.walk, b)
-        start = _check_start(start, b)
-        kind = torch.promote_types(b.dtype, weight.dtype)
-        if b.numel() == 0:
-            return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
-        columns = b.reshape(b.shape[0], -1).to(kind)
-        return _invert(weight, killing, columns, self.system, transpose != self.transpose, start).reshape(b.shape)
-
-
-def factorize(walk: Walk, solver: Solver = Auto()) -> FactorizedWalk:
+def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
     """Factorise the operator of `walk` once, to solve with it many times.
 
     Raises:
@@ -83,41 +59,74 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> FactorizedWalk:
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> from graphrw.core.walk import walk
     >>> factor = factorize(walk(path, torch.ones(2), killing=1.0))
+    >>> factor
+    Factor(Dense(rtol=1e-10), then Multigrid(rtol=1e-10, max_iterations=100); 3 nodes)
     >>> factor.solve(torch.eye(3))[:, 0], factor.T.solve(torch.eye(3))[:, 0]
     (tensor([0.6250, 0.2500, 0.1250]), tensor([0.6250, 0.2500, 0.1250]))
     """
     require_ends(walk)
-    return factorize_nonsingular(walk, solver)
+    return Factor.of(walk, solver)
 
 
-def factorize_nonsingular(walk: Walk, solver: Solver, prune: bool = False) -> FactorizedWalk:
-    """`factorize` for a caller who has made sure that A is not singular.
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """The operator of a walk, factorised: for solving with it by hand as often as needed. `factorize` makes one.
 
-    With `prune`, backward keeps for each edge only the column in which the incoming gradient at its two ends is largest
-    (at its free end, for an edge to an absorbed node): the gradient pruning of Cerrone et al. 2019, an approximation.
+    It is made of the weights as they are then; should they be changed in place, it says so instead of solving.
     """
-    return FactorizedWalk(walk, _System(walk.graph, solver, prune))
 
+    walk: Walk
+    inverse: Inverse
+    transpose: bool = False
+    prune: bool = False  # approximate gradients; see `Factor.of`
+    versions: tuple[int | None, ...] = ()  # of weight and killing when they were factorised
+    untold_seconds: list[float] = field(default_factory=list)  # of the factorisation, until a report has told them
 
-class _System:
-    """The operator of one walk with its solver: planned when made, factorised at its first solve, then kept."""
+    @staticmethod
+    def of(walk: Walk, solver: Solver, prune: bool = False) -> "Factor":
+        """`factorize` for a caller who has made sure that A is not singular.
 
-    def __init__(self, graph: Graph, solver: Solver, prune: bool = False) -> None:
-        self.graph, self.solver, self.prune = graph, solver, prune
-        self._plan: Any = solver.plan_for(graph) if graph.num_nodes else None
-        self._factor: Factor | None = None
+        With `prune`, backward keeps for each edge only the column in which the incoming gradient at its two ends is
+        largest (at its free end, for an edge to an absorbed node): the gradient pruning of Cerrone et al. 2019, an
+        approximation.
+        """
+        began = time.perf_counter()
+        if walk.graph.num_nodes == 0:
+            solver = Dense()  # there is nothing to solve, and libraries do not plan for nothing
 
-    def solve(self, weight: Tensor, killing: Tensor, b: Tensor, transpose: bool, start: Tensor | None) -> Tensor:
-        """x of the type of `b`. All tensors are plain: below autograd and functorch."""
-        if torch.is_inference_mode_enabled():  # what a factor keeps must serve outside this mode, too
-            with torch.inference_mode(False), torch.no_grad():
-                return self.solve(weight, killing, b, transpose, start)
-        if self._factor is None:
-            began = time.perf_counter()
-            walk = Walk(self.graph, weight.detach().double(), killing.detach().double())
-            self._factor = self.solver.factorize(walk, self._plan)
-            self._factor.factor_seconds = time.perf_counter() - began
-        return self._factor.solve(b.double(), transpose, start).to(b.dtype)
+        def invert(weight: Tensor, killing: Tensor) -> Inverse:
+            return solver.inverse_of(Walk(walk.graph, weight.double(), killing.double()))
+
+        inverse = plainly(invert, walk.weight, walk.killing)
+        return Factor(walk, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
+
+    @property
+    def T(self) -> "Factor":
+        """The same factor, solving with the transposed operator."""
+        return replace(self, transpose=not self.transpose)
+
+    def solve(self, b: Tensor, start: Tensor | None = None) -> Tensor:
+        """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
+        self._require_fresh()
+        _check_right_hand_side(self.walk, b)
+        start = _check_start(start, b)
+        weight, killing = self.walk.weight, self.walk.killing
+        kind = torch.promote_types(b.dtype, weight.dtype)
+        if b.numel() == 0:
+            return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
+        columns = b.reshape(b.shape[0], -1).to(kind)
+        return _invert(weight, killing, columns, start, self, recordings()).reshape(b.shape)
+
+    def _require_fresh(self) -> None:
+        for name, before, now in zip(("weight", "killing"), self.versions, _versions(self.walk), strict=True):
+            if before != now:
+                raise ValueError(
+                    f"`{name}` was changed in place after the walk was factorised, so that the factor is that of other "
+                    "numbers. Call `factorize` again after every change, such as a step of an optimiser."
+                )
+
+    def __repr__(self) -> str:
+        return f"Factor({self.inverse}{', transposed' if self.transpose else ''}; {self.walk.graph.num_nodes} nodes)"
 
 
 class _Solve(torch.autograd.Function):
@@ -136,25 +145,30 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        weight: Tensor, killing: Tensor, b: Tensor, start: Tensor | None, system: _System, transpose: bool
+        weight: Tensor,
+        killing: Tensor,
+        b: Tensor,
+        start: Tensor | None,
+        factor: Factor,
+        blocks: tuple[Recording, ...],
     ) -> Tensor:
-        return system.solve(weight, killing, b, transpose, start)
+        return _solve_plain(b, start, factor, blocks)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight, killing, _, _, ctx.system, ctx.transpose = inputs
+        weight, killing, _, _, ctx.factor, ctx.blocks = inputs
         ctx.save_for_backward(weight, killing, output)
         ctx.save_for_forward(weight, killing, output)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
-        adjoint = _invert(weight, killing, g, ctx.system, not ctx.transpose)
-        left, right = (x, adjoint) if ctx.transpose else (adjoint, x)
-        kept = g.abs() if ctx.system.prune else None
+        adjoint = _invert(weight, killing, g, None, ctx.factor.T, ctx.blocks)
+        left, right = (x, adjoint) if ctx.factor.transpose else (adjoint, x)
+        kept = g.abs() if ctx.factor.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
-            _weight_gradient(ctx.system.graph, left, right, kept) if needs_weight else None,
+            _weight_gradient(ctx.factor.walk.graph, left, right, kept) if needs_weight else None,
             -_sum_columns(left * right, kept) if needs_killing else None,
             (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
             None,
@@ -168,13 +182,13 @@ class _Solve(torch.autograd.Function):
         likes = (weight, killing, x)
         pairs = zip(tangents[:3], likes, strict=True)
         dot_weight, dot_killing, dot_b = (torch.zeros_like(like) if dot is None else dot for dot, like in pairs)
-        change = dot_b - apply(Walk(ctx.system.graph, dot_weight, dot_killing), x, ctx.transpose)
-        return _invert(weight, killing, change, ctx.system, ctx.transpose)
+        change = dot_b - apply(Walk(ctx.factor.walk.graph, dot_weight, dot_killing), x, ctx.factor.transpose)
+        return _invert(weight, killing, change, None, ctx.factor, ctx.blocks)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
         """Batched right-hand sides are more columns of one solve."""
-        weight, killing, b, start, system, transpose = inputs
+        weight, killing, b, start, factor, blocks = inputs
         if in_dims[0] is not None or in_dims[1] is not None:
             raise ValueError("`vmap` over weights or killing needs one factor a walk: use `Graph.batch`, or a loop.")
         columns = (
@@ -183,15 +197,34 @@ class _Solve(torch.autograd.Function):
         if start is not None:
             start = start[:, None] if in_dims[3] is None else start.movedim(in_dims[3], 1)
             start = start.expand_as(columns).flatten(1)
-        x = _invert(weight, killing, columns.flatten(1), system, transpose, start)
+        x = _invert(weight, killing, columns.flatten(1), start, factor, blocks)
         return x.reshape(columns.shape), 1
 
 
 def _invert(
-    weight: Tensor, killing: Tensor, b: Tensor, system: _System, transpose: bool, start: Tensor | None = None
+    weight: Tensor, killing: Tensor, b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[Recording, ...]
 ) -> Tensor:
-    x: Tensor = _Solve.apply(weight, killing, b, start, system, transpose)  # type: ignore[no-untyped-call]
+    x: Tensor = _Solve.apply(weight, killing, b, start, factor, blocks)  # type: ignore[no-untyped-call]
     return x
+
+
+def _solve_plain(b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[Recording, ...]) -> Tensor:
+    """x of the type of `b`, and a report of it. All tensors are plain: below autograd and functorch."""
+    with not_recorded():
+        began = time.perf_counter()
+        found = factor.inverse.solve(b.double(), factor.transpose, start)
+        seconds = time.perf_counter() - began
+    told = factor.untold_seconds.pop() if factor.untold_seconds else 0.0
+    nodes, columns = found.x.shape
+    steps = found.iterations + found.passes - 1
+    seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
+    report(SolveReport(*seen), blocks)
+    return found.x.to(b.dtype)
+
+
+def _versions(walk: Walk) -> tuple[int | None, ...]:
+    """How often weight and killing have been changed in place; torch does not count for tensors of inference mode."""
+    return tuple(None if values.is_inference() else values._version for values in (walk.weight, walk.killing))
 
 
 def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:

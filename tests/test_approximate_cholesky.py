@@ -122,7 +122,7 @@ def test_a_component_that_is_hardly_killed_is_solved_beside_one_that_is(least):
 @pytest.mark.parametrize("killing", [1e-6, 1e-10, 1e-20])
 def test_killing_below_the_rounding_of_its_rate_leaves_a_regular_factor(killing):
     solver, walk = ApproximateCholesky(), wheel(killing)
-    factor = solver.factor(walk, solver.plan_for(walk.graph))
+    factor = solver.inverse_of(walk)
     x = factor.precondition(walk.killing[:, None] / killing)
     assert float(x.mean()) == pytest.approx(1 / max(killing, module.NOISE * 2001 * 2000), rel=0.3)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.solve import Factor
 from graphrw.solvers import CG, LU, Cholesky, Dense, SuperLU
-from graphrw.solvers.base import Factor
 from graphrw.testing import sample_graphs, sample_walk
 
 GRAPHS = sample_graphs()

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.solve import FactorizedWalk
-from graphrw.solve import _System as System
+from graphrw.solve import Factor
 from graphrw.solvers import CG, LU, Cholesky, Dense, Multigrid
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
 
@@ -48,15 +47,17 @@ def test_vmap_over_walks_says_what_to_use_instead():
     sample, b = sample_walk(GRID), torch.ones(12, dtype=torch.float64)
 
     def run(weight):
-        return FactorizedWalk(sample, System(GRID, Cholesky())).solve(b * weight.sum() * 0 + weight.sum())
+        return Factor.of(sample, Cholesky()).solve(b * weight.sum() * 0 + weight.sum())
 
     def batched(weight):
         walk = rw.Walk(GRID, weight, sample.killing)
-        return FactorizedWalk(walk, System(GRID, Cholesky())).solve(b)
+        return Factor.of(walk, Cholesky()).solve(b)
 
     weights = torch.ones(3, GRID.num_edges, dtype=torch.float64)
     assert torch.func.vmap(run)(weights).shape == (3, 12)
-    with pytest.raises(ValueError, match=r"`vmap` over weights.*use `Graph.batch`"):
+    with pytest.raises(
+        ValueError, match=r"vmap` may run over right-hand sides, not over weights.*use one `Graph.batch`"
+    ):
         torch.func.vmap(batched)(weights)
 
 
@@ -101,7 +102,7 @@ def test_the_transposed_factor_solves_with_the_transposed_operator():
     sample = sample_walk(GRAPHS["directed"])
     factor, b = rw.factorize(sample, LU()), torch.randn(5, dtype=torch.float64)
     expected = torch.linalg.solve(dense_operator(sample).T, b)
-    for x in (factor.T.solve(b), factor.solve(b, transpose=True), factor.T.T.T.solve(b)):
+    for x in (factor.T.solve(b), factor.T.T.T.solve(b)):
         torch.testing.assert_close(x.detach(), expected)
 
 

@@ -9,7 +9,7 @@ from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.reach import stranded
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
-from graphrw.solve import factorize_nonsingular
+from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 SLACK = 0.05  # by which probabilities may miss their sum: solvers promise residuals, not errors
@@ -146,7 +146,7 @@ def dirichlet(
         b = (b + source).index_fill(0, nodes, 0.0)
     if start is not None:
         start = start.index_fill(0, nodes, 0.0)
-    factor = factorize_nonsingular(absorb(walk, nodes), solver, prune)
+    factor = Factor.of(absorb(walk, nodes), solver, prune)
     return factor.solve(b, start=start).index_put((nodes,), values)
 
 

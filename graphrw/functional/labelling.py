@@ -6,7 +6,7 @@ from torch import Tensor
 from graphrw.core.walk import Walk, check_rates, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.harmonic import check_distribution, count_labels, fill_unreachable
-from graphrw.solve import factorize_nonsingular
+from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 
@@ -115,7 +115,7 @@ def poisson_labels(
     counts = walk.weight.new_zeros(walk.graph.num_nodes, num_labels).index_add(0, component, target)[component]
     mean = counts / counts.sum(1, keepdim=True).clamp(min=1)
     source = torch.where(seeded[:, None] & ~held[:, None], target - mean, 0.0)
-    potential = factorize_nonsingular(grounded, solver).solve(source)
+    potential = Factor.of(grounded, solver).solve(source)
     scores = _centred(walk, potential, component)
     scores = torch.where(mean.amax(1, keepdim=True) == 1, mean, scores)
     if prior is not None:

@@ -15,7 +15,7 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb, degree
-from graphrw.solve import factorize_nonsingular
+from graphrw.solve import Factor
 from graphrw.solvers import Solver
 
 MAX_STEPS = 100  # of Newton's method; 6 to 12 are usual
@@ -99,7 +99,7 @@ def log_partition(paths: Paths, solver: Solver) -> Tensor:
         if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):
             return u
         choice = absorb(Walk(graph, share, torch.zeros_like(u)), paths.fixed)
-        u = u - factorize_nonsingular(choice, solver).solve(miss)
+        u = u - Factor.of(choice, solver).solve(miss)
     raise ConvergenceError(
         f"The logarithm of the sum over paths still changes by {float(miss.abs().max()):.1e} after {MAX_STEPS} Newton "
         "steps. Likely causes: weights that span too many orders of magnitude, or a sum that almost diverges."

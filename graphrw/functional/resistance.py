@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.walk import Walk, node_mask
 from graphrw.functional.ground import ground
-from graphrw.solve import factorize_nonsingular
+from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 PAIRS_AT_ONCE = 64
@@ -37,7 +37,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
     node_mask(walk.graph, pairs.reshape(-1), "pairs")
     grounded, held, component = ground(walk)
-    factor = factorize_nonsingular(grounded, solver)
+    factor = Factor.of(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]
     for first, second in (chunk.T for chunk in pairs.split(PAIRS_AT_ONCE)):
         columns = torch.arange(len(first), device=pairs.device)

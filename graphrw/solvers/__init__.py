@@ -2,13 +2,14 @@
 
 from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
-from graphrw.solvers.base import Factor, Solver, SolveReport, record_solves
+from graphrw.solvers.base import Inverse, Solver
 from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.pardiso import Pardiso
+from graphrw.solvers.record import SolveReport, record_solves
 from graphrw.solvers.rslab import LU, Cholesky
 from graphrw.solvers.superlu import SuperLU
 
@@ -21,7 +22,7 @@ __all__ = [
     "BiCGStab",
     "Cholesky",
     "Dense",
-    "Factor",
+    "Inverse",
     "Multigrid",
     "Pardiso",
     "SolveReport",

@@ -4,6 +4,7 @@ approx-chol (MIT, Rust) eliminates the nodes of a graph one by one. In place of 
 its neighbours it samples a tree, so that the factor stays about as sparse as the graph, whatever its weights are.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
-from graphrw.solvers.base import Factor
-from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
+from graphrw.solvers.direct import could_not_factorise
+from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 from graphrw.solvers.pattern import row_pattern
 
 try:
@@ -28,6 +29,8 @@ except ImportError:
 
 LARGEST = 2**32 - 1  # approx-chol keeps its indices in 32 bits
 SEED = 0
+# approx-chol raises ValueError for whatever it does not like; these are its words where rounding has spoilt A.
+BEYOND_ROUNDING = re.compile("not diagonally dominant|non-finite")
 NOISE = 4 * torch.finfo(torch.float64).eps  # for each term of a row, relative to its rate
 
 
@@ -59,7 +62,7 @@ class RowPlan:
 
 
 @dataclass(frozen=True)
-class ApproximateCholesky(IterativeSolver):
+class ApproximateCholesky(IterativeSolver[RowPlan]):
     """Conjugate gradients preconditioned by an approximate Cholesky factor of A; undirected graphs only.
 
     The factor is that of Gao, Kyng & Spielman 2023 (*Robust and practical solution of Laplacian equations by
@@ -108,11 +111,11 @@ class ApproximateCholesky(IterativeSolver):
             )
         return _rows(graph)
 
-    def factor(self, walk: Walk, plan: RowPlan) -> Factor:
-        return _ApproximateFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: RowPlan) -> "_ApproximateInverse":
+        return _ApproximateInverse(walk, self, plan)
 
 
-class _ApproximateFactor(IterativeFactor):
+class _ApproximateInverse(IterativeInverse):
     """The factor, with memory for the columns of the last call.
 
     approx-chol 0.6 applies its factor to one column at a time and holds Python's global lock meanwhile, so that threads
@@ -126,7 +129,9 @@ class _ApproximateFactor(IterativeFactor):
         try:
             self._factor = approx_chol.factorize_raw(*plan.matrix(walk), self.operator.num_nodes, config)
         except ValueError as error:
-            raise RuntimeError(f"{error}") from error
+            if BEYOND_ROUNDING.search(str(error)):
+                raise could_not_factorise(solver, error) from error
+            raise
         self._columns = torch.empty(2, 0, 0, dtype=torch.float64)
 
     def precondition(self, r: Tensor) -> Tensor:

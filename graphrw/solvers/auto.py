@@ -1,21 +1,22 @@
 """The choice of a solver for a graph."""
 
 import math
+import warnings
+from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
-import torch
 from torch import Tensor
 
-from graphrw.core.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError, is_out_of_memory
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import cost, pardiso, rslab
-from graphrw.solvers.base import Factor, Solver, column_norm
+from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
-from graphrw.solvers.direct import DirectFactor
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
@@ -33,7 +34,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Auto(Solver):
+class Auto(Solver[Choice]):
     """The best solver that is installed for the graph and its device: dense when small, else whichever of a direct
     solver and of an iterative one is predicted to take less time.
 
@@ -50,7 +51,7 @@ class Auto(Solver):
 
     >>> import graphrw as rw
     >>> print(rw.solvers.Auto().explain(rw.grid_graph((4, 4))))
-    Dense(rtol=1e-10): 16 nodes, at most 128 are solved densely
+    Dense(rtol=1e-10), then Multigrid(rtol=1e-10, max_iterations=100): 16 nodes, at most 128 are solved densely
     """
 
     rtol: float = 1e-10
@@ -61,25 +62,32 @@ class Auto(Solver):
         choice.solvers[0].plan_for(graph)
         return choice
 
-    def factor(self, walk: Walk, plan: Choice) -> Factor:
+    @property
+    def plan_key(self) -> Hashable:
+        return self
+
+    def invert(self, walk: Walk, plan: Choice) -> Inverse:
         first, *others = plan.solvers
-        return _StagedFactor(walk, plan.solvers) if others else first.factor(walk, first.plan_for(walk.graph))
+        return _InTurn(walk, plan.solvers) if others else first.inverse_of(walk)
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
-        choice: Choice = self.plan_for(graph)
+        choice = self.plan_for(graph)
         return f"{', then '.join(map(str, choice.solvers))}: {choice.reason}"
 
     def _choose(self, graph: Graph) -> Choice:
         limit = 128 if graph.device.type == "cpu" else 2048
         if graph.num_nodes <= limit:
-            return Choice((Dense(self.rtol),), f"{graph.num_nodes} nodes, at most {limit} are solved densely")
+            reason = f"{graph.num_nodes} nodes, at most {limit} are solved densely"
+            return Choice((Dense(self.rtol), self._iterative(graph)), reason)
         if graph.device.type == "cpu":
             return self._by_cost(graph)
         reason = f"the graph is on {graph.device}, which it does not leave"
-        if graph.directed:
-            return Choice((BiCGStab(self.rtol), self._direct(True)), reason)
-        return Choice((Multigrid(self.rtol),), reason)
+        others = (self._direct(True),) if graph.directed else ()
+        return Choice((self._iterative(graph), *others), reason)
+
+    def _iterative(self, graph: Graph) -> Solver:
+        return BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol)
 
     def _direct(self, directed: bool) -> Solver:
         """The fastest direct solver that is installed."""
@@ -91,7 +99,7 @@ class Auto(Solver):
 
     def _by_cost(self, graph: Graph) -> Choice:
         solver = self._direct(graph.directed)
-        other: Solver = BiCGStab(self.rtol) if graph.directed else Multigrid(self.rtol)
+        other = self._iterative(graph)
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
         levels = level_structure(rslab.representative(graph))
         direct, fits = cost.of_direct_by_levels(graph, levels), False
@@ -112,71 +120,51 @@ class Auto(Solver):
         return Choice((CG(self.rtol, PATIENCE, FORECAST), other, *last), reason)
 
 
-class _StagedFactor(Factor):
-    """The factor of the first solver; when that fails, of the next, for good."""
+class _InTurn(Inverse):
+    """The inverses of several solvers, tried in turn at every solve: what one cannot answer the next may.
+
+    Nothing is remembered but the inverses themselves, so that an answer does not hang on what was solved before. The
+    first is made at once, the others when they are needed.
+    """
 
     def __init__(self, walk: Walk, solvers: tuple[Solver, ...]) -> None:
-        super().__init__(walk, solvers[0])
-        self._waiting = list(solvers)
-        self._failures: list[str] = []
-        self._working = Lock()
-        self._advance()
+        self._walk, self._solvers = walk, solvers
+        self._made: dict[Solver, Inverse | ConvergenceError] = {}
+        self._making = Lock()  # two threads shall not factorise the same walk twice
+        with suppress(ConvergenceError):
+            self._inverse(solvers[0])
 
-    @property
-    def refinements(self) -> int:
-        return self._factor.refinements
+    def __repr__(self) -> str:
+        return ", then ".join(map(str, self._solvers))
 
-    @property
-    def most_hidden(self) -> float:
-        return self._factor.most_hidden
-
-    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
-        try:
-            return super().solve(b, transpose, start)
-        except ConvergenceError as error:
-            with self._working:
-                self._fail_over(error)
-                self._advance()
-            return self.solve(b, transpose, start)
-
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        with self._working:
-            x, iterations = self._attempt(b, target, transpose)
-            while self._waiting and not isinstance(self._factor, DirectFactor):  # direct answers are refined by `solve`
-                residual = self.operator.residual(b, x, transpose, accurate=True)
-                if bool((column_norm(residual) <= target).all()):
-                    break
-                self._advance()
-                if not bool(residual.isfinite().all()):
-                    x, residual = torch.zeros_like(b), b
-                rest, more = self._attempt(residual, target, transpose)
-                x, iterations = x + rest, iterations + more
-            return x, iterations
-
-    def _attempt(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        """By this solver, or NaN if it gives up and others wait."""
-        try:
-            return self._factor.approximate(b, target, transpose)
-        except ConvergenceError as error:
-            self._fail_over(error)
-            return torch.full_like(b, torch.nan), 0
-
-    def _advance(self) -> None:
-        """To the next solver that can prepare the walk."""
-        while True:
-            self.solver = self._waiting.pop(0)
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
+        refusals: list[str] = []
+        for solver in self._solvers:
             try:
-                walk = self.operator.walk
-                self._factor = self.solver.factorize(walk, self.solver.plan_for(walk.graph))
-                self.operator = self._factor.operator  # its matrices serve both
-            except ConvergenceError as error:
-                self._fail_over(error)
-            else:
-                return
+                return self._inverse(solver).solve(b, transpose, start)
+            except (ConvergenceError, MemoryError, RuntimeError) as error:
+                refusals.append(str(self._refusal(solver, error)))
+        raise ConvergenceError(" Before it: ".join(reversed(refusals)))
 
-    def _fail_over(self, error: ConvergenceError) -> None:
-        """Go on if others wait; else raise what has become of all."""
-        self._failures.append(str(error))
-        if not self._waiting:
-            told, self._failures = " Before it: ".join(reversed(self._failures)), []
-            raise ConvergenceError(told) from error
+    def _inverse(self, solver: Solver) -> Inverse:
+        """That of `solver`, or the `ConvergenceError` that says why there is none."""
+        with self._making:
+            if solver not in self._made:
+                try:
+                    self._made[solver] = solver.inverse_of(self._walk)
+                except (ConvergenceError, MemoryError, RuntimeError) as error:
+                    self._made[solver] = self._refusal(solver, error)
+            made = self._made[solver]
+        if isinstance(made, ConvergenceError):
+            raise made
+        return made
+
+    def _refusal(self, solver: Solver, error: Exception) -> ConvergenceError:
+        """Why the next method is asked; whatever is neither a want of digits nor of memory is raised as it is."""
+        if isinstance(error, ConvergenceError):
+            return error
+        if solver == self._solvers[-1] or not is_out_of_memory(error):
+            raise error
+        told = f"{solver} ran out of memory ({error})"
+        warnings.warn(f"{told}: a method that needs less takes its place.", stacklevel=2)
+        return ConvergenceError(f"{told}.")

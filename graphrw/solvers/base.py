@@ -1,68 +1,32 @@
-"""What every solver is, and the one place where its answers are checked, refined and recorded."""
+"""What every solver is, and the one loop in which its answers are refined until they can be trusted."""
 
-import math
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass
-from itertools import count
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
+from graphrw.solvers.norms import column_norm, finite_norm, relative_to
 from graphrw.solvers.operator import Operator
+from graphrw.solvers.verdict import CLEAN, Verdict, excepted_from_sum, miss, sum_of_answers
 
-SMALL = 1e-140  # its square is far above the least float64
-ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
+Plan = TypeVar("Plan", default=Any)
+# Of |A||x|: no float64 x has a residual that is surely below it. 100 covers the sums over a row's many entries.
 ROUNDING = 100 * torch.finfo(torch.float64).eps
+DOUBT = 0.1  # a sum of answers clears an inverse only if it is so many times better than the column of its own must be
 
 
-@dataclass(frozen=True)
-class SolveReport:
-    """One solve, as `record_solves` saw it."""
-
-    solver: "Solver"
-    num_nodes: int
-    num_columns: int
-    transpose: bool
-    iterations: int  # of the iterative method; refinement steps for a direct one
-    relative_residual: float  # true ‖b − A x‖ / ‖b‖ in float64, the worst column's
-    seconds: float
-    factor_seconds: float  # 0 where the factor was there already
-
-
-_recorders: list[list[SolveReport]] = []
-
-
-@contextmanager
-def record_solves() -> Iterator[list[SolveReport]]:
-    """Collect a report of every solve inside the block, those of backward passes among them.
-
-    >>> import torch, graphrw as rw
-    >>> graph = rw.grid_graph((4, 4))
-    >>> with rw.record_solves() as reports:
-    ...     x = rw.solve(rw.walk(graph, torch.ones(graph.num_edges), killing=1.0), torch.ones(16, 3))
-    >>> reports[0].num_columns, reports[0].relative_residual < 1e-9
-    (3, True)
-    """
-    reports: list[SolveReport] = []
-    _recorders.append(reports)
-    try:
-        yield reports
-    finally:
-        _recorders[:] = [recorder for recorder in _recorders if recorder is not reports]
-
-
-class Solver(ABC):
+class Solver(ABC, Generic[Plan]):
     """A way to solve A x = b, with its options. Subclasses are frozen dataclasses: they hold no state.
 
-    Work is split where its inputs split: `plan` sees the structure (once per graph), `factor` the weights (once per
-    walk), and the factor's `solve` the right-hand sides.
+    Work is split where its inputs split: `plan` sees the structure (once per graph), `invert` the weights (once per
+    walk), and the `solve` of what it makes the right-hand sides.
     """
 
     rtol: float
@@ -72,143 +36,192 @@ class Solver(ABC):
             raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol}.")
 
     @abstractmethod
-    def plan(self, graph: Graph) -> Any:
-        """What depends on the structure alone. Called once per graph; see `plan_for`."""
+    def plan(self, graph: Graph) -> Plan:
+        """What depends on the structure alone, or `ValueError` for a graph that this solver cannot take."""
 
     @abstractmethod
-    def factor(self, walk: Walk, plan: Any) -> "Factor":
-        """Prepare this walk, whose tensors are float64 and outside autograd, for any number of right-hand sides."""
+    def invert(self, walk: Walk, plan: Plan) -> "Inverse":
+        """Prepare this walk, whose tensors are float64 and outside autograd, for any number of right-hand sides.
 
-    def factorize(self, walk: Walk, plan: Any) -> "Factor":
-        """`factor`, where errors of other libraries become ours."""
-        try:
-            return self.factor(walk, plan)
-        except RuntimeError as error:
-            raise ConvergenceError(f"{self} could not factorise A: {error}") from error
+        Raises:
+            ConvergenceError: where that fails for want of digits; whatever else goes wrong stays what it is.
+        """
 
-    def plan_for(self, graph: Graph) -> Any:
+    @property
+    def plan_key(self) -> Hashable:
+        """What plans are kept under: the type, and those options that shape the plan; by default none does."""
+        return type(self)
+
+    def plan_for(self, graph: Graph) -> Plan:
         """The plan of this solver for `graph`, which keeps it."""
-        return graph.cached(self, lambda: self.plan(graph))
+        return graph.cached(self.plan_key, lambda: self.plan(graph))
+
+    def inverse_of(self, walk: Walk) -> "Inverse":
+        """The walk's operator, prepared; see `invert`."""
+        return self.invert(walk, self.plan_for(walk.graph))
 
 
-class Factor(ABC):
-    """A solver applied to one walk. Subclasses say how to solve once, approximately; this class sees to the truth.
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An answer, and how it came about."""
 
-    Everything here is float64 and outside autograd.
+    x: Tensor  # (N, K) float64
+    solver: Solver  # that found it
+    passes: int  # of the loop of refinement, from 1
+    iterations: int  # of an iterative method, in all passes
+    relative_residual: float  # the worst column's
+
+
+class Inverse(ABC):
+    """What a solver makes of one walk: A⁻¹, applied with care. Everything here is float64 and outside autograd."""
+
+    @abstractmethod
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
+        """x with A x = b (N, K), or Aᵀx = b, from `start` (N, K), or 0; the same whatever was solved before.
+
+        Raises:
+            ConvergenceError: if it cannot be had to the solver's tolerance.
+            ValueError: if `b` holds NaN or infinite values.
+        """
+
+
+class RefinedInverse(Inverse):
+    """An inverse whose answers are refined as its verdict asks. Subclasses apply it once, approximately, and judge it.
+
+    The path of a right-hand side: `solve` makes sure that there is a verdict, then `_refine` applies the inverse to
+    what is left of it, pass by pass, until nothing is left that matters.
     """
 
-    max_refinements = 4
+    most_passes: int  # after which a solve fails, unless the verdict asks for more
+    most_iterations: float  # in all passes, after which a solve fails
+    most_hidden: float  # the relative residual up to which rounding is an excuse
+    looks_closely: bool  # whether every residual is taken without cancellation
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         self.solver = solver
         self.operator = Operator(walk)
-        self.factor_seconds = 0.0
+        self._verdict: Verdict | None = None
+
+    def __repr__(self) -> str:
+        return str(self.solver)
 
     @abstractmethod
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
+    def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
         """x with A x ≈ b (or Aᵀx ≈ b), and the number of iterations.
 
         Args:
             b: (N, K) float64.
             target: (K,) the residual norm at which an iterative method may stop.
-            transpose: solve with Aᵀ.
+            transpose: solve with Aᵀ; only ever true of a directed graph.
+            step: how many passes there were before; 0 for a right-hand side itself.
         """
 
-    @property
-    def refinements(self) -> int:
-        """How many steps of refinement every solve needs, however small its residual; none by default. To be asked
-        for after the first call of `approximate`, which may tell for nothing."""
-        return 0
+    @abstractmethod
+    def judge(self) -> Verdict:
+        """The verdict, by solving A x = killing as a column of its own."""
 
     @property
-    def most_hidden(self) -> float:
-        """The relative residual up to which rounding is an excuse, since what it hides is known to be little in the
-        answer, too."""
-        return math.inf
+    @abstractmethod
+    def asked(self) -> float:
+        """By how much the answer to A x = killing may miss 1 in a clean verdict."""
 
-    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Tensor:
-        """x with A x = b (N, K): refined from `start` (N, K), or 0, until the true residual is within `rtol`.
+    def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
+        """Whether x (N, K) after the pass `step`, which has added `change`, has an error as small as its residual says.
 
-        Raises:
-            ConvergenceError: if it cannot be brought there.
-            ValueError: if `b` holds NaN or infinite values.
+        `excepted` is None, or the nodes (N,) where x need not add up to 1, as it must elsewhere.
         """
-        began = time.perf_counter()
-        norm = _finite_norm(b)
-        x, residual, iterations = b.new_zeros(()) if start is None else start, b, 0
+        return True
+
+    @property
+    def verdict(self) -> Verdict:
+        """How far this inverse can be trusted; found once."""
+        if self._verdict is None:
+            self._verdict = self.judge()
+        return self._verdict
+
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
+        transpose = transpose and self.operator.walk.graph.directed
+        norm = finite_norm(b)
+        excepted = None if transpose else excepted_from_sum(self.operator, b, DOUBT**2 * self.asked)
+        if self._verdict is None and excepted is not None:
+            found = self._try(b, norm, start, excepted)
+            if found is not None:
+                return found
+        if self.verdict.refusal:
+            raise ConvergenceError(self.verdict.refusal)
+        return self._refine(b, norm, transpose, start, self.verdict, excepted)
+
+    def _try(self, b: Tensor, norm: Tensor, start: Tensor | None, excepted: Tensor) -> Solution | None:
+        """The answer under a clean verdict, where its sum shows that this is the verdict: without a column more.
+
+        A sum of answers sees about the same error as the column of its own, within a factor of ten where both were
+        taken. So it clears the inverse where it is ten times better than it need be; else the column decides.
+        """
+        try:
+            found = self._refine(b, norm, False, start, CLEAN, excepted)
+        except ConvergenceError:
+            return None
+        clear = found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= DOUBT * self.asked
+        if clear:
+            self._verdict = CLEAN
+        return found if self.verdict == CLEAN else None
+
+    def _refine(
+        self,
+        b: Tensor,
+        norm: Tensor,
+        transpose: bool,
+        start: Tensor | None,
+        verdict: Verdict,
+        excepted: Tensor | None = None,
+    ) -> Solution:
+        """The only loop of refinement. Residuals count relative to `norm` (K,)."""
+        x, residual, iterations, rtol = b.new_zeros(()), b, 0, verdict.sharpness * self.solver.rtol
         if start is not None:
-            residual = self.operator.residual(b, start, transpose, accurate=True)
-        for step in count():
-            correction, more = self.approximate(residual, self.solver.rtol * norm, transpose)
-            x, iterations = x + correction if x.ndim else correction, iterations + more
-            residual, relative = self._residual(b, x, norm, transpose, accurate=step < self.refinements)
-            if step >= self.refinements and self._converged(relative, residual, x, transpose):
+            x, residual = start, self.operator.residual(b, start, transpose, accurate=True)
+        for step in range(1 + max(self.most_passes, verdict.refinements)):
+            change, more = self.apply(residual, rtol * norm, transpose, step)
+            x, iterations = x + change if x.ndim else change, iterations + more
+            closely = self.looks_closely or step < verdict.refinements
+            residual, relative = self._residual(b, x, norm, transpose, closely, rtol)
+            enough = step >= verdict.refinements and self.at_rest(step, change, x, excepted)
+            if enough and self._settled(relative, residual, x, transpose, rtol):
+                return Solution(x, self.solver, step + 1, iterations, _worst(relative))
+            if iterations >= self.most_iterations:
                 break
-            if step >= max(self.max_refinements, self.refinements):
-                self._fail(relative, iterations)
-        self._record(relative, iterations + step, transpose, time.perf_counter() - began)
-        return x
+            # Where rounding was all that the first pass saw, or an iteration has run away, 0 is the better start.
+            lost = ~(relative < 1) if step == 0 else ~relative.isfinite()
+            if bool(lost.any()):
+                x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
+        raise self._failure(relative, iterations)
 
-    def _residual(self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, accurate: bool) -> tuple[Tensor, Tensor]:
-        """b − A x and its size relative to b; free of cancellation where that is asked for, or makes a difference."""
-        residual = self.operator.residual(b, x, transpose, accurate)
+    def _residual(
+        self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, closely: bool, rtol: float
+    ) -> tuple[Tensor, Tensor]:
+        """b − A x and its size relative to `norm`; free of cancellation where asked for, or where it decides."""
+        residual = self.operator.residual(b, x, transpose, closely)
         relative = relative_to(column_norm(residual), norm)
-        if accurate or bool((relative <= self.solver.rtol).all()):
+        if closely or bool((relative <= rtol).all()):
             return residual, relative
-        return self._residual(b, x, norm, transpose, accurate=True)
+        return self._residual(b, x, norm, transpose, True, rtol)
 
-    def _converged(self, relative: Tensor, residual: Tensor, x: Tensor, transpose: bool) -> bool:
+    def _settled(self, relative: Tensor, residual: Tensor, x: Tensor, transpose: bool, rtol: float) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""
-        missed = ~(relative <= self.solver.rtol)
+        missed = ~(relative <= rtol)
         if not bool(missed.any()):
             return True
         residual, x = residual[:, missed], x[:, missed]
         floor = ROUNDING * column_norm(self.operator.magnitude(x, transpose))
         return bool(((column_norm(residual) <= floor) & (relative[missed] <= self.most_hidden)).all())
 
-    def _fail(self, relative: Tensor, iterations: int) -> None:
-        worst = float(relative.nan_to_num(torch.inf).max())
-        raise ConvergenceError(
-            f"{self.solver} left a true relative residual of {worst:.1e} after {iterations} iterations; asked was "
-            f"{self.solver.rtol:.1e}. Likely causes: weights that span too many orders of magnitude, or a component "
-            "that hardly reaches any seed or killing. Try `solvers.Cholesky()` (undirected) or `solvers.LU()` "
-            "(directed), or a larger `rtol`."
+    def _failure(self, relative: Tensor, iterations: int) -> ConvergenceError:
+        return ConvergenceError(
+            f"{self.solver} left a true relative residual of {_worst(relative):.1e} after {iterations} iterations; "
+            f"asked was {self.solver.rtol:.1e}. Likely causes: weights that span too many orders of magnitude, or a "
+            "component that hardly reaches any seed or killing. Try `solvers.Cholesky()` (undirected) or "
+            "`solvers.LU()` (directed), or a larger `rtol`."
         )
 
-    def _record(self, relative: Tensor, iterations: int, transpose: bool, seconds: float) -> None:
-        if _recorders:
-            nodes, worst = self.operator.num_nodes, float(relative.max()) if relative.numel() else 0.0
-            report = SolveReport(
-                self.solver, nodes, len(relative), transpose, iterations, worst, seconds, self.factor_seconds
-            )
-            for recorder in _recorders:
-                recorder.append(report)
-        self.factor_seconds = 0.0
 
-
-def column_norm(b: Tensor) -> Tensor:
-    """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
-    squares = [block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]
-    norm = torch.stack(squares).sum(0).sqrt()
-    if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
-        return norm
-    largest = b.abs().amax(0)
-    unit = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
-    scaled: Tensor = torch.linalg.vector_norm(b / unit, dim=0)
-    return scaled * unit
-
-
-def _finite_norm(b: Tensor) -> Tensor:
-    norm = column_norm(b)
-    if not bool(torch.isfinite(norm).all()):
-        node, column = divmod(int(b.abs().nan_to_num(torch.inf).argmax()), b.shape[1])
-        raise ValueError(
-            f"The right-hand side must be finite; got {float(b[node, column])} at node {node}, column {column}. In a "
-            "backward pass it is the gradient that came in: look at the loss."
-        )
-    return norm
-
-
-def relative_to(residual: Tensor, norm: Tensor) -> Tensor:
-    """(K,): norms of residuals over those of right-hand sides; as they are where that is 0."""
-    return torch.where(norm > 0, residual / norm, residual)
+def _worst(relative: Tensor) -> float:
+    return float(relative.nan_to_num(torch.inf).max()) if relative.numel() else 0.0

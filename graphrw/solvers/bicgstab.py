@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
-from graphrw.solvers.base import Factor
-from graphrw.solvers.cg import JacobiFactor
+from graphrw.solvers.cg import JacobiInverse
 from graphrw.solvers.iterative import IterativeSolver
 
 
 @dataclass(frozen=True)
-class BiCGStab(IterativeSolver):
+class BiCGStab(IterativeSolver[None]):
     """Jacobi-preconditioned BiCGStab (van der Vorst 1992) in torch, on any device, directed or not, A or Aᵀ.
 
     For large directed graphs, whose factors may not fit: memory and the time of an iteration are linear in the graph.
@@ -40,9 +39,9 @@ class BiCGStab(IterativeSolver):
     def plan(self, graph: Graph) -> None:
         """Nothing can be prepared."""
 
-    def factor(self, walk: Walk, plan: None) -> Factor:
-        return _BiCGStabFactor(walk, self)
+    def invert(self, walk: Walk, plan: None) -> "_BiCGStabInverse":
+        return _BiCGStabInverse(walk, self)
 
 
-class _BiCGStabFactor(JacobiFactor):
+class _BiCGStabInverse(JacobiInverse):
     method = krylov.BiCGStab

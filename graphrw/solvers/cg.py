@@ -7,12 +7,11 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor
-from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
+from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 
 
 @dataclass(frozen=True)
-class CG(IterativeSolver):
+class CG(IterativeSolver[None]):
     """Jacobi-preconditioned conjugate gradients (Hestenes & Stiefel 1952) in torch, on any device; undirected only.
 
     Its iterations grow with the contrast of the weights: some 25–65 on kNN and power-law graphs, 400 to thousands on
@@ -32,11 +31,11 @@ class CG(IterativeSolver):
         """Refuse what the method cannot solve."""
         self.refuse_directed(graph)
 
-    def factor(self, walk: Walk, plan: None) -> Factor:
-        return JacobiFactor(walk, self)
+    def invert(self, walk: Walk, plan: None) -> "JacobiInverse":
+        return JacobiInverse(walk, self)
 
 
-class JacobiFactor(IterativeFactor):
+class JacobiInverse(IterativeInverse):
     """The diagonal of A as preconditioner."""
 
     def __init__(self, walk: Walk, solver: IterativeSolver) -> None:

@@ -13,12 +13,12 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import DirectInverse, could_not_factorise
 from graphrw.solvers.pattern import Pattern, lower_pattern
 
 try:
-    from sksparse.cholmod import CholeskyFactor, CholmodError, CholmodWarning
+    from sksparse.cholmod import CholeskyFactor, CholmodNotPositiveDefiniteError, CholmodWarning
 
     AVAILABLE = True
 except ImportError:
@@ -38,7 +38,7 @@ class CholmodPlan:
 
 
 @dataclass(frozen=True)
-class CHOLMOD(Solver):
+class CHOLMOD(Solver[CholmodPlan]):
     """Sparse LLᵀ factors by CHOLMOD (Chen, Davis, Hager & Rajamanickam 2008); undirected graphs only.
 
     The ordering (AMD) and the symbolic analysis are made once per graph. CHOLMOD's supernodal part, which it takes
@@ -68,18 +68,18 @@ class CHOLMOD(Solver):
         ones = np.ones(len(pattern.indices))
         return CholmodPlan(pattern, CholeskyFactor(_matrix(pattern, ones), lower=True, order="amd"))
 
-    def factor(self, walk: Walk, plan: CholmodPlan) -> Factor:
-        return _CholmodFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: CholmodPlan) -> "_CholmodInverse":
+        return _CholmodInverse(walk, self, plan)
 
 
-class _CholmodFactor(DirectFactor):
+class _CholmodInverse(DirectInverse):
     def __init__(self, walk: Walk, solver: Solver, plan: CholmodPlan) -> None:
         super().__init__(walk, solver)
         matrix = plan.matrix(plan.pattern.values(self.operator.diagonal, walk.weight).cpu().numpy())
         try:
             self._factor = plan.symbolic.copy().factorize(matrix)
-        except CholmodError as error:
-            raise RuntimeError(f"{error}") from error
+        except CholmodNotPositiveDefiniteError as error:
+            raise could_not_factorise(solver, error) from error
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         with warnings.catch_warnings():

@@ -7,12 +7,12 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk, apply
-from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import DirectInverse, could_not_factorise
 
 
 @dataclass(frozen=True)
-class Dense(Solver):
+class Dense(Solver[None]):
     """LU factors of A as a full matrix: O(N²) memory, O(N³) time, any device, directed or not.
 
     Args:
@@ -24,15 +24,17 @@ class Dense(Solver):
     def plan(self, graph: Graph) -> None:
         """Nothing can be prepared."""
 
-    def factor(self, walk: Walk, plan: None) -> Factor:
-        return _DenseFactor(walk, self)
+    def invert(self, walk: Walk, plan: None) -> "_DenseInverse":
+        return _DenseInverse(walk, self)
 
 
-class _DenseFactor(DirectFactor):
+class _DenseInverse(DirectInverse):
     def __init__(self, walk: Walk, solver: Dense) -> None:
         super().__init__(walk, solver)
         one = torch.eye(walk.graph.num_nodes, dtype=walk.weight.dtype, device=walk.weight.device)
-        self._lu, self._pivots = torch.linalg.lu_factor(apply(walk, one))
+        self._lu, self._pivots, info = torch.linalg.lu_factor_ex(apply(walk, one))
+        if int(info) > 0:
+            raise could_not_factorise(solver, f"pivot {int(info)} is exactly 0, so that it is singular.")
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x: Tensor = torch.linalg.lu_solve(self._lu, self._pivots, b, adjoint=transpose)

@@ -1,20 +1,18 @@
-"""What direct solvers share: what an analysis tells, and a test of factors on the one system whose answer is known."""
+"""What direct solvers share: what an analysis tells, and how a factorisation is judged."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
-from math import ceil, log
+from math import ceil, inf, log
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.solvers.base import Factor
+from graphrw.solvers.base import RefinedInverse, Solver
 from graphrw.solvers.pattern import Pattern
+from graphrw.solvers.verdict import CLEAN, Verdict, miss
 
-WORST = 0.1
-SAME = 1e-12  # right-hand sides add up to the killing as far as rounding lets them; their answers to 1 as nearly
+WORST = 0.1  # of a factor's error: each step of refinement still gains a digit
 
 
 @dataclass(frozen=True)
@@ -53,49 +51,43 @@ class Analysis(ABC):
         """Predicted peak memory of a factorisation and a solve."""
 
 
-class DirectFactor(Factor):
-    """A factorisation of A, which may have lost digits where weights differ by many orders of magnitude.
+class DirectInverse(RefinedInverse):
+    """Factors of A, which may have lost digits where weights differ by many orders of magnitude.
 
-    A small residual does not show that: with weights from 1 to 1e-10 residuals of 1e-14 were seen beside errors of
-    5e-7. But A 1 = k: the solution for the killing rates is 1 at every node. How far the factor's answer is from 1
-    tells how many steps of refinement each solve needs. Their residuals are taken as k ⊙ x + Σ_j w_ij (x_i − x_j),
-    where nothing cancels, so that refinement reaches the accuracy that the weights themselves have (on diagonally
-    dominant M-matrices parametrised by their row sums see Alfa, Xue & Ye 2002).
-
-    The right-hand sides of hitting probabilities add up to k where nothing else kills: then their answers, which add up
-    to 1, are a test for nothing. (In float32 they may be rounded too much for that.)
+    How far their answer to A x = killing is from 1 tells how many steps of refinement each solve needs. Their residuals
+    are taken as k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels, so that refinement reaches the accuracy that the
+    weights themselves have (on diagonally dominant M-matrices parametrised by their row sums see Alfa, Xue & Ye 2002).
     """
+
+    most_passes = 4  # or as many as the verdict asks for
+    most_iterations = inf
+    most_hidden = inf  # a factor's error is known from its verdict, whatever rounding does to a residual
+    looks_closely = False
 
     @abstractmethod
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
-        """(N, K): A⁻¹ b, or A⁻ᵀ b, by the factor as it is."""
+        """(N, K): A⁻¹ b, or A⁻ᵀ b, by the factors as they are."""
 
-    def approximate(self, b: Tensor, target: Tensor, transpose: bool) -> tuple[Tensor, int]:
-        x = self.substitute(b, transpose)
-        if "error" not in vars(self) and not transpose:
-            apart = self.operator.apart(b, SAME)
-            if apart is not None:
-                self.error = _error(torch.where(apart, 1.0, x.sum(1)))
-        return x, 0
-
-    @cached_property
-    def error(self) -> float:
-        """The factor's relative error, seen on A 1 = k."""
-        return _error(self.substitute(self.operator.walk.killing[:, None], transpose=False))
+    def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
+        return self.substitute(b, transpose), 0
 
     @property
-    def refinements(self) -> int:
-        """So many that error^(1 + refinements) ≤ rtol."""
-        if self.error <= self.solver.rtol:
-            return 0
-        if self.error > WORST:
-            raise ConvergenceError(
-                f"The factors by {self.solver} have a relative error of {self.error:.1e} on A 1 = killing: the weights "
-                "span more orders of magnitude than float64 can eliminate. Raise the smallest weights, or add killing."
-            )
-        return ceil(log(self.solver.rtol) / log(self.error)) - 1
+    def asked(self) -> float:
+        return self.solver.rtol
+
+    def judge(self) -> Verdict:
+        """As many refinements that error^(1 + refinements) ≤ rtol."""
+        error = miss(self.substitute(self.operator.walk.killing[:, None], transpose=False))
+        if error <= self.asked:
+            return CLEAN
+        if error <= WORST:
+            return Verdict(refinements=ceil(log(self.solver.rtol) / log(error)) - 1)
+        return Verdict(
+            refusal=f"The factors by {self.solver} have a relative error of {error:.1e} on A 1 = killing: the weights "
+            "span more orders of magnitude than float64 can eliminate. Raise the smallest weights, or add killing."
+        )
 
 
-def _error(ones: Tensor) -> float:
-    """How far `ones` are from 1."""
-    return float((ones - 1).abs().max().nan_to_num(float("inf")))
+def could_not_factorise(solver: Solver, error: Exception | str) -> ConvergenceError:
+    """The error for what a library says where it finds a matrix singular, to be raised at the call that said it."""
+    return ConvergenceError(f"{solver} could not factorise A: {error}")

@@ -20,8 +20,8 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import Analysis, DirectFactor, Speed
+from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
 from graphrw.solvers.pattern import Pattern, lower_pattern, row_pattern
 
 ANALYSE, FACTORISE, SOLVE = 11, 22, 33
@@ -30,7 +30,7 @@ OWN_SETTINGS, TRANSPOSE, TWO_LEVEL = 1, 12, 24  # iparm, counted from 1; the res
 ENTRIES, MEMORY = 18, (15, 16, 17)  # told by the analysis
 ORDERING, PIVOT = (2, 3), (10, 13)  # nested dissection in parallel; a pivot below 1e-13 ‖A‖ is raised to that
 SPEED = Speed(flop=1.6e-10, entry=1.4e-8, solve=1e-9)  # of flops counted low; see `PardisoPlan`
-CAUSES = {-2: "not enough memory. ", -4: "a pivot is not positive. "}
+NO_MEMORY, BAD_PIVOT = -2, -4  # error codes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class PardisoPlan(Analysis):
 
 
 @dataclass(frozen=True)
-class Pardiso(Solver):
+class Pardiso(Solver[PardisoPlan]):
     """Sparse factors by the Pardiso of Intel's MKL (Schenk & Gärtner 2004), which is proprietary, free of charge.
 
     The analysis is made once per graph, and holds the numbers of one walk at a time. Where several walks on one graph
@@ -78,18 +78,23 @@ class Pardiso(Solver):
         pattern = row_pattern(graph) if graph.directed else lower_pattern(graph)
         return PardisoPlan(pattern, _Handle(pattern, GENERAL if graph.directed else SYMMETRIC))
 
-    def factor(self, walk: Walk, plan: PardisoPlan) -> Factor:
-        return _PardisoFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: PardisoPlan) -> "_PardisoInverse":
+        return _PardisoInverse(walk, self, plan)
 
 
-class _PardisoFactor(DirectFactor):
+class _PardisoInverse(DirectInverse):
     """The matrix entries of a walk, and the handle that holds their factor, unless another walk has taken it since."""
 
     def __init__(self, walk: Walk, solver: Solver, plan: PardisoPlan) -> None:
         super().__init__(walk, solver)
         self._handle = plan.handle
         self._values: NDArray[np.float64] = plan.pattern.values(self.operator.diagonal, walk.weight).cpu().numpy()
-        self._handle.factorise(self._values)
+        try:
+            self._handle.factorise(self._values)
+        except _pypardiso().pardiso_wrapper.PyPardisoError as error:
+            if error.value == BAD_PIVOT:
+                raise could_not_factorise(solver, f"a pivot is not positive. {error}") from error
+            raise
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x = self._handle.solve(self._values, np.asfortranarray(b.cpu().numpy()), transpose)
@@ -138,7 +143,9 @@ class _Handle:
         try:
             x: NDArray[np.float64] = self._pardiso._call_pardiso(self._matrix, b)
         except _pypardiso().pardiso_wrapper.PyPardisoError as error:
-            raise RuntimeError(f"{CAUSES.get(error.value, '')}{error}") from error
+            if error.value == NO_MEMORY:
+                raise MemoryError(f"Pardiso has not enough memory: {error}") from error
+            raise
         return x
 
 

@@ -4,6 +4,7 @@ rslab (MIT, pure Rust) has wheels for Linux, macOS and Windows, keeps the symbol
 numbers, predicts its memory, and solves all right-hand sides in one pass. `docs/solvers.md` holds the comparison.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import Analysis, DirectFactor, Speed
+from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
 
 try:
@@ -30,6 +31,8 @@ except ImportError:  # a platform without a wheel: `Auto` takes SuperLU there
     AVAILABLE = False
 
 SPEED = Speed(flop=6e-11, entry=1.2e-8, solve=1e-9)
+# rslab raises RuntimeError for this and for whatever else; these are its words for a pivot of 0.
+SINGULAR = re.compile("rank-deficient|numerically singular")
 ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of those that rslab offers
 
 
@@ -54,7 +57,7 @@ class SparsePlan(Analysis):
 
 
 @dataclass(frozen=True)
-class Cholesky(Solver):
+class Cholesky(Solver[SparsePlan]):
     """Sparse LDLᵀ factors of a symmetric A; undirected graphs only.
 
     The fill-reducing ordering and the symbolic analysis are made once per graph. Tensors on another device are
@@ -72,12 +75,12 @@ class Cholesky(Solver):
         part = representative(graph)
         return _analyse(lower_pattern(graph), "ldlt") if part is graph else self.plan_for(part)
 
-    def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
-        return _RslabFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: SparsePlan) -> "_RslabInverse":
+        return _RslabInverse(walk, self, plan)
 
 
 @dataclass(frozen=True)
-class LU(Solver):
+class LU(Solver[SparsePlan]):
     """Sparse LU factors of any A, directed graphs included; solves with Aᵀ on the same factors.
 
     Args:
@@ -90,11 +93,11 @@ class LU(Solver):
         part = representative(graph)
         return _analyse(column_pattern(graph), "lu") if part is graph else self.plan_for(part)
 
-    def factor(self, walk: Walk, plan: SparsePlan) -> Factor:
-        return _RslabFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: SparsePlan) -> "_RslabInverse":
+        return _RslabInverse(walk, self, plan)
 
 
-class _RslabFactor(DirectFactor):
+class _RslabInverse(DirectInverse):
     """Factors of each part of a batch of equal graphs, or of the one graph."""
 
     def __init__(self, walk: Walk, solver: Solver, plan: SparsePlan) -> None:
@@ -103,7 +106,12 @@ class _RslabFactor(DirectFactor):
         copies = walk.graph.num_nodes // plan.num_nodes
         parts = zip(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1), strict=True)
         values = [plan.pattern.values(*part).cpu().numpy() for part in parts]
-        self._factors = _side_by_side(plan.symbolic.factor, values)
+        try:
+            self._factors = _side_by_side(plan.symbolic.factor, values)
+        except RuntimeError as error:
+            if SINGULAR.search(str(error)):
+                raise could_not_factorise(solver, error) from error
+            raise
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))

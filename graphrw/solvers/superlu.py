@@ -11,13 +11,13 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor, Solver
-from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import DirectInverse, could_not_factorise
 from graphrw.solvers.pattern import Pattern, column_pattern
 
 
 @dataclass(frozen=True)
-class SuperLU(Solver):
+class SuperLU(Solver[Pattern]):
     """Sparse LU factors by SciPy's SuperLU (Li 2005), for undirected and directed graphs.
 
     On undirected graphs its symmetric mode is used, with a minimum-degree ordering of AᵀA's cheaper sibling A + Aᵀ.
@@ -32,23 +32,28 @@ class SuperLU(Solver):
     def plan(self, graph: Graph) -> Pattern:
         return column_pattern(graph)
 
-    def factor(self, walk: Walk, plan: Pattern) -> Factor:
-        return _SuperLUFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: Pattern) -> "_SuperLUInverse":
+        return _SuperLUInverse(walk, self, plan)
 
 
-class _SuperLUFactor(DirectFactor):
+class _SuperLUInverse(DirectInverse):
     def __init__(self, walk: Walk, solver: SuperLU, pattern: Pattern) -> None:
         super().__init__(walk, solver)
         indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
         values = pattern.values(self.operator.diagonal, walk.weight).cpu().numpy()
         matrix = csc_array((values, indices, indptr), shape=(self.operator.num_nodes,) * 2)
         symmetric = not walk.graph.directed
-        self._factor: Any = splu(
-            matrix,
-            permc_spec="MMD_AT_PLUS_A" if symmetric else "COLAMD",
-            diag_pivot_thresh=0.0 if symmetric else 0.1,
-            options={"SymmetricMode": symmetric},
-        )
+        try:
+            self._factor: Any = splu(
+                matrix,
+                permc_spec="MMD_AT_PLUS_A" if symmetric else "COLAMD",
+                diag_pivot_thresh=0.0 if symmetric else 0.1,
+                options={"SymmetricMode": symmetric},
+            )
+        except RuntimeError as error:
+            if "singular" in str(error):  # SciPy raises RuntimeError for this and for whatever else
+                raise could_not_factorise(solver, error) from error
+            raise
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x = self._factor.solve(np.asfortranarray(b.cpu().numpy()), trans="T" if transpose else "N")

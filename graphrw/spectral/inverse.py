@@ -11,7 +11,7 @@ from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk, degree
 from graphrw.solvers.auto import Auto, Choice
 from graphrw.solvers.cg import CG
-from graphrw.solvers.direct import DirectFactor
+from graphrw.solvers.direct import DirectInverse
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import structure
@@ -88,5 +88,5 @@ def _inverse(walk: Walk) -> Callable[[Tensor], Tensor]:
         cycle = Cycle(walk.graph.cached("multigrid structure", lambda: structure(walk.graph)).rows(walk))
         scale = 1 / float(walk.rate.max())  # cycles are for the largest rate 1
         return lambda b: cycle.apply(b).mul_(scale)
-    factor = cast(DirectFactor, solver.factor(walk, solver.plan_for(walk.graph)))  # there are no other first choices
+    factor = cast(DirectInverse, solver.inverse_of(walk))  # there are no other first choices
     return lambda b: factor.substitute(b, transpose=False)

@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.base import Factor
-from graphrw.solvers.iterative import IterativeFactor, IterativeSolver
+from graphrw.solvers.direct import could_not_factorise
+from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 from graphrw.solvers.multigrid.aggregation import MAX_NODES
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.rows import Structure, structure
 
 
 @dataclass(frozen=True)
-class Multigrid(IterativeSolver):
+class Multigrid(IterativeSolver[Structure]):
     """Conjugate gradients preconditioned by aggregation multigrid, in torch, on any device; undirected only.
 
     Memory and time grow linearly with the graph: for volumes, and for whatever fills in when factorised. Aggregates
@@ -44,14 +45,17 @@ class Multigrid(IterativeSolver):
             raise ValueError(f"`Multigrid` takes graphs of up to {MAX_NODES} nodes; this one has {graph.num_nodes}.")
         return structure(graph)
 
-    def factor(self, walk: Walk, plan: Structure) -> Factor:
-        return _MultigridFactor(walk, self, plan)
+    def invert(self, walk: Walk, plan: Structure) -> "_MultigridInverse":
+        return _MultigridInverse(walk, self, plan)
 
 
-class _MultigridFactor(IterativeFactor):
+class _MultigridInverse(IterativeInverse):
     def __init__(self, walk: Walk, solver: Multigrid, plan: Structure) -> None:
         super().__init__(walk, solver)
-        self._cycle = Cycle(plan.rows(walk))
+        try:
+            self._cycle = Cycle(plan.rows(walk))
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # the coarsest level is singular
+            raise could_not_factorise(solver, error) from error
 
     def precondition(self, r: Tensor) -> Tensor:
         return self._cycle.apply(r)

@@ -1,0 +1,40 @@
+"""Sizes of the columns of right-hand sides and residuals."""
+
+import torch
+from torch import Tensor
+
+SMALL = 1e-140  # its square is far above the least float64
+ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
+
+
+def column_norm(b: Tensor) -> Tensor:
+    """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
+    squares = [block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]
+    norm = torch.stack(squares).sum(0).sqrt()
+    if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
+        return norm
+    largest = b.abs().amax(0)
+    unit = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
+    scaled: Tensor = torch.linalg.vector_norm(b / unit, dim=0)
+    return scaled * unit
+
+
+def finite_norm(b: Tensor) -> Tensor:
+    """`column_norm` of a right-hand side, (K,).
+
+    Raises:
+        ValueError: if it holds NaN or infinite values, naming the first.
+    """
+    norm = column_norm(b)
+    if not bool(torch.isfinite(norm).all()):
+        node, column = divmod(int(b.abs().nan_to_num(torch.inf).argmax()), b.shape[1])
+        raise ValueError(
+            f"The right-hand side must be finite; got {float(b[node, column])} at node {node}, column {column}. In a "
+            "backward pass it is the gradient that came in: look at the loss."
+        )
+    return norm
+
+
+def relative_to(residual: Tensor, norm: Tensor) -> Tensor:
+    """(K,): norms of residuals over those of right-hand sides; as they are where that is 0."""
+    return torch.where(norm > 0, residual / norm, residual)
