@@ -76,6 +76,7 @@ class Factor:
     """
 
     walk: Walk
+    solver: Solver
     inverse: Inverse
     transpose: bool = False
     prune: bool = False  # approximate gradients; see `Factor.of`
@@ -98,7 +99,7 @@ class Factor:
             return solver.inverse_of(Walk(walk.graph, weight.double(), killing.double()))
 
         inverse = plainly(invert, walk.weight, walk.killing)
-        return Factor(walk, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
+        return Factor(walk, solver, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
 
     @property
     def T(self) -> "Factor":
@@ -124,6 +125,10 @@ class Factor:
                     f"`{name}` was changed in place after the walk was factorised, so that the factor is that of other "
                     "numbers. Call `factorize` again after every change, such as a step of an optimiser."
                 )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies are factorised anew: what libraries make can be neither copied nor sent."""
+        return _factor_again, (self.walk, self.solver, self.transpose, self.prune)
 
     def __repr__(self) -> str:
         return f"Factor({self.inverse}{', transposed' if self.transpose else ''}; {self.walk.graph.num_nodes} nodes)"
@@ -220,6 +225,10 @@ def _solve_plain(b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
     report(SolveReport(*seen), blocks)
     return found.x.to(b.dtype)
+
+
+def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> Factor:
+    return replace(Factor.of(walk, solver, prune), transpose=transpose)
 
 
 def _versions(walk: Walk) -> tuple[int | None, ...]:

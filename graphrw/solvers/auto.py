@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError, is_out_of_memory
 from graphrw.core.graph import Graph
+from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Inverse, Solution, Solver
@@ -22,6 +23,8 @@ from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
 
 DOUBT = 12  # how far off a prediction from levels alone may be
+ADVICE = "Solve fewer columns at a time, or a smaller graph: superpixels, a coarser image, a part of it."
+SHARE = 0.75  # of the free memory: answers, gradients and whatever else runs need some, too
 FORECAST, PATIENCE = 16, 80  # iterations after which a try is judged, and within which plain CG should be done
 
 
@@ -47,7 +50,8 @@ class Auto(Solver[Choice]):
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
-        max_bytes: take a direct solver up to this much predicted memory.
+        max_bytes: take a direct solver up to this much predicted memory; None: three quarters of what is free when the
+            graph is first solved.
 
     >>> import graphrw as rw
     >>> print(rw.solvers.Auto().explain(rw.grid_graph((4, 4))))
@@ -55,7 +59,7 @@ class Auto(Solver[Choice]):
     """
 
     rtol: float = 1e-10
-    max_bytes: float = 8 * 2**30
+    max_bytes: float | None = None
 
     def plan(self, graph: Graph) -> Choice:
         choice = self._choose(graph)
@@ -67,8 +71,7 @@ class Auto(Solver[Choice]):
         return self
 
     def invert(self, walk: Walk, plan: Choice) -> Inverse:
-        first, *others = plan.solvers
-        return _InTurn(walk, plan.solvers) if others else first.inverse_of(walk)
+        return _InTurn(walk, plan.solvers)
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
@@ -103,16 +106,18 @@ class Auto(Solver[Choice]):
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
         levels = level_structure(rslab.representative(graph))
         direct, fits = cost.of_direct_by_levels(graph, levels), False
-        if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * self.max_bytes:
-            direct = cost.of_direct(solver, graph) or direct
-            fits = direct.bytes <= self.max_bytes
+        limit = SHARE * available_memory() if self.max_bytes is None else self.max_bytes
+        if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * limit:
+            with suppress(MemoryError):  # not even the analysis fits
+                direct = cost.of_direct(solver, graph) or direct
+                fits = direct.bytes <= limit
         if fits and direct.seconds <= iterative.seconds:
             name = "BiCGStab" if graph.directed else "multigrid"
             return Choice((solver, other), f"a step with 8 labels should take {direct}; by {name} {iterative}")
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
         if graph.directed:  # analysed or not, a factor stands by wherever it may fit: nothing else does
             other = BiCGStab(self.rtol, forecast_after=FORECAST if fits else None)
-            return Choice((other, solver) if direct.bytes <= self.max_bytes else (other,), reason)
+            return Choice((other, solver) if direct.bytes <= limit else (other,), reason)
         last = (solver,) if fits else ()
         if levels.depth > 3 * math.log2(graph.num_nodes):
             return Choice((other, *last), reason)
@@ -163,8 +168,10 @@ class _InTurn(Inverse):
         """Why the next method is asked; whatever is neither a want of digits nor of memory is raised as it is."""
         if isinstance(error, ConvergenceError):
             return error
-        if solver == self._solvers[-1] or not is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise error
         told = f"{solver} ran out of memory ({error})"
+        if solver == self._solvers[-1]:
+            raise MemoryError(f"{told}, and no method is left that needs less. {ADVICE}") from error
         warnings.warn(f"{told}: a method that needs less takes its place.", stacklevel=2)
         return ConvergenceError(f"{told}.")

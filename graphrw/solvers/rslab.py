@@ -4,10 +4,12 @@ rslab (MIT, pure Rust) has wheels for Linux, macOS and Windows, keeps the symbol
 numbers, predicts its memory, and solves all right-hand sides in one pass. `docs/solvers.md` holds the comparison.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from torch import Tensor
 
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_memory
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
@@ -33,6 +36,9 @@ except ImportError:  # a platform without a wheel: `Auto` takes SuperLU there
 SPEED = Speed(flop=6e-11, entry=1.2e-8, solve=1e-9)
 # rslab raises RuntimeError for this and for whatever else; these are its words for a pivot of 0.
 SINGULAR = re.compile("rank-deficient|numerically singular")
+IMPORTED_BY = os.getpid()
+ANALYSIS = 300  # bytes for each entry of the pattern; 150 to 290 were seen at the peak, on images and volumes
+ADVICE = "`solvers.Multigrid()` (undirected) or `solvers.BiCGStab()` (directed) need far less."
 ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of those that rslab offers
 
 
@@ -102,18 +108,26 @@ class _RslabInverse(DirectInverse):
 
     def __init__(self, walk: Walk, solver: Solver, plan: SparsePlan) -> None:
         super().__init__(walk, solver)
-        self._symmetric = isinstance(solver, Cholesky)
+        self._symmetric, self._plan = isinstance(solver, Cholesky), plan
+        copies = walk.graph.num_nodes // plan.num_nodes
+        require_memory(copies * plan.bytes, f"Factorising by {solver}", ADVICE)  # rslab would end the process
+        self._factorise()
+
+    def _factorise(self) -> None:
+        walk, plan, self._process = self.operator.walk, self._plan, os.getpid()
         copies = walk.graph.num_nodes // plan.num_nodes
         parts = zip(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1), strict=True)
         values = [plan.pattern.values(*part).cpu().numpy() for part in parts]
         try:
-            self._factors = _side_by_side(plan.symbolic.factor, values)
+            self._factors = _side_by_side(partial(plan.symbolic.factor, **_threads()), values)
         except RuntimeError as error:
             if SINGULAR.search(str(error)):
-                raise could_not_factorise(solver, error) from error
+                raise could_not_factorise(self.solver, error) from error
             raise
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
+        if self._process != os.getpid():  # forked since
+            self._factorise()
         blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))
         x = _side_by_side(lambda factor, block: self._solve(factor, block, transpose), self._factors, blocks)
         return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device)
@@ -131,6 +145,12 @@ def representative(graph: Graph) -> Graph:
     return graph.parts[0] if repeated else graph
 
 
+def _threads() -> dict[str, int]:
+    """Settings for a process that was forked from the one that imported rslab: there its thread pools are gone, and
+    whatever waits for them waits for ever. Its answers are the same, bit for bit, with any number of threads."""
+    return {} if os.getpid() == IMPORTED_BY else {"threads": 1}
+
+
 def _side_by_side(function: Callable[..., Any], *inputs: Sequence[Any]) -> list[Any]:
     """As `map`, on as many cores as torch may use: rslab lets go of the interpreter, and hardly fills two by itself."""
     if len(inputs[0]) == 1:
@@ -146,8 +166,9 @@ def _analyse(pattern: Pattern, path: str) -> SparsePlan:
             "`solvers.SuperLU()` does the same, more slowly."
         )
     indptr, indices = (part.cpu().numpy() for part in (pattern.indptr, pattern.indices))
+    require_memory(ANALYSIS * len(indices), "The analysis of this graph by rslab", ADVICE)
     size = len(indptr) - 1
     dominant: NDArray[np.float64] = np.where(pattern.source.cpu().numpy() < size, float(size), -1.0)
     matrix = csc_array((dominant, indices, indptr), shape=(size, size))
     settings = {"matching": False} if path == "lu" else {}  # the diagonal of A dominates: no rows to be matched
-    return SparsePlan(pattern, rslab.analyze(matrix, path=path, ordering=ORDERING, **settings))
+    return SparsePlan(pattern, rslab.analyze(matrix, path=path, ordering=ORDERING, **settings, **_threads()))
