@@ -19,7 +19,7 @@ from graphrw.solvers.verdict import CLEAN, Verdict, excepted_from_sum, miss, sum
 Plan = TypeVar("Plan", default=Any)
 # Of |A||x|: no float64 x has a residual that is surely below it. 100 covers the sums over a row's many entries.
 ROUNDING = 100 * torch.finfo(torch.float64).eps
-DOUBT = 0.1  # a sum of answers clears an inverse only if it is so many times better than the column of its own must be
+MARGIN = 0.1  # a sum of answers clears an inverse only if it is so many times better than the column of its own must be
 
 
 class Solver(ABC, Generic[Plan]):
@@ -142,7 +142,7 @@ class RefinedInverse(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
-        excepted = None if transpose else excepted_from_sum(self.operator, b, DOUBT**2 * self.asked)
+        excepted = None if transpose else excepted_from_sum(self.operator, b, MARGIN**2 * self.asked)
         if self._verdict is None and excepted is not None:
             found = self._try(b, norm, start, excepted)
             if found is not None:
@@ -161,7 +161,7 @@ class RefinedInverse(Inverse):
             found = self._refine(b, norm, False, start, CLEAN, excepted)
         except ConvergenceError:
             return None
-        clear = found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= DOUBT * self.asked
+        clear = found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= MARGIN * self.asked
         if clear:
             self._verdict = CLEAN
         return found if self.verdict == CLEAN else None

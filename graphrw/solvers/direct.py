@@ -12,7 +12,7 @@ from graphrw.solvers.base import RefinedInverse, Solver
 from graphrw.solvers.pattern import Pattern
 from graphrw.solvers.verdict import CLEAN, Verdict, miss
 
-WORST = 0.1  # of a factor's error: each step of refinement still gains a digit
+WORST_FACTOR = 0.1  # of a factor's error: each step of refinement still gains a digit
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class DirectInverse(RefinedInverse):
         error = miss(self.substitute(self.operator.walk.killing[:, None], transpose=False))
         if error <= self.asked:
             return CLEAN
-        if error <= WORST:
+        if error <= WORST_FACTOR:
             return Verdict(refinements=ceil(log(self.solver.rtol) / log(error)) - 1)
         return Verdict(
             refusal=f"The factors by {self.solver} have a relative error of {error:.1e} on A 1 = killing: the weights "

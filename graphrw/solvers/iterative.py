@@ -19,7 +19,7 @@ from graphrw.solvers.norms import column_norm
 from graphrw.solvers.verdict import Verdict, miss, sum_of_answers
 
 COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
-WORST = 0.01  # error on A 1 = killing with which an answer is still given: one per cent of a probability
+WORST_ANSWER = 0.01  # error on A 1 = killing with which an answer is still given: one per cent of a probability
 SHARPER = 0.01  # by how much residuals shrink from pass to pass and from try to try, where they hide errors
 SHARPNESSES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)  # what is tried; beyond, residuals are rounding
 MOST_HIDDEN = 1e-3  # where an iteration has run away, the rounding of A x grows with x, and excuses nothing
@@ -81,11 +81,11 @@ class IterativeInverse(RefinedInverse):
 
     @property
     def asked(self) -> float:
-        return min(WORST, math.sqrt(self.solver.rtol))
+        return min(WORST_ANSWER, math.sqrt(self.solver.rtol))
 
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
         """Passes after the first must hardly move x, and x must add up: as far as is asked, or in the end as it can."""
-        most = self.asked if step < self.most_passes else WORST
+        most = self.asked if step < self.most_passes else WORST_ANSWER
         moved = float((change.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()) if step else 0.0
         return moved <= most and (excepted is None or miss(sum_of_answers(x, excepted)) <= most)
 
@@ -125,13 +125,13 @@ class IterativeInverse(RefinedInverse):
             try:
                 x = self._refine(killing, self._moving_norm(), False, x, Verdict(sharpness=sharpness)).x
             except ConvergenceError as failure:
-                if error > WORST:
+                if error > WORST_ANSWER:
                     return Verdict(refusal=str(failure))
                 break
             error = miss(x)
             if error <= self.asked:
                 break
-        if error <= WORST:
+        if error <= WORST_ANSWER:
             return Verdict(sharpness=sharpness)
         return Verdict(
             refusal=f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: "
