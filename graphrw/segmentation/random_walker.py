@@ -1,6 +1,5 @@
 """Seeded segmentation of images and volumes, in the array types and label ids of the caller."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -14,6 +13,7 @@ from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
+from graphrw.core.warn import warn
 from graphrw.functional import harmonic
 from graphrw.solvers import Auto, Solver
 
@@ -206,15 +206,14 @@ def _propagate(graph: Graph, weight: Tensor, marks: Tensor, solver: Solver) -> t
 def _warn(probability: Tensor, lost: Tensor, marks: Tensor, prob_tol: float) -> None:
     missed = int((lost & (marks == 0)).sum())
     if missed:
-        warnings.warn(f"{missed} unlabelled pixels are reached by no seed; they are labelled −1.", stacklevel=3)
+        warn(f"{missed} unlabelled pixels are reached by no seed; they are labelled −1.")
     excess = max(
         float(-probability.min()), float(probability.max()) - 1, float((probability.sum(1) - 1)[~lost].abs().max())
     )
     if excess > prob_tol:
-        warnings.warn(
+        warn(
             f"Probabilities leave [0, 1], or their sum leaves 1, by {excess:.1e} (`prob_tol` is {prob_tol:.1e}); use a "
-            "direct solver.",
-            stacklevel=3,
+            "direct solver."
         )
 
 

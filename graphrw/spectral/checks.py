@@ -1,12 +1,12 @@
 """What a spectral map can be asked for, and the warning about a `k` that it should not be asked for."""
 
 import math
-import warnings
 
 import torch
 from torch import Tensor
 
 from graphrw.core.walk import Walk
+from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
 from graphrw.spectral.adjoint import NEGLIGIBLE
 from graphrw.spectral.davidson import EQUAL
@@ -56,9 +56,8 @@ def warn_of_cut(pairs: Eigenpairs, time: float) -> None:
         cures.append(f"k = {len(size)}")
     else:
         cures.append(f"a k above {len(size)}")
-    warnings.warn(
+    warn(
         f"k = {k} cuts through eigenvalues of the same size, |λ| = {float(size[k - 1]):.6g}: which of them are kept is "
         f"chance, and so is what depends on them. Take {' or '.join(cures)}.",
         SpectralCutWarning,
-        stacklevel=4,
     )

@@ -1,0 +1,82 @@
+"""Every warning of the library points at the line of whoever called it, from whatever depth it is raised."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import Sequential
+
+import graphrw
+from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, walk
+from graphrw.models import NDD
+from graphrw.nn import DiffusionDistance
+from graphrw.spectral import SpectralCutWarning, spectral_map
+
+SQUARE = grid_graph((4, 4))
+UNIFORM = walk(SQUARE, torch.ones(24, dtype=torch.float64))
+BOTH_WAYS = torch.cat([SQUARE.edges, SQUARE.edges.flip(0)], 1)
+ALIKE = torch.ones(16, 2)  # features that make a uniform walk
+IMAGE = torch.zeros(1, 1, 64, 64)
+SEEDS = np.array([[1, 0, -1, 0], [0, 2, -1, 0]])
+
+layer = DiffusionDistance(3)
+of_pyg = Sequential("x, edge_index", [(layer, "x, edge_index -> x")])
+model = NDD(1, 8, k=2, mu=1e-30)  # weights of 1, whatever the features
+
+# Each of them stands on a line of its own, at which the warning has to point.
+CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "spectral map": ("k = 3 cuts", lambda: spectral_map(UNIFORM, 1.0, 3)),
+    "diffusion map": ("k = 3 cuts", lambda: diffusion_map(UNIFORM, 1.0, 3)),
+    "diffusion distance": ("k = 3 cuts", lambda: diffusion_distance(UNIFORM, 1.0, 3)),
+    "layer": ("k = 3 cuts", lambda: layer(ALIKE, SQUARE)),
+    "map of the layer": ("k = 3 cuts", lambda: layer.map(ALIKE, SQUARE)),
+    "layer in PyG's Sequential": ("k = 3 cuts", lambda: of_pyg(ALIKE, BOTH_WAYS)),
+    "model": ("k = 2 cuts", lambda: model(IMAGE)),
+    "segments of the model": ("k = 2 cuts", lambda: model.segment(IMAGE, [2])),
+    "pixels without seed": ("2 unlabelled pixels are", lambda: random_walker(np.zeros((2, 4)), SEEDS)),
+    "tolerance": (r"leave \[0, 1\]", lambda: random_walker(np.zeros((2, 2)), SEEDS[:, :2], prob_tol=-0.1)),
+}
+
+
+@pytest.mark.parametrize(("message", "call"), CALLS.values(), ids=list(CALLS))
+def test_a_warning_points_at_the_line_of_the_caller(message: str, call: Callable[[], Any]) -> None:
+    with pytest.warns(UserWarning, match=message) as caught:
+        call()
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, call.__code__.co_firstlineno)]
+
+
+class Net(nn.Module):
+    """Calls the layer, and knows from which line."""
+
+    line = sys._getframe().f_lineno + 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        return layer(x, SQUARE)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # dynamo asks for it where it resumes after a graph break
+@pytest.mark.parametrize("wrap", [nn.Sequential, lambda net: torch.compile(net, backend="eager")])
+def test_a_warning_inside_a_module_points_at_its_line_and_not_at_torchs_wrappers(wrap: Callable[..., Any]) -> None:
+    with pytest.warns(SpectralCutWarning) as caught:
+        wrap(Net())(ALIKE)
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, Net.line)]
+
+
+def test_a_warning_without_any_caller_outside_names_the_outermost_frame() -> None:
+    names: dict[str, Any] = {"__name__": "graphrw.somewhere"}
+    exec(
+        "from graphrw.core.warn import _levels_to_caller as levels\nfar = lambda n: far(n - 1) if n else levels()",
+        names,
+    )
+    assert names["far"](2) == names["far"](0) + 2
+
+
+def test_nothing_warns_in_another_way() -> None:
+    room = Path(graphrw.__file__).parent
+    found = [str(file.relative_to(room)) for file in room.rglob("*.py") if "warnings.warn(" in file.read_text("utf-8")]
+    assert found == ["core/warn.py"]
