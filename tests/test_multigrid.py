@@ -212,6 +212,31 @@ def test_cycles_run_in_float32_unless_that_has_no_room():
     assert Cycle(rows_of(absorbed(graph, odd))).dtype == torch.float64
 
 
+def test_systems_that_differ_from_column_to_column_are_told_which_columns_are_left():
+    """(s_j − S) x_j = b_j with a shift of its own for each column, the first of them far easier than the last."""
+    rows = rows_of(absorbed(KINDS["image"], random_weights(KINDS["image"], 1)))
+    matrix = rows.dense() / rows.rate.sqrt() / rows.rate.sqrt()[:, None]
+    every = shifts = torch.tensor([100.0, 10.0, 1.0, 0.1], dtype=torch.float64)
+    b, told = right_hand_side(KINDS["image"], 4), []
+
+    def at_work(places):
+        nonlocal shifts
+        shifts = every[places]
+        told.append(places.tolist())
+
+    x, _ = iterate(
+        ConjugateGradients,
+        lambda x, out: torch.addcmul(matrix @ x, x, shifts, out=out),
+        lambda r: r.clone(),
+        b,
+        torch.full((4,), 1e-9, dtype=torch.float64),
+        max_iterations=300,
+        at_work=at_work,
+    )
+    torch.testing.assert_close(matrix @ x + every * x, b)
+    assert told == [[2, 3], [3], []]
+
+
 def test_columns_that_have_converged_are_laid_aside():
     graph = KINDS["image"]
     walk = absorbed(graph, random_weights(graph, 2))
@@ -255,6 +280,25 @@ def test_components_and_isolated_nodes_are_solved_beside_each_other():
     torch.testing.assert_close(
         rw.solve(walk, b, Multigrid(rtol=1e-12)), rw.solve(walk, b, Cholesky()), rtol=1e-7, atol=1e-7
     )
+
+
+def test_where_edges_stand_is_found_once_per_graph_whoever_asks():
+    graph = rw.grid_graph((30, 30))
+    found = structure(graph)
+    assert structure(graph) is found
+    assert Multigrid().plan(graph) is Multigrid(rtol=1e-3).plan(graph) is found
+
+
+def test_a_cycle_says_what_its_levels_cost(monkeypatch):
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 40})
+    shown = Cycle(rows_of(absorbed(rw.grid_graph((20, 20)), torch.ones(760, dtype=torch.float64))))
+    lines = repr(shown).splitlines()
+    assert lines[0].startswith(f"Cycle of {len(shown.levels)} levels in float32, grid complexity ")
+    table = [[int(word.replace(",", "")) for word in line.split()[:3]] for line in lines[2:]]
+    assert table[0] == [0, 400, 400 + 2 * 760]
+    nodes, entries = ([row[place] for row in table] for place in (1, 2))
+    assert f"grid complexity {sum(nodes) / 400:.2f}, operator complexity {sum(entries) / entries[0]:.2f}" in lines[0]
+    assert lines[-1].endswith("inverted")
 
 
 def test_forward_and_backward_share_one_hierarchy(monkeypatch):

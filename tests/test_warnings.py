@@ -1,6 +1,7 @@
 """Every warning of the library points at the line of whoever called it, from whatever depth it is raised."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import Sequential
 
 import graphrw
-from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, walk
+from graphrw import diffusion_distance, diffusion_map, grid_graph, hitting_probabilities, random_walker, walk
 from graphrw.models import NDD
 from graphrw.nn import DiffusionDistance
 from graphrw.spectral import SpectralCutWarning, spectral_map
@@ -65,6 +66,16 @@ def test_a_warning_inside_a_module_points_at_its_line_and_not_at_torchs_wrappers
     with pytest.warns(SpectralCutWarning) as caught:
         wrap(Net())(ALIKE)
     assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, Net.line)]
+
+
+def test_a_warning_is_shown_once_from_each_line_however_often_a_solve_follows() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            spectral_map(UNIFORM, 1.0, 3)
+            SQUARE._plans.clear()
+            hitting_probabilities(UNIFORM, torch.tensor([0, *[-1] * 14, 1]))
+    assert len(caught) == 1
 
 
 def test_a_warning_without_any_caller_outside_names_the_outermost_frame() -> None:

@@ -60,6 +60,7 @@ def iterate(
     *,
     max_iterations: int,
     forecast_after: int | None = None,
+    at_work: Callable[[Tensor], None] | None = None,
 ) -> tuple[Tensor, int]:
     """x with ‖b − A x‖ ≤ `target` in every column, as far as the recursion of the residual can tell, from x = 0.
 
@@ -73,6 +74,8 @@ def iterate(
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
         forecast_after: after so many iterations, ≥ 1, look whether `max_iterations` will do; None: never.
+        at_work: is told which columns (places in `b`) are left whenever some are laid aside. For a matrix or a
+            preconditioner that differs from column to column.
 
     Returns:
         x (N, K), and the number of iterations of the slowest column.
@@ -94,6 +97,8 @@ def iterate(
         if 2 * count <= len(columns.place):
             x[:, columns.place] = columns.x
             columns = columns.narrowed(active)
+            if at_work is not None:
+                at_work(columns.place)
         if count == 0:
             return x, iteration
         columns.step(matmul, precondition)

@@ -1,16 +1,18 @@
 """Fast products with A outside autograd: what residuals and Krylov methods are made of."""
 
 import warnings
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.pattern import column_pattern, row_pattern
+from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
-COLUMNS_AT_ONCE = 8  # bounds the memory of the flows
+COLUMNS_AT_ONCE = 8  # of the flows over edges, (E, K): bounds their memory; more at once is no faster
+EDGES_AT_ONCE = 16_384  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
 
 
 class Operator:
@@ -81,23 +83,40 @@ def divergence(graph: Graph) -> Tensor:
 
 def _divergence(graph: Graph) -> Tensor:
     ends = graph.edges[:1] if graph.directed else graph.edges
-    order = torch.argsort(ends.reshape(-1), stable=True)
-    counts = torch.bincount(ends.reshape(-1), minlength=graph.num_nodes)
-    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    size, edge = (graph.num_nodes, graph.num_edges), torch.arange(graph.num_edges, device=graph.device)
+    indptr, indices, order = compressed(ends.reshape(-1), edge.repeat(len(ends)), size)
     sign = torch.where(order < graph.num_edges, 1.0, -1.0).double()
-    return csr(indptr, order % max(graph.num_edges, 1), sign, (graph.num_nodes, graph.num_edges))
+    return csr(indptr, indices, sign, size)
 
 
 def csr(indptr: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
     """A compressed sparse matrix of torch's, with 32-bit indices where they will do: products are faster by a third."""
     if max(len(indices), *size) < 2**31:
         indptr, indices = indptr.int(), indices.int()
+    _hear_of_the_beta_state()
+    return torch.sparse_csr_tensor(indptr, indices, values, size, check_invariants=False)
+
+
+@cache
+def _hear_of_the_beta_state() -> None:
+    """torch says once a process, with the first CSR tensor, that they are in beta: let that pass unheard.
+
+    Once, not around every tensor: `catch_warnings` changes the filters of all threads for a while, and makes Python
+    forget which warnings it has shown, so that one of ours would come again at every training step.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(indptr, indices, values, size, check_invariants=False)
+        torch.sparse_csr_tensor([0], [], [], (0, 0), check_invariants=False)
 
 
 def multiply(matrix: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
     """M x for a sparse `matrix` (R, N) and `x` (N, K), into `out` (R, K) where one is given."""
     out = x.new_empty(matrix.shape[0], x.shape[1]) if out is None else out
     return torch.addmm(out, matrix, x, beta=0, out=out)
+
+
+def edge_blocks(edges: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Tails and heads of `edges` (2, E), a block at a time: for what gathers a row of many columns at both ends."""
+    for block in edges.split(EDGES_AT_ONCE, dim=1):
+        tail, head = block.unbind()
+        yield tail, head

@@ -28,8 +28,8 @@ def row_pattern(graph: Graph) -> Pattern:
     """A by rows; these are also the columns of Aᵀ."""
     tail, head = graph.edges
     if graph.directed:
-        return graph.cached("rows", lambda: _compress(graph, tail, head))
-    return graph.cached("rows", lambda: _compress(graph, torch.cat([tail, head]), torch.cat([head, tail])))
+        return graph.cached("rows", lambda: _pattern(graph, tail, head))
+    return graph.cached("rows", lambda: _pattern(graph, torch.cat([tail, head]), torch.cat([head, tail])))
 
 
 def column_pattern(graph: Graph) -> Pattern:
@@ -37,20 +37,43 @@ def column_pattern(graph: Graph) -> Pattern:
     if not graph.directed:
         return row_pattern(graph)
     tail, head = graph.edges
-    return graph.cached("columns", lambda: _compress(graph, head, tail))
+    return graph.cached("columns", lambda: _pattern(graph, head, tail))
 
 
 def lower_pattern(graph: Graph) -> Pattern:
     """The lower triangle of a symmetric A by columns; also its upper triangle by rows."""
     tail, head = graph.edges
-    return graph.cached("lower", lambda: _compress(graph, torch.minimum(tail, head), torch.maximum(tail, head)))
+    return graph.cached("lower", lambda: _pattern(graph, torch.minimum(tail, head), torch.maximum(tail, head)))
 
 
-def _compress(graph: Graph, major: Tensor, minor: Tensor) -> Pattern:
+def compressed(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Sort the entries of a sparse matrix by rows, and by columns within each row.
+
+    The one place where the library does this, on any device. No entry may be listed twice.
+
+    Args:
+        row: (M,) int64, the row of each entry.
+        column: (M,) int64, its column.
+        shape: (R, C), how many rows and columns there are.
+
+    Returns:
+        Where each row starts, (R + 1,); the columns in their new order, (M,); and which entry now stands at each place,
+        (M,): ``values[order]`` are the sorted values. All int64.
+
+    >>> compressed(torch.tensor([1, 0, 1]), torch.tensor([2, 0, 1]), (2, 3))
+    (tensor([0, 1, 3]), tensor([0, 1, 2]), tensor([1, 2, 0]))
+    """
+    # One sort by a common key takes half the time of two stable ones, and R · C stays below 2^63 for 3e9 nodes.
+    order = torch.argsort(row * shape[1] + column)
+    indptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=shape[0]).cumsum(0)])
+    return indptr, column[order], order
+
+
+def _pattern(graph: Graph, major: Tensor, minor: Tensor) -> Pattern:
+    """Of the diagonal and of one entry for each pair in `major` and `minor`, which list the edges once or twice."""
     nodes = torch.arange(graph.num_nodes, device=graph.device)
     edges = torch.arange(graph.num_edges, device=graph.device).repeat(len(major) // max(graph.num_edges, 1))
-    major, minor = torch.cat([nodes, major]), torch.cat([nodes, minor])
-    order = torch.argsort(major * graph.num_nodes + minor)
-    counts = torch.bincount(major, minlength=graph.num_nodes)
-    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return Pattern(indptr, minor[order], torch.cat([nodes, edges + graph.num_nodes])[order])
+    indptr, indices, order = compressed(
+        torch.cat([nodes, major]), torch.cat([nodes, minor]), (graph.num_nodes, graph.num_nodes)
+    )
+    return Pattern(indptr, indices, torch.cat([nodes, edges + graph.num_nodes])[order])

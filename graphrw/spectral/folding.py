@@ -12,6 +12,7 @@ from graphrw.core.components import node_components
 from graphrw.core.graph import Graph
 from graphrw.core.transforms import plainly
 from graphrw.solvers.operator import multiply
+from graphrw.solvers.pattern import compressed
 from graphrw.spectral.cover import double_cover
 from graphrw.spectral.matrix import InBothPrecisions, Number, Symmetric, SymmetricMatrix, layout
 
@@ -123,11 +124,8 @@ def _fold(graph: Graph, kept: Tensor) -> Fold | None:
     place = torch.where(colour, colour.cumsum(0), (~colour).cumsum(0)) - 1
     above = colour[rows[0]]
     row, column = place[torch.where(above, rows[0], rows[1])], place[torch.where(above, rows[1], rows[0])]
-    forth, back = _compressed(row, column, kept, len(upper)), _compressed(column, row, kept, len(lower))
+    shape = (len(upper), len(lower))
+    indptr, indices, order = compressed(row, column, shape)
+    indptr_t, indices_t, order_t = compressed(column, row, shape[::-1])
+    forth, back = (indptr.int(), indices.int(), kept[order]), (indptr_t.int(), indices_t.int(), kept[order_t])
     return Fold(upper, lower, *forth, *back)
-
-
-def _compressed(row: Tensor, column: Tensor, source: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    order = torch.argsort(row * (int(column.max()) + 1 if len(column) else 1) + column)
-    indptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=count).cumsum(0)])
-    return indptr.int(), column[order].int(), source[order]

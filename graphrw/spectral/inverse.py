@@ -1,20 +1,13 @@
 """T ≈ (σ − S)⁻¹ with σ just above the spectrum of S: what makes searches and solves near its upper end short."""
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk, degree
-from graphrw.solvers.auto import Auto, Choice
-from graphrw.solvers.cg import CG
-from graphrw.solvers.direct import DirectInverse
-from graphrw.solvers.multigrid import Multigrid
-from graphrw.solvers.multigrid.cycle import Cycle
-from graphrw.solvers.multigrid.rows import structure
+from graphrw.solvers.approximate_inverse import ApproximateInverse, approximate_inverse
 from graphrw.spectral.cover import double_cover
 
 SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
@@ -73,20 +66,9 @@ class Inverse:
         return float((self._killing[alive] / self._rate[alive]).min())
 
     @cached_property
-    def _solver(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    def _solver(self) -> tuple[Tensor, ApproximateInverse]:
         """√c (N, 1), and the inverse of σ C − W."""
         alive, rate = self._rate > 0, self._rate
         killing = (self._killing - self._least * rate).clamp(min=0) + SHIFT * (1 - self._least) * rate
         moved = Walk(self._graph, self._weight, torch.where(alive, killing, 1.0))
-        return torch.where(alive, rate, 1.0).sqrt()[:, None], _inverse(moved)
-
-
-def _inverse(walk: Walk) -> Callable[[Tensor], Tensor]:
-    choice: Choice = Auto().plan_for(walk.graph)
-    solver = choice.solvers[0]
-    if isinstance(solver, Multigrid | CG):
-        cycle = Cycle(walk.graph.cached("multigrid structure", lambda: structure(walk.graph)).rows(walk))
-        scale = 1 / float(walk.rate.max())  # cycles are for the largest rate 1
-        return lambda b: cycle.apply(b).mul_(scale)
-    factor = cast(DirectInverse, solver.inverse_of(walk))  # there are no other first choices
-    return lambda b: factor.substitute(b, transpose=False)
+        return torch.where(alive, rate, 1.0).sqrt()[:, None], approximate_inverse(moved)

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk
 from graphrw.solvers.operator import csr, multiply
-from graphrw.solvers.pattern import row_pattern
+from graphrw.solvers.pattern import compressed, row_pattern
 from graphrw.spectral.inverse import Inverse
 
 Number = TypeVar("Number", float, Tensor)
@@ -250,7 +250,6 @@ def _make_layout(graph: Graph) -> Layout:
     rank[order] = torch.arange(count, device=graph.device)
     edges = rank[graph.edges]
     row, column = torch.cat([edges, edges.flip(0)], dim=1)
-    place = torch.argsort(row * count + column)
-    indptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=count).cumsum(0)])
+    indptr, indices, place = compressed(row, column, (count, count))
     moved = unchecked(edges, count)
-    return Layout(moved, order, rank, indptr.int(), column[place].int(), place % max(graph.num_edges, 1))
+    return Layout(moved, order, rank, indptr.int(), indices.int(), place % max(graph.num_edges, 1))

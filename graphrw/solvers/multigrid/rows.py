@@ -28,7 +28,11 @@ class Structure:
 
 
 def structure(graph: Graph) -> Structure:
-    """Where the edges of an undirected graph stand; for a plan."""
+    """Where the edges of an undirected graph stand; made once per graph, which keeps it."""
+    return graph.cached("multigrid structure", lambda: _structure(graph))
+
+
+def _structure(graph: Graph) -> Structure:
     pattern = row_pattern(graph)
     itself = pattern.source < graph.num_nodes
     edge = torch.where(itself, graph.num_edges, pattern.source - graph.num_nodes)
@@ -110,7 +114,11 @@ class Rows:
 
 
 def compress(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Start of each row (R + 1,), columns and values of a sparse matrix, sorted, with repeated entries added up."""
+    """Start of each row (R + 1,), columns and values of a sparse matrix, sorted, with repeated entries added up.
+
+    Unlike `pattern.compressed`, which finds once per graph where entries go, this adds entries up, for new weights at
+    every step of training: on the CPU a linear-time count is worth a way of its own.
+    """
     return (_compress_by_counting if value.device.type == "cpu" else compress_by_sorting)(row, column, value, size)
 
 
