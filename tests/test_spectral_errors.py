@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from spectral_walks import LARGE, SMALL, random_loss, random_weight, ring, union
+from spectral_walks import LARGE, SMALL, random_weight, ring, union
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.core.errors import ConvergenceError
 from graphrw.spectral import (
     SpectralCutWarning,
-    davidson,
     power_iteration,
     power_iteration_as_published,
     spectral_map,
@@ -126,27 +124,3 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 def test_what_has_no_answer_is_refused(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_eigenpairs_that_do_not_converge_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(davidson, "MAX_STEPS", 1)
-    with pytest.raises(ConvergenceError, match=r"of 10 leading eigenpairs converged after 1 blocks of 16 .* up to"):
-        spectral_map(LARGE["grid"], 1.0, 4)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("series.MAX_DEGREE", 2, r"needs a series of \d+ terms, more than 2"),
-        ("deflated.MAX_ROUNDS", 1, "after 1 rounds; asked was"),
-    ],
-)
-def test_a_derivative_that_does_not_converge_is_an_error(
-    name: str, value: int, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(f"graphrw.spectral.{name}", value)
-    graph = LARGE["grid"].graph
-    leaf = LARGE["grid"].weight.clone().requires_grad_()
-    z, _ = spectral_map(walk(graph, leaf), 1.0, 4)
-    with pytest.raises(ConvergenceError, match=message):
-        random_loss(graph)(z).backward()

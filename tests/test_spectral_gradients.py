@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphrw import Graph, grid_graph, walk
 from graphrw.solvers import Auto
-from graphrw.spectral import conjugate, deflated, eigenpairs, spectral_map
+from graphrw.spectral import deflated, eigenpairs, shifted, spectral_map
 from graphrw.spectral.adjoint import divided_difference
 from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 
@@ -68,7 +68,7 @@ ITERATED: dict[str, tuple[Graph, Tensor, int]] = {
 def solved_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the linear systems of the backward pass are solved by."""
     if request.param != "as it comes":
-        monkeypatch.setattr(deflated, "LONG", 10_000 if request.param == "series" else 0)
+        monkeypatch.setattr(deflated, "LONG_SERIES", 10_000 if request.param == "series" else 0)
     if request.param == "multigrid":
         monkeypatch.setattr(Auto, "plan_for", lambda self, graph: multigrid_plan(graph))
 
@@ -96,8 +96,10 @@ def test_the_iterated_gradient_is_the_dense_one(
 
 def test_conjugate_gradients_take_over_from_long_series(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    run = conjugate.conjugate_gradients_beside
-    monkeypatch.setattr(deflated, "conjugate_gradients_beside", lambda *a: calls.append(len(a[2])) or run(*a))
+    run = shifted.Shifted._by_iterations
+    monkeypatch.setattr(
+        shifted.Shifted, "_by_iterations", lambda self, *rest: calls.append(len(self.shifts)) or run(self, *rest)
+    )
     for graph, k in ((grid_graph((2, 3000)), 6), (grid_graph((20, 30)), 6)):
         leaf = random_weight(graph).requires_grad_()
         random_loss(graph)(spectral_map(walk(graph, leaf), 1.0, k)[0]).backward()

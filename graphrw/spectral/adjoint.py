@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from graphrw.spectral.davidson import EQUAL
+from graphrw.solvers.operator import edge_blocks
 from graphrw.spectral.deflated import solve_beside
 from graphrw.spectral.eigenpairs import Eigenpairs
+from graphrw.spectral.matrix import EQUAL
 
-NEGLIGIBLE = 1e-8  # |λ|ᵗ that adds less than rounding to any distance
-EDGES_AT_ONCE = 16_384
+NEGLIGIBLE = 1e-8  # |λ|ᵗ, whose square adds less than rounding to any distance
 
 
 def gradient(
@@ -127,7 +127,7 @@ def _check_differentiable(pairs: Eigenpairs, f: Tensor, time: float) -> None:
 def _edge_products(edges: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """(E,): left_i · right_j + left_j · right_i, a block of edges at a time."""
     blocks = [left.new_zeros(0)]
-    for tail, head in (block.unbind() for block in edges.split(EDGES_AT_ONCE, dim=1)):
+    for tail, head in edge_blocks(edges):
         there = (left.index_select(0, tail) * right.index_select(0, head)).sum(1)
         blocks.append(there + (left.index_select(0, head) * right.index_select(0, tail)).sum(1))
     return torch.cat(blocks)

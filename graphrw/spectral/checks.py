@@ -9,8 +9,8 @@ from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
 from graphrw.spectral.adjoint import NEGLIGIBLE
-from graphrw.spectral.davidson import EQUAL
 from graphrw.spectral.eigenpairs import Eigenpairs
+from graphrw.spectral.matrix import EQUAL
 
 
 class SpectralCutWarning(UserWarning):

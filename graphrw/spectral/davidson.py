@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.spectral.matrix import Symmetric
+from graphrw.spectral.matrix import EQUAL, HEADROOM, ChebyshevMatrix, Symmetric
 from graphrw.spectral.missing import missing_by_filter, missing_by_inverse
+from graphrw.spectral.route import LONG_FILTER, MAX_FILTER, Route, in_order, in_turn
 from graphrw.spectral.subspace import Subspace, random_like
 from graphrw.spectral.survey import Survey
 
-MAX_STEPS = 40  # expansions for each block of wanted eigenpairs
-GROWTH = 1e6  # of the filter at the largest |λ|; more would drown the smaller wanted ones in rounding
-LONG = 150  # a filter of a higher degree takes more time than the inverse
-EQUAL = 1e-8  # eigenvalues that differ by less count as one
-MIN_BOUND = 1e-3  # of the filter, for matrices of low rank
+MAX_STEPS = 40  # expansions for each block of wanted eigenpairs, by each route; searches take some 3 to 10
+MIN_BOUND = (
+    1e-3  # of the filter: a matrix of low rank has no unwanted spectrum beyond 0, and y(λ) = λ / bound no meaning
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Sizes:
     expansions: int  # blocks that join before the basis is compressed
 
 
+# A float32 product with 16 columns takes 1.3 to 1.6 times as long as with 8, so that filters take wide blocks. With the
+# inverse, whose time is in proportion to the columns, narrow ones make better use of what the last has taught.
 FILTERING = Sizes(block=16, expansions=4)
 INVERTING = Sizes(block=8, expansions=8)
 
@@ -48,26 +50,43 @@ class Davidson:
         seen: what is known of the spectrum beforehand.
     """
 
-    def __init__(self, matrix: Symmetric, wanted: Tensor, kept: int, seen: Survey) -> None:
+    def __init__(self, matrix: ChebyshevMatrix, wanted: Tensor, kept: int, seen: Survey) -> None:
         self.matrix, self.wanted, self.kept = matrix, wanted, kept
         self.lowest, last = seen.lowest, seen.leading(len(wanted), matrix.num_nodes)
         self.lower, largest = self._lower_end(last), float(seen.values[0])
-        self.inverting = largest > MIN_BOUND and self._degree(largest, max(last, MIN_BOUND)) > LONG
+        terms = self._degree(largest, max(last, MIN_BOUND), LONG_FILTER + 1) if largest > MIN_BOUND else 1
+        self.routes = in_order(terms, LONG_FILTER)
+        self.route, self.longest = self.routes[0], LONG_FILTER
         sizes = INVERTING if self.inverting else FILTERING
         self.block = sizes.block
         self.count, self.keep = len(wanted), len(wanted) + self.block
         capacity = self.keep + sizes.expansions * sizes.block
         self.space = Subspace(matrix, capacity, wanted.new_empty(0, matrix.num_nodes))
         self.done = 0  # so many leading Ritz pairs have converged
+        self.near: list[float] = []  # |λ| next to the first that has not
         self.checks = 0  # for missing eigenvectors
+
+    @property
+    def inverting(self) -> bool:
+        return self.route is Route.INVERSE
 
     def run(self) -> tuple[Tensor, Tensor]:
         """(p,) eigenvalues by falling |λ| and (N, p) orthonormal eigenvectors.
 
         Raises:
-            ConvergenceError: if they do not converge within `MAX_STEPS` blocks for each wanted block.
+            ConvergenceError: if they do not converge within `MAX_STEPS` blocks for each wanted block, by either route.
         """
-        self._start()
+        routes = self.routes
+        if not self.inverting:  # a filter may turn out long on the way: the inverse is asked first, then it may be
+            routes = (*routes, Route.POLYNOMIAL)
+        what = f"The {self.count} leading eigenpairs did not converge to a residual of {float(self.wanted[0]):.1e}"
+        return in_turn(routes, self._search, what, self._cause)
+
+    def _search(self, route: Route, last: bool) -> tuple[Tensor, Tensor]:
+        """Go on by this route, in the basis that is there."""
+        self.route, self.longest = route, MAX_FILTER if last else LONG_FILTER
+        if self.space.size == 0:
+            self._start()
         steps = MAX_STEPS * math.ceil(self.count / self.block)
         for _ in range(steps):
             values, vectors = self._ritz()
@@ -75,6 +94,7 @@ class Davidson:
             block, product, norm = self._pairs(values, vectors[:, group], self.done)
             reached = norm <= self._wanted(values)[group][: len(norm)]
             self.done += _leading_true(reached)
+            self.near = values[max(self.done - 1, 0) : self.done + 2].abs().tolist()
             if self.done == self.count:
                 answer = self._verified(values, vectors)
                 if answer is not None:
@@ -84,7 +104,16 @@ class Davidson:
             elif not bool(reached.all()):
                 theirs = values[group][~reached]
                 self.space.expand(self._expansion(values, theirs, (product - block * values[group])[:, ~reached]))
-        raise self._failure(values, norm, steps)
+        raise ConvergenceError(
+            f"{self.done} converged after {steps} blocks of {self.block} vectors, and the next ones have residuals up "
+            f"to {max(norm.tolist(), default=0):.1e}"
+        )
+
+    def _cause(self) -> str:
+        return (
+            f"|λ| next to the first that has not converged: {self.near}. Likely cause: eigenvalues that lie too close "
+            "together, as on long thin graphs. Ask for a larger `tolerance` or a smaller `k`."
+        )
 
     def _wanted(self, values: Tensor) -> Tensor:
         """(keep,): the residuals asked for. Whichever of equal |λ| are kept in the end, they are good enough; what is
@@ -95,15 +124,6 @@ class Davidson:
         equal = values[: self.count].abs() >= float(values[self.kept - 1].abs()) - EQUAL
         wanted[: len(equal)] = torch.where(equal, self.wanted[0], wanted[: len(equal)])
         return wanted
-
-    def _failure(self, values: Tensor, norm: Tensor, steps: int) -> ConvergenceError:
-        near = values[max(self.done - 1, 0) : self.done + 2].abs().tolist()
-        return ConvergenceError(
-            f"{self.done} of {self.count} leading eigenpairs converged after {steps} blocks of {self.block} vectors; "
-            f"the next ones have residuals up to {max(norm.tolist(), default=0):.1e}, asked was "
-            f"{float(self.wanted[0]):.1e}. |λ| next to them: {near}. Likely cause: eigenvalues that lie too close "
-            "together, as on long thin graphs. Ask for a larger `tolerance` or a smaller `k`."
-        )
 
     def _start(self) -> None:
         """Fill the basis with a block Krylov space of S, or begin one of T."""
@@ -120,21 +140,26 @@ class Davidson:
         return random_like(self.wanted.new_empty(self.matrix.num_nodes, self.block), seed=self.space.size)
 
     def _expansion(self, values: Tensor, theirs: Tensor, residual: Tensor) -> Tensor:
-        """What joins the basis for Ritz vectors of values `theirs` (b,) and this `residual` (N, b)."""
+        """What joins the basis for Ritz vectors of values `theirs` (b,) and this `residual` (N, b).
+
+        Raises:
+            ConvergenceError: where the filter has become too long, and the inverse stands by.
+        """
         if not self.inverting:
             bound = max(float(values[self.keep - 1].abs()), MIN_BOUND)
-            degree = self._degree(float(values[0].abs()), bound)
-            if degree <= LONG:
+            degree = self._degree(float(values[0].abs()), bound, MAX_FILTER)
+            if degree <= self.longest:
                 return self.matrix.correction(residual, theirs, bound, degree)
-            self.inverting, self.lower = True, self._lower_end(bound)
+            self.lower = self._lower_end(bound)
+            raise ConvergenceError(f"the filter would need {degree} terms")
         unit = residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300)
         below = torch.zeros_like(theirs, dtype=torch.bool) if self.lower is None else theirs < 0
         parts = ((end, unit[:, mask]) for end, mask in ((self.matrix, ~below), (self.lower, below)))
         return torch.cat([end.apply_inverse(part) for end, part in parts if end is not None and part.shape[1]], 1)
 
-    def _degree(self, largest: float, bound: float) -> int:
-        """Of the filter; just above `LONG` if it would be more."""
-        return self.matrix.filter_degree(largest, bound, GROWTH, LONG + 1)
+    def _degree(self, largest: float, bound: float, limit: int) -> int:
+        """Of the filter: as high as rounding along the largest eigenvectors lets it be."""
+        return self.matrix.filter_degree(largest, bound, HEADROOM, limit)
 
     def _lower_end(self, bound: float) -> Symmetric | None:
         """−S, if eigenvalues may be below −bound."""

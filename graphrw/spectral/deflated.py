@@ -4,24 +4,27 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.spectral.conjugate import conjugate_gradients_beside
-from graphrw.spectral.davidson import EQUAL
-from graphrw.spectral.eigenpairs import Eigenpairs, Leading
-from graphrw.spectral.series import along_guards, series_degree, solve_by_series
+from graphrw.solvers.operator import ROUNDING
+from graphrw.spectral.eigenpairs import GUARD_TOLERANCE, Eigenpairs
+from graphrw.spectral.matrix import EQUAL
+from graphrw.spectral.route import LONG_SERIES, Route, in_order, in_turn
+from graphrw.spectral.shifted import Shifted
 
-COLUMNS_AT_ONCE = 16
-MAX_ROUNDS = 12
-LONG = 250  # a series of so many terms takes more time than conjugate gradients with the inverse
-ROUNDING = 100 * torch.finfo(torch.float64).eps
+COLUMNS_AT_ONCE = 16  # a float64 product with 32 columns takes three to five times as long as with 16, not twice
+MAX_ROUNDS = 12  # of refinement, by each route; two or three are enough
+SHRINKS = 0.5  # a round that leaves more of the residual leads nowhere: the other route is next
+# Guards are known to a residual of `GUARD_TOLERANCE`. Where the gap after the k-th eigenvalue is not well above it,
+# they are mixed with what is kept, and no refinement can be counted on.
+CLUSTER = 10 * GUARD_TOLERANCE
 
 
 def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
     """v (N, k), orthogonal to all kept eigenvectors, with (λ_j − S) v_j = g_j beside them.
 
-    Along guards the inverse is known. Beside them a Chebyshev series gives it or, where that would be long, conjugate
-    gradients with T ≈ (σ − S)⁻¹ for λ_j > 0 and (σ + S)⁻¹ for λ_j < 0; on bipartite graphs λ² serves for both signs.
-    Guards need not be exact: rounds of refinement with the true residual correct for them. Memory does not depend on
-    the number of terms.
+    Along guards the inverse is known. Beside them a Chebyshev series gives it or, where that would be long or has
+    failed, conjugate gradients with T ≈ (σ − S)⁻¹ for λ_j > 0 and (σ + S)⁻¹ for λ_j < 0; on bipartite graphs λ² serves
+    for both signs. Guards need not be exact: rounds of refinement with the true residual correct for them. Memory does
+    not depend on the number of terms.
 
     Args:
         pairs: k kept eigenpairs and guards.
@@ -29,66 +32,118 @@ def solve_beside(pairs: Eigenpairs, g: Tensor, tolerance: float) -> Tensor:
         tolerance: of the true residual, relative to ‖g_j‖.
 
     Raises:
-        ConvergenceError: if a column does not get there.
+        ConvergenceError: if a column gets there by neither route.
     """
-    kept = pairs.vectors[:, : pairs.kept]
-    residual, size = _beside(kept, g), torch.linalg.vector_norm(g, dim=0)
-    target = tolerance * torch.linalg.vector_norm(residual, dim=0)
-    v = torch.zeros_like(residual)
-    for _ in range(MAX_ROUNDS):
-        floor = ROUNDING * (size + torch.linalg.vector_norm(v, dim=0))  # ‖S‖ ≤ 1
-        limit = torch.maximum(target, floor)
-        missed = torch.linalg.vector_norm(residual, dim=0) > limit
-        if not bool(missed.any()):
-            return v
-        for columns in missed.nonzero().squeeze(1).split(COLUMNS_AT_ONCE):
-            correction = _beside(kept, _approximate(pairs, columns, residual[:, columns], limit[columns]))
-            change = pairs.values[columns] * correction - pairs.matrix.matmul(correction)
-            residual[:, columns] -= _beside(kept, change)
-            v[:, columns] += correction
-    worst = float((torch.linalg.vector_norm(residual, dim=0) / target).nan_to_num(0).max()) * tolerance
-    raise ConvergenceError(
-        f"The derivative of the eigenvectors kept a relative residual of {worst:.1e} after {MAX_ROUNDS} rounds; "
-        f"asked was {tolerance:.1e}. The eigenvalue after the k-th is too close to it in |λ|: take another `k`."
-    )
+    v = torch.zeros_like(g)
+    for columns in torch.arange(pairs.kept, device=g.device).split(COLUMNS_AT_ONCE):
+        v[:, columns] = _Refinement(pairs, columns, g[:, columns], tolerance).run()
+    return v
 
 
-def _approximate(pairs: Eigenpairs, columns: Tensor, r: Tensor, limit: Tensor) -> Tensor:
+class _Refinement:
+    """Some columns of v, refined until their true residuals are small.
+
+    Args:
+        pairs, tolerance: as in `solve_beside`.
+        columns: (K,) int64, the eigenpairs that they belong to.
+        g: (N, K), their right-hand sides.
+    """
+
+    def __init__(self, pairs: Eigenpairs, columns: Tensor, g: Tensor, tolerance: float) -> None:
+        self.pairs, self.columns, self.values, self.tolerance = pairs, columns, pairs.values[columns], tolerance
+        self.kept = pairs.vectors[:, : pairs.kept]
+        self.residual, self.size = _beside(self.kept, g), torch.linalg.vector_norm(g, dim=0)
+        self.v = torch.zeros_like(g)
+        self.target = tolerance * torch.linalg.vector_norm(self.residual, dim=0)
+
+    def run(self) -> Tensor:
+        missed = self._missed()
+        if len(missed) == 0:
+            return self.v
+        routes = in_order(_systems(self.pairs, self.values[missed]).terms, LONG_SERIES)
+        what = f"The derivative of the eigenvectors did not get to a relative residual of {self.tolerance:.1e}"
+        return in_turn(routes, self._refine, what, self._cause)
+
+    def _refine(self, route: Route, last: bool) -> Tensor:
+        """Rounds by this route, from the v that is there, for the columns that are not there yet."""
+        for _ in range(MAX_ROUNDS):
+            missed = self._missed()
+            if len(missed) == 0:
+                return self.v
+            if not self._round(route, missed):
+                break
+        raise ConvergenceError(f"a relative residual of {self._left():.1e} was left")
+
+    def _round(self, route: Route, missed: Tensor) -> bool:
+        """One correction of the columns `missed`, taken where it helps; whether it helped all of them."""
+        before, r = torch.linalg.vector_norm(self.residual[:, missed], dim=0), self.residual[:, missed]
+        correction = _approximate(self.pairs, self.columns[missed], r, self._limit()[missed], route)
+        correction = _beside(self.kept, correction)
+        change = self.values[missed] * correction - self.pairs.matrix.matmul(correction)
+        rest = r - _beside(self.kept, change)
+        after = torch.linalg.vector_norm(rest, dim=0)
+        better = after < before  # false for NaN: what has overflowed is left behind
+        self.v[:, missed] += torch.where(better, correction, 0.0)
+        self.residual[:, missed] = torch.where(better, rest, r)
+        helped: Tensor = (after <= SHRINKS * before) | (after <= self._limit()[missed])
+        return bool(helped.all())
+
+    def _limit(self) -> Tensor:
+        """(K,): the residuals asked for, or what rounding allows: ‖S‖ ≤ 1 and |λ| ≤ 1."""
+        return torch.maximum(self.target, ROUNDING * (self.size + torch.linalg.vector_norm(self.v, dim=0)))
+
+    def _missed(self) -> Tensor:
+        """(K',) int64: the columns that are not there yet."""
+        return (~(torch.linalg.vector_norm(self.residual, dim=0) <= self._limit())).nonzero().squeeze(1)
+
+    def _left(self) -> float:
+        """The largest relative residual."""
+        norm = torch.linalg.vector_norm(self.residual, dim=0)
+        return float((norm / self.target).nan_to_num(0).max()) * self.tolerance
+
+    def _cause(self) -> str:
+        kept, after = (float(self.pairs.values[place].abs()) for place in (self.pairs.kept - 1, self.pairs.kept))
+        if kept - after <= CLUSTER:
+            return (
+                f"`k` = {self.pairs.kept} cuts a cluster of eigenvalues: |λ| of the k-th is {kept:.9f}, of the next "
+                f"{after:.9f}. Take another `k`, at a gap of the spectrum."
+            )
+        return (
+            "Likely cause: weights that span too many orders of magnitude, or a `tolerance` that float64 cannot reach."
+        )
+
+
+def _systems(pairs: Eigenpairs, values: Tensor) -> Shifted:
+    """What is to be solved for these λ, (K,): shifted by λ itself, or on bipartite graphs by λ² with half the nodes.
+
+    Of the vectors that are kept on half the nodes some may belong to guards, of the other sign or of equal |λ|.
+    """
+    half = pairs.half
+    if half is None:
+        return Shifted(pairs, pairs.kept, values)
+    last = float(pairs.values[pairs.kept - 1].abs())
+    return Shifted(half, int((half.values.sqrt() > last - EQUAL).sum()), values.square())
+
+
+def _approximate(pairs: Eigenpairs, columns: Tensor, r: Tensor, limit: Tensor, route: Route) -> Tensor:
     """About (λ_j − S)⁻¹ r_j beside kept vectors; through B Bᵀ on bipartite graphs.
 
-    There (λ² − B Bᵀ) a = λ r_u + B r_l on the upper nodes, and b = (r_l + Bᵀ a) / λ on the lower ones. Of the vectors
-    that are kept on the upper nodes some may belong to guards, of the other sign or of equal |λ|.
+    There (λ² − B Bᵀ) a = λ r_u + B r_l on the upper nodes, and b = (r_l + Bᵀ a) / λ on the lower ones.
     """
-    values, half = pairs.values[columns], pairs.half
+    values = pairs.values[columns]
+    systems, half = _systems(pairs, values), pairs.half
     if half is None:
-        return solve_shifted(pairs, pairs.kept, values, r, limit / 2)
-    first = int((half.values.sqrt() > float(pairs.values[pairs.kept - 1].abs()) - EQUAL).sum())
-    others = slice(pairs.kept, 2 * first)
+        return systems.solve(route, r, limit / 2)
+    others = slice(pairs.kept, 2 * systems.first)
     along = pairs.vectors[:, others].T @ r
     solved = pairs.vectors[:, others] @ (along / (values - pairs.values[others, None]))
     rest = r - pairs.vectors[:, others] @ along
     fold, lower = half.matrix.fold, rest[half.matrix.fold.lower]
-    right = _beside(half.vectors[:, :first], values * rest[fold.upper] + half.matrix.to_upper(lower))
-    a = solve_shifted(half, first, values.square(), right, values.abs() * limit / 2)
+    right = _beside(half.vectors[:, : systems.first], values * rest[fold.upper] + half.matrix.to_upper(lower))
+    a = systems.solve(route, right, values.abs() * limit / 2)
     solved[fold.upper] += a
     solved[fold.lower] += (lower + half.matrix.to_lower(a)) / values
     return solved
-
-
-def solve_shifted(found: Leading, first: int, shifts: Tensor, r: Tensor, target: Tensor) -> Tensor:
-    """About (s_j − S)⁻¹ r_j for `r` (N, K) beside the `first` of the vectors found."""
-    if found.complete:
-        return along_guards(found, first, shifts, r)
-    if series_degree(found, shifts) <= LONG or bool((shifts.abs() <= found.bound).any()):
-        return solve_by_series(found, first, shifts, r)
-    x, below = torch.empty_like(r), shifts < 0
-    for sign, columns in ((1, ~below), (-1, below)):
-        if bool(columns.any()):
-            end = found if sign > 0 else found.mirrored
-            x[:, columns] = sign * conjugate_gradients_beside(
-                end, first, sign * shifts[columns], r[:, columns], target[columns]
-            )
-    return x
 
 
 def _beside(kept: Tensor, block: Tensor) -> Tensor:

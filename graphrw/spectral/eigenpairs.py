@@ -5,24 +5,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.spectral.davidson import EQUAL, FILTERING, Davidson
-from graphrw.spectral.folding import Folded, fold
-from graphrw.spectral.matrix import Symmetric, SymmetricMatrix
+from graphrw.spectral.davidson import FILTERING, Davidson
+from graphrw.spectral.layout import fold
+from graphrw.spectral.matrix import EQUAL, ChebyshevMatrix, Folded, SymmetricMatrix
 from graphrw.spectral.survey import survey
 
-MIN_GUARDS = 16
+MIN_GUARDS = 16  # and half of k: more take longer to find than they save, fewer leave the derivative a long series
 GUARD_TOLERANCE = 1e-6  # guards serve as a deflation and need not be better
 MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Leading:
     """k eigenpairs of largest |λ|, followed by guards: more of them, which make the derivative cheap.
 
     What is beside all p vectors has |λ| ≤ `bound`.
     """
 
-    matrix: Symmetric
+    matrix: ChebyshevMatrix
     values: Tensor  # (p,) float64, by falling |λ|
     vectors: Tensor  # (N, p) float64
     kept: int  # k ≤ p
@@ -32,23 +32,24 @@ class Leading:
         return float(self.values[-1].abs())
 
     @property
-    def mirrored(self) -> "Leading":
-        """The same vectors as those of −S, where that is of use.
-
-        Raises:
-            RuntimeError: where no eigenvalue of S is below 0.
-        """
-        if self.matrix.mirrored is None:
-            raise RuntimeError("No eigenvalue is below 0.")
-        return Leading(self.matrix.mirrored, -self.values, self.vectors, self.kept)
-
-    @property
     def complete(self) -> bool:
         """Whether there is nothing beside them."""
         return len(self.values) == self.matrix.num_nodes
 
+    def __repr__(self) -> str:
+        size, last = self.values.abs(), self.kept - 1
+        kept = f"{self.kept} of {self.matrix.num_nodes:,}, |λ| from {float(size[0]):.6g} to {float(size[last]):.6g}"
+        if self.complete:
+            return f"{type(self).__name__}({kept}; all others are known)"
+        guards = (
+            f"{len(size) - self.kept} guards from {float(size[self.kept]):.6g}"
+            if len(size) > self.kept
+            else "no guards"
+        )
+        return f"{type(self).__name__}({kept}; {guards}, beyond them at most {self.bound:.6g})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Eigenpairs(Leading):
     """Those of S; all rows are in the order of ``matrix.layout``."""
 
@@ -56,7 +57,7 @@ class Eigenpairs(Leading):
     half: "Half | None" = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Half(Leading):
     """Those of B Bᵀ, on a bipartite graph."""
 
@@ -86,7 +87,7 @@ def _small(num_nodes: int, count: int) -> bool:
     return num_nodes <= 3 * (count + (1 + FILTERING.expansions) * FILTERING.block)
 
 
-def _search(matrix: Symmetric, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
+def _search(matrix: ChebyshevMatrix, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
     wanted = torch.full((count,), max(tolerance, GUARD_TOLERANCE), dtype=torch.float64, device=matrix.device)
     wanted[:kept] = tolerance
     return Davidson(matrix, wanted, kept, survey(matrix)).run()

@@ -8,7 +8,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk, degree
 from graphrw.solvers.approximate_inverse import ApproximateInverse, approximate_inverse
-from graphrw.spectral.cover import double_cover
+from graphrw.spectral.layout import double_cover, layout
 
 SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
 
@@ -35,8 +35,8 @@ class Inverse:
 
     def apply(self, r: Tensor) -> Tensor:
         """T r for `r` (N, K); overwritten by the next call."""
-        root, solve = self._solver
-        return solve(r * root).mul_(root)
+        root, inverse = self._root, self._solver
+        return inverse(r * root).mul_(root)
 
     def apply_mirrored(self, r: Tensor) -> Tensor:
         """About (σ + S)⁻¹ r: the upper half of (σ − S̃)⁻¹ (r, −r), since S̃ (u, −u) = (−S u, S u)."""
@@ -61,14 +61,24 @@ class Inverse:
 
     @cached_property
     def _least(self) -> float:
-        """κ."""
+        """κ. Without it σ would stand far above a spectrum that much common killing has moved down."""
         alive = self._rate > 0
         return float((self._killing[alive] / self._rate[alive]).min())
 
     @cached_property
-    def _solver(self) -> tuple[Tensor, ApproximateInverse]:
-        """√c (N, 1), and the inverse of σ C − W."""
-        alive, rate = self._rate > 0, self._rate
+    def _root(self) -> Tensor:
+        """(N, 1): √c, and 1 at nodes without any rate."""
+        return torch.where(self._rate > 0, self._rate, 1.0).sqrt()[:, None]
+
+    @cached_property
+    def _solver(self) -> ApproximateInverse:
+        """Of σ C − W."""
+        rate = self._rate
         killing = (self._killing - self._least * rate).clamp(min=0) + SHIFT * (1 - self._least) * rate
-        moved = Walk(self._graph, self._weight, torch.where(alive, killing, 1.0))
-        return torch.where(alive, rate, 1.0).sqrt()[:, None], approximate_inverse(moved)
+        return approximate_inverse(Walk(self._graph, self._weight, torch.where(rate > 0, killing, 1.0)))
+
+
+def inverse_of(walk: Walk) -> Inverse:
+    """(σ − S)⁻¹ for this walk, of plain float64 tensors, its rows in the order of the graph's layout."""
+    ordered = layout(walk.graph)
+    return Inverse(ordered.graph, ordered.order, walk.weight, walk.killing)

@@ -2,22 +2,27 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 from torch import Tensor
 
-from graphrw.core.graph import Graph, unchecked
+from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.operator import csr, multiply
-from graphrw.solvers.pattern import compressed, row_pattern
 from graphrw.spectral.inverse import Inverse
+from graphrw.spectral.layout import Fold, layout
 
 Number = TypeVar("Number", float, Tensor)
+
+# Eigenvalues that differ by less count as one. Rounding moves those of S, whose norm is 1, by some 1e-15 and searches
+# move them by no more than their tolerance, which is far below it unless asked otherwise; and eigenvectors of
+# eigenvalues so close are determined to no more than half the digits of float64.
+EQUAL = 1e-8
+# So much a Chebyshev polynomial may grow along eigenvectors that are known, where it is meant to be applied beside
+# them: float32 leaves 6e-8 of a vector there, which must not grow beyond what it is beside them.
+HEADROOM = 1e6
 
 
 def inverse_root(rate: Tensor) -> Tensor:
@@ -33,55 +38,11 @@ def symmetric_weight(walk: Walk) -> Tensor:
     return walk.weight * root[tail] * root[head]
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Where the entries of S stand when its nodes are numbered so that neighbours lie close together in memory.
-
-    Products with many columns are some ten times faster so than with the nodes of a k-nearest-neighbour graph in
-    random order.
-    """
-
-    graph: Graph  # its nodes are the rows
-    order: Tensor  # (N,) int64: the node in each row
-    rank: Tensor  # (N,) int64: the row of each node
-    indptr: Tensor  # (N + 1,) int32
-    indices: Tensor  # (2E,) int32
-    source: Tensor  # (2E,) int64: the edge of each entry
-
-    @property
-    def edges(self) -> Tensor:
-        """(2, E) int64: the rows of both ends of each edge."""
-        return self.graph.edges
-
-
-class InBothPrecisions:
-    """A sparse matrix in float64 and, once it is asked for, in float32."""
-
-    def __init__(self, indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> None:
-        self._parts, self._shape = (indptr, indices), shape
-        self.double = csr(indptr, indices, values, shape)
-
-    def like(self, x: Tensor) -> Tensor:
-        return self.double if x.dtype == torch.float64 else self.single
-
-    @cached_property
-    def single(self) -> Tensor:
-        return csr(*self._parts, self.double.values().float(), self._shape)
-
-
 class Symmetric(ABC):
-    """A symmetric float64 matrix with spectrum in [−1, 1], outside autograd, and Chebyshev polynomials of it.
-
-    These are small where the unwanted spectrum is, |λ| ≤ bound. Blocks of vectors may be float32 as well.
-    """
+    """A symmetric float64 matrix with spectrum in [−1, 1], outside autograd. Vectors may be float32 as well."""
 
     num_nodes: int
     device: torch.device
-
-    @property
-    @abstractmethod
-    def mirrored(self) -> "Symmetric | None":
-        """−S, or None where no eigenvalue is below 0."""
 
     @property
     @abstractmethod
@@ -96,9 +57,21 @@ class Symmetric(ABC):
     def apply_inverse(self, r: Tensor) -> Tensor:
         """T r ≈ (σ − S)⁻¹ r for `r` (N, K); overwritten by the next call."""
 
+
+class ChebyshevMatrix(Symmetric):
+    """A symmetric matrix S and Chebyshev polynomials of it, small where the unwanted spectrum is, |λ| ≤ bound.
+
+    A subclass says with which y(λ) it maps the unwanted spectrum to [−1, 1], and how the recurrence runs.
+    """
+
+    @property
+    @abstractmethod
+    def mirrored(self) -> Symmetric | None:
+        """−S, or None where no eigenvalue is below 0."""
+
     @abstractmethod
     def slope(self, bound: float) -> float:
-        """y′, where y(λ) maps the unwanted spectrum to [−1, 1]."""
+        """y′."""
 
     @abstractmethod
     def position(self, value: Number, bound: float) -> Number:
@@ -107,10 +80,6 @@ class Symmetric(ABC):
     @abstractmethod
     def advance(self, previous: Tensor, current: Tensor, bound: float) -> None:
         """The Chebyshev recurrence, in place: `previous` becomes 2 y(S) current − previous."""
-
-    @abstractmethod
-    def dense(self) -> Tensor:
-        """(N, N)."""
 
     def chebyshev(self, x: Tensor, bound: float, degree: int) -> Tensor:
         """T_degree(y(S)) x, for degree ≥ 1.
@@ -150,8 +119,8 @@ class Symmetric(ABC):
         return max(1, min(limit, math.floor(math.acosh(growth) / math.acosh(self.position(largest, bound)))))
 
 
-class SymmetricMatrix(Symmetric):
-    """S on the device of its entries; rows and columns as in `layout`."""
+class SymmetricMatrix(ChebyshevMatrix):
+    """S of a walk, on the device of its entries; rows and columns as in `layout`."""
 
     def __init__(self, graph: Graph, values: Tensor, inverse: Inverse | None = None) -> None:
         self.graph, self.layout = graph, layout(graph)
@@ -188,6 +157,7 @@ class SymmetricMatrix(Symmetric):
         previous.addmm_(self._sparse.like(current), current, beta=-1, alpha=2 / bound)
 
     def dense(self) -> Tensor:
+        """(N, N)."""
         return self._sparse.double.to_dense()
 
     @property
@@ -202,10 +172,6 @@ class Mirrored(Symmetric):
         self._whole, self.num_nodes, self.device = whole, whole.num_nodes, whole.device
 
     @property
-    def mirrored(self) -> Symmetric:
-        return self._whole
-
-    @property
     def ceiling(self) -> float:
         return self._whole.ceiling
 
@@ -215,41 +181,81 @@ class Mirrored(Symmetric):
     def apply_inverse(self, r: Tensor) -> Tensor:
         return self._whole.inverse.apply_mirrored(r)
 
+
+class Folded(ChebyshevMatrix):
+    """B Bᵀ on the nodes of one colour of a bipartite graph, S = [0 B; Bᵀ 0]: half the nodes are enough.
+
+    Its spectrum lies in [0, 1]: for B Bᵀ u = λ² u and λ > 0, (u, ±Bᵀu/λ)/√2 are the eigenvectors of S for ±λ.
+    """
+
+    mirrored = None
+
+    def __init__(self, whole: SymmetricMatrix, parts: Fold) -> None:
+        self.whole, self.fold = whole, parts
+        self.num_nodes, others = len(parts.upper), len(parts.lower)
+        self.device, entries = whole.device, whole.values[parts.source]
+        self._b = InBothPrecisions(parts.indptr, parts.indices, entries, (self.num_nodes, others))
+        values, shape = whole.values[parts.source_t], (others, self.num_nodes)
+        self._bt = InBothPrecisions(parts.indptr_t, parts.indices_t, values, shape)
+        self._middle = entries.new_empty(0, 0)
+
+    def matmul(self, x: Tensor) -> Tensor:
+        return self.to_upper(self._below(x))
+
+    def apply_inverse(self, r: Tensor) -> Tensor:
+        """(σ² − B Bᵀ)⁻¹: on these nodes (σ − S)⁻¹ = σ (σ² − S²)⁻¹ + S (σ² − S²)⁻¹ has no more than its first term."""
+        whole = r.new_zeros(self.whole.num_nodes, r.shape[1]).index_copy_(0, self.fold.upper, r)
+        return self.whole.apply_inverse(whole).index_select(0, self.fold.upper) / self.whole.ceiling
+
+    @property
+    def ceiling(self) -> float:
+        return self.whole.ceiling**2
+
     def slope(self, bound: float) -> float:
-        return self._whole.slope(bound)
+        return 2 / bound
 
     def position(self, value: Number, bound: float) -> Number:
-        return self._whole.position(value, bound)
+        return 2 * value / bound - 1
 
     def advance(self, previous: Tensor, current: Tensor, bound: float) -> None:
-        self._whole.advance(previous.neg_(), current, bound)
-        previous.neg_()
+        b = self._b.like(current)
+        previous.addmm_(b, self._below(current), beta=-1, alpha=4 / bound).sub_(current, alpha=2)
 
-    def dense(self) -> Tensor:
-        return -self._whole.dense()
+    def unfolded(self, squares: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """(2m,) and (N, 2m): the eigenpairs of S, λ before −λ, for those of B Bᵀ, (m,) and (U, m), by falling λ²."""
+        size, count = squares.sqrt(), len(squares)
+        upper, lower = upper * 0.5**0.5, self.to_lower(upper) * (0.5**0.5 / size)
+        vectors = upper.new_empty(self.whole.num_nodes, count, 2)
+        for side, sign in enumerate((1, -1)):
+            vectors[self.fold.upper, :, side] = upper
+            vectors[self.fold.lower, :, side] = sign * lower
+        return torch.stack([size, -size], 1).view(-1), vectors.view(-1, 2 * count)
+
+    def to_upper(self, x: Tensor) -> Tensor:
+        """B x."""
+        return multiply(self._b.like(x), x)
+
+    def to_lower(self, x: Tensor) -> Tensor:
+        """Bᵀ x."""
+        return multiply(self._bt.like(x), x)
+
+    def _below(self, x: Tensor) -> Tensor:
+        """Bᵀ x, in memory that is used again."""
+        if self._middle.shape[1] != x.shape[1] or self._middle.dtype != x.dtype:
+            self._middle = x.new_empty(len(self.fold.lower), x.shape[1])
+        return multiply(self._bt.like(x), x, self._middle)
 
 
-def layout(graph: Graph) -> Layout:
-    """Found once per graph."""
-    return graph.cached("spectral layout", lambda: _make_layout(graph))
+class InBothPrecisions:
+    """A sparse matrix in float64 and, once it is asked for, in float32."""
 
+    def __init__(self, indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> None:
+        self._parts, self._shape = (indptr, indices), shape
+        self.double = csr(indptr, indices, values, shape)
 
-def inverse_of(graph: Graph, weight: Tensor, killing: Tensor) -> Inverse:
-    """(σ − S)⁻¹ for this walk, its rows in the order of the graph's layout."""
-    ordered = layout(graph)
-    return Inverse(ordered.graph, ordered.order, weight, killing)
+    def like(self, x: Tensor) -> Tensor:
+        return self.double if x.dtype == torch.float64 else self.single
 
-
-def _make_layout(graph: Graph) -> Layout:
-    pattern = row_pattern(graph)
-    arrays = (pattern.source.cpu().numpy() * 0 + 1, pattern.indices.cpu().numpy(), pattern.indptr.cpu().numpy())
-    count = graph.num_nodes
-    permutation = reverse_cuthill_mckee(csr_array(arrays, shape=(count, count)), symmetric_mode=True)
-    order = torch.from_numpy(permutation.astype("int64")).to(graph.device)
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(count, device=graph.device)
-    edges = rank[graph.edges]
-    row, column = torch.cat([edges, edges.flip(0)], dim=1)
-    indptr, indices, place = compressed(row, column, (count, count))
-    moved = unchecked(edges, count)
-    return Layout(moved, order, rank, indptr.int(), indices.int(), place % max(graph.num_edges, 1))
+    @cached_property
+    def single(self) -> Tensor:
+        return csr(*self._parts, self.double.values().float(), self._shape)

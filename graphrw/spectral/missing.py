@@ -5,19 +5,20 @@ import math
 import torch
 from torch import Tensor
 
-from graphrw.spectral.matrix import Symmetric
+from graphrw.spectral.matrix import EQUAL, HEADROOM, ChebyshevMatrix, Symmetric
+from graphrw.spectral.route import MAX_FILTER
 from graphrw.spectral.subspace import Subspace, random_like
 
-BLOCK = 4
-GROWTH = 1e5  # of a polynomial that lifts a missing eigenvector out of a random start, where its share is 1 / √N
-MAX_DEGREE = 2000  # of the filter
+LIFT = 1e5  # of a missing eigenvector by a polynomial, out of a random start where its share is about 1 / √N
+# It shows when it has grown tenfold beyond all of the start: at a million nodes a random vector holds too little of it
+# with a probability of 8 %, and all four with one of 4e-5. On smaller graphs far less.
+PROBES = 4
 MAX_STEPS = 24  # with the inverse
-SLACK = 1e-3  # of the gap between the last that nothing may be missing from and the last found
-EQUAL = 1e-9  # eigenvalues that differ by less are not told apart
+SLACK = 1e-3  # of the gap between the last that nothing may be missing from and the last found: less proves nothing
 
 
 def missing_by_filter(
-    matrix: Symmetric, found: Tensor, bound: float, sizes: tuple[float, float], *, seed: int
+    matrix: ChebyshevMatrix, found: Tensor, bound: float, sizes: tuple[float, float], *, seed: int
 ) -> Tensor | None:
     """A block that holds an eigenvector beside `found` with |λ| > bound, if one grows in a Chebyshev filter.
 
@@ -29,9 +30,9 @@ def missing_by_filter(
         seed: of the random start.
     """
     last, largest = sizes
-    degree = matrix.filter_degree(last, bound, GROWTH, MAX_DEGREE)
-    stride = matrix.filter_degree(largest, bound, 1e6, degree)  # rounding along `found` must not grow beyond use
-    block = _beside(found.T, random_like(found.new_empty(len(found), BLOCK), seed))
+    degree = matrix.filter_degree(last, bound, LIFT, MAX_FILTER)
+    stride = matrix.filter_degree(largest, bound, HEADROOM, degree)
+    block = _beside(found.T, random_like(found.new_empty(len(found), PROBES), seed))
     start = torch.linalg.vector_norm(block, dim=0)
     for _ in range(math.ceil(degree / stride)):
         block = _beside(found.T, matrix.chebyshev(block, bound, stride))
@@ -47,16 +48,16 @@ def missing_by_inverse(matrix: Symmetric, found: Tensor, bound: float, last: flo
     """
     ratio = (matrix.ceiling - bound) / (matrix.ceiling - last)
     y = 2 * min(ratio, 1e6) - 1
-    steps = min(MAX_STEPS, math.ceil(math.acosh(GROWTH) / math.acosh(y))) if y > 1 else MAX_STEPS
-    space = Subspace(matrix, (steps + 1) * BLOCK, found.T)
-    product = space.expand(matrix.apply_inverse(random_like(found.new_empty(len(found), BLOCK), seed)))
+    steps = min(MAX_STEPS, math.ceil(math.acosh(LIFT) / math.acosh(y))) if y > 1 else MAX_STEPS
+    space = Subspace(matrix, (steps + 1) * PROBES, found.T)
+    product = space.expand(matrix.apply_inverse(random_like(found.new_empty(len(found), PROBES), seed)))
     for _ in range(steps):
         values, vectors = space.ritz(by_size=False)
-        block = space.combine(vectors[:, :BLOCK])
+        block = space.combine(vectors[:, :PROBES])
         if float(values[0]) > bound + max(SLACK * (last - bound), EQUAL):
             return block
         product = matrix.matmul(block)
-        space.expand(matrix.apply_inverse(product - block * values[:BLOCK]))
+        space.expand(matrix.apply_inverse(product - block * values[:PROBES]))
     return None
 
 

@@ -1,6 +1,5 @@
 """The spectral map Ψ |Λ|ᵗ of a walk, and the only spectral adjoint of the library."""
 
-from functools import partial
 from typing import Any, NoReturn
 
 import torch
@@ -11,10 +10,11 @@ from graphrw.core.walk import Walk
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
-from graphrw.spectral.matrix import SymmetricMatrix, inverse_of, symmetric_weight
+from graphrw.spectral.inverse import inverse_of
+from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 
-TOLERANCE = 1e-10
-ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of what a loss computes in a type
+TOLERANCE = 1e-10  # an error of 1e-10 / gap in each eigenvector: six digits of a distance at gaps of 1e-4
+LOSS_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of a gradient ∂ℓ/∂Z computed in that type
 
 
 def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
         raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
     kind = walk.weight.dtype
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
-    system = _System(exact, k, tolerance, ROUNDING[kind])
+    system = _System(exact, k, tolerance, LOSS_ROUNDING[kind])
     z, values = _apply(symmetric_weight(exact), time, system)
     warn_of_cut(system.eigenpairs, float(time.detach()))
     return z.to(kind), values.to(kind)
@@ -63,7 +63,9 @@ class _System:
 
     def __init__(self, walk: Walk, kept: int, tolerance: float, rounding: float) -> None:
         self.graph, self.kept, self.tolerance, self.rounding = walk.graph, kept, tolerance, rounding
-        self._inverse = plainly(partial(inverse_of, walk.graph), walk.weight, walk.killing, batched=True)
+        self._inverse = plainly(
+            lambda *rates: inverse_of(Walk(walk.graph, *rates)), walk.weight, walk.killing, batched=True
+        )
         self._eigenpairs: Eigenpairs | None = None
 
     def decompose(self, values: Tensor) -> Eigenpairs:
