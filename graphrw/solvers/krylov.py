@@ -12,7 +12,7 @@ from graphrw.core.errors import ConvergenceError
 
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
-BREAKDOWN = 1e-14  # the cosine of two vectors that count as orthogonal
+BREAKDOWN = 1e-14  # the cosine of two vectors that count as orthogonal: rounding leaves no more of an inner product
 
 
 @dataclass(eq=False)
@@ -94,6 +94,7 @@ def iterate(
         if iteration == forecast_after and count:
             slow = columns.place[active]
             _forecast(earlier[slow], norm[active], target[slow], iteration, max_iterations)
+        # Narrowing copies all that a method keeps: worth it once half the columns are done, not for each of them.
         if 2 * count <= len(columns.place):
             x[:, columns.place] = columns.x
             columns = columns.narrowed(active)
@@ -111,6 +112,7 @@ def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, most
 
     The first iterations tell little: while they find the few smallest eigenvalues, residuals rise and fall.
     """
+    # A residual that has risen since halfway has gained nothing: the least gain that counts keeps the forecast finite.
     gained, missing = torch.log(earlier / now).clamp(min=1e-3), torch.log(now / target)
     needed = iteration + float(((iteration - iteration // 2) * missing / gained).max())
     if not needed <= most:
@@ -121,9 +123,15 @@ def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, most
 class ConjugateGradients(Columns):
     """For A symmetric positive definite, and M close to it (Hestenes & Stiefel 1952).
 
-    Each new direction is made A-conjugate to the last, p ← z − (zᵀA p / pᵀA p) p with z = M⁻¹ r, which allows for a
-    preconditioner that is not quite the same linear map at every step (flexible CG: Notay 2000), such as a cycle in
-    float32.
+    Four things differ from the textbook:
+
+    * All columns take their steps side by side, each of its own length: a product with many columns costs little more
+      than one with a single column.
+    * Each new direction is made A-conjugate to the last by its definition, p ← z − (zᵀA p / pᵀA p) p with z = M⁻¹ r,
+      not by the ratio of two residuals. That allows for a preconditioner that is not quite the same linear map at every
+      step (flexible CG: Notay 2000), such as a cycle in float32.
+    * A column whose residual is 0 stays as it is until it is laid aside: its curvature of 0 counts as 1.
+    * A p is kept beside p, so that no product is made twice, and every array is written in place.
     """
 
     p: Tensor  # (N, K): the direction
@@ -141,7 +149,7 @@ class ConjugateGradients(Columns):
         torch.addcmul(z, self.p, -self._dots(z, self.q) / self.curvature, out=self.p)
         matmul(self.p, self.q)
         curvature = self._dots(self.p, self.q)
-        self.curvature = torch.where(curvature > 0, curvature, 1.0)  # a residual of 0 gives a direction of 0
+        self.curvature = torch.where(curvature > 0, curvature, 1.0)
         length = self._dots(self.p, self.r) / self.curvature
         self.x.addcmul_(self.p, length)
         self.r.addcmul_(self.q, -length)
@@ -184,7 +192,7 @@ class BiCGStab(Columns):
         self.alpha = torch.where(across.abs() <= BREAKDOWN * reach, 0.0, _divided(self.rho, across))
         self.x.addcmul_(y, self.alpha)
         self.r.addcmul_(self.v, -self.alpha)
-        z = precondition(self.r)
+        z = precondition(self.r)  # overwrites y: x has had its share of it
         matmul(z, self.t)
         self.omega = _divided(self._dots(self.t, self.r), self._dots(self.t, self.t))
         self.x.addcmul_(z, self.omega)
@@ -193,6 +201,7 @@ class BiCGStab(Columns):
     def _turn(self) -> Tensor:
         """(K,): β, how much of the last direction goes into the next; 0 where the recursion starts."""
         rho, last = self._dots(self.shadow, self.r), self.rho * self.omega
+        # Divisions by nothing: the recursion has ended here, and goes on as if this residual were its first.
         starts = (last == 0) | (self.alpha == 0) | (rho.abs() <= BREAKDOWN * self.size * self.norm)
         beta = torch.where(starts, 0.0, _divided(rho * self.alpha, last))
         if bool(starts.any()):

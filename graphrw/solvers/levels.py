@@ -9,7 +9,9 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from graphrw.core.graph import Graph
 
-MOST_LEVELS = 10_000  # a graph as deep as this is narrow enough
+MOST_LEVELS = (
+    10_000  # levels are counted in Python; on a graph as deep as this they are narrow, and the rest like these
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def level_structure(graph: Graph) -> LevelStructure:
     adjacency = _adjacency(graph)
     count, component = connected_components(adjacency, directed=False)
     root = int((component == np.bincount(component).argmax()).argmax())
-    far = int(breadth_first_order(adjacency, root)[0][-1])
+    far = int(breadth_first_order(adjacency, root)[0][-1])  # seen from the middle, levels would be about twice as wide
     order, parent = breadth_first_order(adjacency, far)
     widths = np.diff(_level_starts(order, parent))
     return LevelStructure(len(widths), int(widths.max()), adjacency.nnz // 2 - graph.num_nodes + count)

@@ -6,9 +6,7 @@ from torch import Tensor
 from graphrw.solvers.operator import edge_blocks
 from graphrw.spectral.deflated import solve_beside
 from graphrw.spectral.eigenpairs import Eigenpairs
-from graphrw.spectral.matrix import EQUAL
-
-NEGLIGIBLE = 1e-8  # |λ|ᵗ, whose square adds less than rounding to any distance
+from graphrw.spectral.matrix import EQUAL, NEGLIGIBLE
 
 
 def gradient(

@@ -8,9 +8,8 @@ from torch import Tensor
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
-from graphrw.spectral.adjoint import NEGLIGIBLE
 from graphrw.spectral.eigenpairs import Eigenpairs
-from graphrw.spectral.matrix import EQUAL
+from graphrw.spectral.matrix import EQUAL, NEGLIGIBLE
 
 
 class SpectralCutWarning(UserWarning):

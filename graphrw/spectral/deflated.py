@@ -53,11 +53,12 @@ class _Refinement:
         self.pairs, self.columns, self.values, self.tolerance = pairs, columns, pairs.values[columns], tolerance
         self.kept = pairs.vectors[:, : pairs.kept]
         self.residual, self.size = _beside(self.kept, g), torch.linalg.vector_norm(g, dim=0)
+        self.norm = torch.linalg.vector_norm(self.residual, dim=0)
+        self.target = tolerance * self.norm
         self.v = torch.zeros_like(g)
-        self.target = tolerance * torch.linalg.vector_norm(self.residual, dim=0)
 
     def run(self) -> Tensor:
-        missed = self._missed()
+        missed, _ = self._missed()
         if len(missed) == 0:
             return self.v
         routes = in_order(_systems(self.pairs, self.values[missed]).terms, LONG_SERIES)
@@ -67,39 +68,40 @@ class _Refinement:
     def _refine(self, route: Route, last: bool) -> Tensor:
         """Rounds by this route, from the v that is there, for the columns that are not there yet."""
         for _ in range(MAX_ROUNDS):
-            missed = self._missed()
+            missed, limit = self._missed()
             if len(missed) == 0:
                 return self.v
-            if not self._round(route, missed):
+            if not self._round(route, missed, limit):
                 break
         raise ConvergenceError(f"a relative residual of {self._left():.1e} was left")
 
-    def _round(self, route: Route, missed: Tensor) -> bool:
-        """One correction of the columns `missed`, taken where it helps; whether it helped all of them."""
-        before, r = torch.linalg.vector_norm(self.residual[:, missed], dim=0), self.residual[:, missed]
-        correction = _approximate(self.pairs, self.columns[missed], r, self._limit()[missed], route)
-        correction = _beside(self.kept, correction)
+    def _round(self, route: Route, missed: Tensor, limit: Tensor) -> bool:
+        """One correction of the columns `missed`, taken where it helps; whether it has helped all of them."""
+        r, before = self.residual[:, missed], self.norm[missed]
+        correction = _beside(self.kept, _approximate(self.pairs, self.columns[missed], r, limit, route))
         change = self.values[missed] * correction - self.pairs.matrix.matmul(correction)
         rest = r - _beside(self.kept, change)
         after = torch.linalg.vector_norm(rest, dim=0)
         better = after < before  # false for NaN: what has overflowed is left behind
-        self.v[:, missed] += torch.where(better, correction, 0.0)
-        self.residual[:, missed] = torch.where(better, rest, r)
-        helped: Tensor = (after <= SHRINKS * before) | (after <= self._limit()[missed])
+        if not bool(better.all()):
+            correction, rest = torch.where(better, correction, 0.0), torch.where(better, rest, r)
+        self.v[:, missed] += correction
+        self.residual[:, missed], self.norm[missed] = rest, torch.where(better, after, before)
+        helped: Tensor = (after <= SHRINKS * before) | (after <= limit)
         return bool(helped.all())
 
-    def _limit(self) -> Tensor:
-        """(K,): the residuals asked for, or what rounding allows: ‖S‖ ≤ 1 and |λ| ≤ 1."""
-        return torch.maximum(self.target, ROUNDING * (self.size + torch.linalg.vector_norm(self.v, dim=0)))
+    def _missed(self) -> tuple[Tensor, Tensor]:
+        """(K',) int64: the columns that are not there yet; and where they have to get, (K',).
 
-    def _missed(self) -> Tensor:
-        """(K',) int64: the columns that are not there yet."""
-        return (~(torch.linalg.vector_norm(self.residual, dim=0) <= self._limit())).nonzero().squeeze(1)
+        That is the residual asked for, or what rounding allows: ‖S‖ ≤ 1 and |λ| ≤ 1.
+        """
+        limit = torch.maximum(self.target, ROUNDING * (self.size + torch.linalg.vector_norm(self.v, dim=0)))
+        missed = (~(self.norm <= limit)).nonzero().squeeze(1)
+        return missed, limit[missed]
 
     def _left(self) -> float:
         """The largest relative residual."""
-        norm = torch.linalg.vector_norm(self.residual, dim=0)
-        return float((norm / self.target).nan_to_num(0).max()) * self.tolerance
+        return float((self.norm / self.target).nan_to_num(0).max()) * self.tolerance
 
     def _cause(self) -> str:
         kept, after = (float(self.pairs.values[place].abs()) for place in (self.pairs.kept - 1, self.pairs.kept))

@@ -10,7 +10,7 @@ from graphrw.spectral.layout import fold
 from graphrw.spectral.matrix import EQUAL, ChebyshevMatrix, Folded, SymmetricMatrix
 from graphrw.spectral.survey import survey
 
-MIN_GUARDS = 16  # and half of k: more take longer to find than they save, fewer leave the derivative a long series
+MIN_GUARDS = 16  # or half of k, if that is more: each shortens the series of the derivative, and lengthens the search
 GUARD_TOLERANCE = 1e-6  # guards serve as a deflation and need not be better
 MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
 
@@ -41,11 +41,7 @@ class Leading:
         kept = f"{self.kept} of {self.matrix.num_nodes:,}, |λ| from {float(size[0]):.6g} to {float(size[last]):.6g}"
         if self.complete:
             return f"{type(self).__name__}({kept}; all others are known)"
-        guards = (
-            f"{len(size) - self.kept} guards from {float(size[self.kept]):.6g}"
-            if len(size) > self.kept
-            else "no guards"
-        )
+        guards = f"{len(size) - self.kept} guards from {float(size[self.kept]):.6g}"
         return f"{type(self).__name__}({kept}; {guards}, beyond them at most {self.bound:.6g})"
 
 
@@ -84,6 +80,7 @@ def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpair
 
 
 def _small(num_nodes: int, count: int) -> bool:
+    """Whether the basis of a search would span a third of the space: a dense matrix is faster then."""
     return num_nodes <= 3 * (count + (1 + FILTERING.expansions) * FILTERING.block)
 
 

@@ -20,6 +20,7 @@ Number = TypeVar("Number", float, Tensor)
 # move them by no more than their tolerance, which is far below it unless asked otherwise; and eigenvectors of
 # eigenvalues so close are determined to no more than half the digits of float64.
 EQUAL = 1e-8
+NEGLIGIBLE = 1e-8  # |λ|ᵗ, whose square adds less than rounding to any distance
 # So much a Chebyshev polynomial may grow along eigenvectors that are known, where it is meant to be applied beside
 # them: float32 leaves 6e-8 of a vector there, which must not grow beyond what it is beside them.
 HEADROOM = 1e6

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -44,10 +45,10 @@ class Shifted:
             return self._along_guards(r)
         return self._by_series(r) if route is Route.POLYNOMIAL else self._by_iterations(r, target)
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """How many terms of a series reduce the residual to `REDUCTION`."""
-        slowest = float(self._root()[1].abs().max())
+        slowest = float(self._root[1].abs().max())
         return math.ceil(math.log(REDUCTION) / math.log(slowest)) if slowest < 1 else MAX_SERIES + 1
 
     @property
@@ -69,14 +70,15 @@ class Shifted:
         """
         if self.terms > MAX_SERIES:
             raise ConvergenceError(f"a series would need more than {MAX_SERIES} terms")
-        root, q = self._root()
+        root, q = self._root
         rest = r - self._guards @ (self._guards.T @ r)
         return self._along_guards(r) + self._sum(rest, q) * (self.found.matrix.slope(self._bound) / root)
 
-    @property
+    @cached_property
     def _bound(self) -> float:
         return max(self.found.bound, MIN_SHARE * float(self.shifts.abs().min()))
 
+    @cached_property
     def _root(self) -> tuple[Tensor, Tensor]:
         """√(Y² − 1), and q, (K,)."""
         y, above = self.found.matrix.position(self.shifts, self._bound), self.shifts.abs() - self._bound

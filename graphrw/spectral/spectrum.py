@@ -52,13 +52,13 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
         raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
     kind = walk.weight.dtype
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
-    system = _System(exact, k, tolerance, LOSS_ROUNDING[kind])
-    z, values = _apply(symmetric_weight(exact), time, system)
-    warn_of_cut(system.eigenpairs, float(time.detach()))
+    decomposition = _Decomposition(exact, k, tolerance, LOSS_ROUNDING[kind])
+    z, values = _apply(symmetric_weight(exact), time, decomposition)
+    warn_of_cut(decomposition.eigenpairs, float(time.detach()))
     return z.to(kind), values.to(kind)
 
 
-class _System:
+class _Decomposition:
     """How to decompose S, and its eigenpairs once that is done."""
 
     def __init__(self, walk: Walk, kept: int, tolerance: float, rounding: float) -> None:
@@ -95,15 +95,15 @@ class _Spectrum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(entries: Tensor, time: Tensor, system: _System) -> tuple[Tensor, Tensor]:
-        pairs = system.decompose(entries)
-        values = pairs.values[: system.kept]
-        z = pairs.vectors[:, : system.kept] * values.abs() ** time.double()
+    def forward(entries: Tensor, time: Tensor, decomposition: _Decomposition) -> tuple[Tensor, Tensor]:
+        pairs = decomposition.decompose(entries)
+        values = pairs.values[: decomposition.kept]
+        z = pairs.vectors[:, : decomposition.kept] * values.abs() ** time.double()
         return z[pairs.matrix.layout.rank].to(entries.dtype), values.to(entries.dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        entries, time, ctx.system = inputs
+        entries, time, ctx.decomposition = inputs
         ctx.save_for_backward(entries, time)
 
     @staticmethod
@@ -111,7 +111,7 @@ class _Spectrum(torch.autograd.Function):
         entries, time = ctx.saved_tensors
         needs_entries, needs_time, _ = ctx.needs_input_grad
         g_entries, g_time = _Adjoint.apply(  # type: ignore[no-untyped-call]
-            g, g_values, entries, time, ctx.system, needs_entries
+            g, g_values, entries, time, ctx.decomposition, needs_entries
         )
         return g_entries if needs_entries else None, g_time if needs_time else None, None
 
@@ -129,16 +129,16 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        g: Tensor, g_values: Tensor, entries: Tensor, time: Tensor, system: _System, whole: bool
+        g: Tensor, g_values: Tensor, entries: Tensor, time: Tensor, decomposition: _Decomposition, whole: bool
     ) -> tuple[Tensor, Tensor]:
-        pairs = system.eigenpairs
+        pairs = decomposition.eigenpairs
         g_entries, g_time = gradient(
             pairs,
             g.double()[pairs.matrix.layout.order],
             g_values.double(),
             float(time),
-            tolerance=system.tolerance,
-            rounding=system.rounding,
+            tolerance=decomposition.tolerance,
+            rounding=decomposition.rounding,
             whole=whole,
         )
         return g_entries.to(entries.dtype), g_time.to(time.dtype)
@@ -161,8 +161,8 @@ class _Adjoint(torch.autograd.Function):
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def _apply(entries: Tensor, time: Tensor, system: _System) -> tuple[Tensor, Tensor]:
-    z, values = _Spectrum.apply(entries, time, system)  # type: ignore[no-untyped-call]
+def _apply(entries: Tensor, time: Tensor, decomposition: _Decomposition) -> tuple[Tensor, Tensor]:
+    z, values = _Spectrum.apply(entries, time, decomposition)  # type: ignore[no-untyped-call]
     return z, values
 
 

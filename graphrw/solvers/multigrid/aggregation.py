@@ -5,9 +5,11 @@ from torch import Tensor
 
 from graphrw.solvers.multigrid.rows import Rows
 
-STRENGTH = 0.25  # an edge is strong if it has this share of the heaviest weight at one of its ends
-ROUNDS = 4  # in which single nodes may join
-MAX_NODES = 2**29  # a weight's power of two and a node's priority share the 53 bits of a float64
+STRENGTH = 0.25  # an edge is strong if it has this share of the heaviest at an end (the usual threshold: Stüben 2001)
+ROUNDS = 4  # in which single nodes may join: chains of them, as in a smooth landscape of weights, need more than one
+MAX_NODES = (
+    2**29
+)  # a node's priority takes 29 of the 53 bits of a float64, and a weight's power of two 12 of the others
 
 
 def aggregate(rows: Rows) -> tuple[Tensor, int]:
@@ -50,7 +52,7 @@ class _Choice:
         self._node_of = torch.randperm(rows.num_nodes, generator=generator, device=device)
         priority = torch.empty_like(self._node_of)
         priority[self._node_of] = torch.arange(rows.num_nodes, device=device)
-        power = torch.frexp(rows.weight).exponent.double() + 1100  # above 0 for every float64
+        power = torch.frexp(rows.weight).exponent.double() + 1100  # above 0 for every float64, the least is 2^−1074
         self._order = power * MAX_NODES + _at(priority, rows.column)
 
     def heaviest(self, allowed: Tensor) -> Tensor:
