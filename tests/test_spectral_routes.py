@@ -12,7 +12,7 @@ from torch import Tensor
 from graphrw import Graph, Walk, diffusion_distance, grid_graph, knn_graph, walk
 from graphrw.core.errors import ConvergenceError
 from graphrw.spectral import davidson, deflated, eigenpairs, spectral_map
-from graphrw.spectral.inverse import Inverse, inverse_of
+from graphrw.spectral.inverse import ShiftInvert, shift_invert
 from graphrw.spectral.matrix import ChebyshevMatrix, SymmetricMatrix, symmetric_weight
 from graphrw.spectral.route import Route, in_order, in_turn
 from graphrw.spectral.shifted import Shifted
@@ -106,7 +106,7 @@ def test_a_search_goes_the_other_way_where_the_first_fails(
 ) -> None:
     moved = random_walk(grid_graph((20, 30), connectivity=2))
     monkeypatch.setattr(davidson, "MAX_STEPS", 10)
-    for longest, room, way in ((0, Inverse, "apply"), (10_000, ChebyshevMatrix, "correction")):
+    for longest, room, way in ((0, ShiftInvert, "apply"), (10_000, ChebyshevMatrix, "correction")):
         with monkeypatch.context() as patch:
             patch.setattr(davidson, "LONG_FILTER", longest)
             patch.setattr(room, way, broken)
@@ -130,7 +130,7 @@ def test_a_derivative_that_neither_way_finds_is_an_error_that_says_what_each_lef
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("graphrw.spectral.shifted.MAX_SERIES", 2)
-    monkeypatch.setattr(Inverse, "apply", nothing)
+    monkeypatch.setattr(ShiftInvert, "apply", nothing)
     message = (
         r"did not get to a relative residual of 1.0e-10: by Chebyshev polynomials, a series would need more than 2 "
         r"terms; by an approximate inverse, a relative residual of \d\.\de.\d+ was left\. Likely cause: weights"
@@ -178,7 +178,7 @@ def test_an_error_that_is_no_failure_to_converge_is_let_through() -> None:
 
 def test_eigenpairs_say_how_many_they_are_and_what_is_beyond_them() -> None:
     moved = LARGE["geometric"]
-    found = eigenpairs.decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), inverse_of(moved)), 6, 1e-10)
+    found = eigenpairs.decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved)), 6, 1e-10)
     sizes = found.values.abs().tolist()
     assert repr(found) == (
         f"Eigenpairs(6 of 700, |λ| from {sizes[0]:.6g} to {sizes[5]:.6g}; 16 guards from {sizes[6]:.6g}, beyond them "

@@ -24,7 +24,7 @@ from graphrw import Graph, Walk, grid_graph, walk
 from graphrw.core.errors import ConvergenceError
 from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
-from graphrw.spectral.inverse import Inverse, inverse_of
+from graphrw.spectral.inverse import ShiftInvert, shift_invert
 from graphrw.spectral.layout import fold, two_colours
 from graphrw.spectral.matrix import Folded, Symmetric, SymmetricMatrix, symmetric_weight
 from graphrw.spectral.subspace import Subspace, orthonormal_beside
@@ -42,7 +42,7 @@ SEARCHED = {
 
 
 def symmetric(moved: Walk) -> SymmetricMatrix:
-    return SymmetricMatrix(moved.graph, symmetric_weight(moved), inverse_of(moved))
+    return SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved))
 
 
 @pytest.fixture(params=["factors", "multigrid"])
@@ -145,9 +145,11 @@ def test_the_mirrored_matrix_is_minus_s_with_an_inverse_of_its_own() -> None:
 
 def test_a_search_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """No cycle of references, which would keep factors of both ends until Python looks for it."""
-    made: list[weakref.ref[Inverse]] = []
-    make = Inverse.__init__
-    monkeypatch.setattr(Inverse, "__init__", lambda self, *rest: made.append(weakref.ref(self)) or make(self, *rest))
+    made: list[weakref.ref[ShiftInvert]] = []
+    make = ShiftInvert.__init__
+    monkeypatch.setattr(
+        ShiftInvert, "__init__", lambda self, *rest: made.append(weakref.ref(self)) or make(self, *rest)
+    )
     gc.disable()
     try:
         spectral_map(random_walk(near_bipartite(2000)), 0.0, 4)

@@ -1,7 +1,6 @@
 """The choice of a solver for a graph."""
 
 import math
-import warnings
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from graphrw.core.errors import ConvergenceError, is_out_of_memory
 from graphrw.core.graph import Graph
 from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
+from graphrw.core.warn import warn
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
@@ -173,5 +173,5 @@ class _InTurn(Inverse):
         told = f"{solver} ran out of memory ({error})"
         if solver == self._solvers[-1]:
             raise MemoryError(f"{told}, and no method is left that needs less. {ADVICE}") from error
-        warnings.warn(f"{told}: a method that needs less takes its place.", stacklevel=2)
+        warn(f"{told}: a method that needs less takes its place.")
         return ConvergenceError(f"{told}.")

@@ -13,8 +13,6 @@ from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
 COLUMNS_AT_ONCE = 8  # of the flows over edges, (E, K): bounds their memory; more at once is no faster
 EDGES_AT_ONCE = 16_384  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
-# What a residual in float64 may come to, beside the terms that it adds up: those of a row of a few hundred entries.
-ROUNDING = 100 * torch.finfo(torch.float64).eps
 
 
 class Operator:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.solvers.operator import ROUNDING
+from graphrw.solvers.base import ROUNDING
 from graphrw.spectral.eigenpairs import GUARD_TOLERANCE, Eigenpairs
 from graphrw.spectral.matrix import EQUAL
 from graphrw.spectral.route import LONG_SERIES, Route, in_order, in_turn

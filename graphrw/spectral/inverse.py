@@ -13,7 +13,7 @@ from graphrw.spectral.layout import double_cover, layout
 SHIFT = 1e-6  # of σ beyond the spectrum: less than the gaps that matter on graphs of some 10⁷ nodes
 
 
-class Inverse:
+class ShiftInvert:
     """T = C^½ (σ C − W)⁻¹ C^½ by the factors of a direct solver, or about that by one multigrid cycle.
 
     σ = 1 − κ + ε (1 − κ), where κ is the smallest k_i / c_i: σ C − W is the operator of the walk with killing
@@ -44,12 +44,12 @@ class Inverse:
         return (upper - lower).div_(2)  # a multigrid cycle does not quite treat both halves alike
 
     @cached_property
-    def _cover(self) -> "Inverse":
+    def _cover(self) -> "ShiftInvert":
         """That of the walk on the double cover."""
         count = self._graph.num_nodes
         graph = self._graph.cached("double cover", lambda: unchecked(double_cover(self._graph.edges, count), 2 * count))
         order, killing = torch.cat([self._order, self._order + count]), self._all_killing.repeat(2)
-        return Inverse(graph, order, self._weight.repeat(2), killing)
+        return ShiftInvert(graph, order, self._weight.repeat(2), killing)
 
     @cached_property
     def _killing(self) -> Tensor:
@@ -78,7 +78,7 @@ class Inverse:
         return approximate_inverse(Walk(self._graph, self._weight, torch.where(rate > 0, killing, 1.0)))
 
 
-def inverse_of(walk: Walk) -> Inverse:
+def shift_invert(walk: Walk) -> ShiftInvert:
     """(σ − S)⁻¹ for this walk, of plain float64 tensors, its rows in the order of the graph's layout."""
     ordered = layout(walk.graph)
-    return Inverse(ordered.graph, ordered.order, walk.weight, walk.killing)
+    return ShiftInvert(ordered.graph, ordered.order, walk.weight, walk.killing)

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.operator import csr, multiply
-from graphrw.spectral.inverse import Inverse
+from graphrw.spectral.inverse import ShiftInvert
 from graphrw.spectral.layout import Fold, layout
 
 Number = TypeVar("Number", float, Tensor)
@@ -123,7 +123,7 @@ class ChebyshevMatrix(Symmetric):
 class SymmetricMatrix(ChebyshevMatrix):
     """S of a walk, on the device of its entries; rows and columns as in `layout`."""
 
-    def __init__(self, graph: Graph, values: Tensor, inverse: Inverse | None = None) -> None:
+    def __init__(self, graph: Graph, values: Tensor, inverse: ShiftInvert | None = None) -> None:
         self.graph, self.layout = graph, layout(graph)
         self.num_nodes = graph.num_nodes
         self.values = values.detach().double()
@@ -139,7 +139,7 @@ class SymmetricMatrix(ChebyshevMatrix):
         return self.inverse.apply(r)
 
     @property
-    def inverse(self) -> Inverse:
+    def inverse(self) -> ShiftInvert:
         if self._inverse is None:
             raise RuntimeError("This matrix was made without an inverse.")
         return self._inverse

@@ -10,7 +10,7 @@ from graphrw.core.walk import Walk
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
-from graphrw.spectral.inverse import inverse_of
+from graphrw.spectral.inverse import shift_invert
 from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 
 TOLERANCE = 1e-10  # an error of 1e-10 / gap in each eigenvector: six digits of a distance at gaps of 1e-4
@@ -64,7 +64,7 @@ class _Decomposition:
     def __init__(self, walk: Walk, kept: int, tolerance: float, rounding: float) -> None:
         self.graph, self.kept, self.tolerance, self.rounding = walk.graph, kept, tolerance, rounding
         self._inverse = plainly(
-            lambda *rates: inverse_of(Walk(walk.graph, *rates)), walk.weight, walk.killing, batched=True
+            lambda *rates: shift_invert(Walk(walk.graph, *rates)), walk.weight, walk.killing, batched=True
         )
         self._eigenpairs: Eigenpairs | None = None
 
