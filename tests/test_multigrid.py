@@ -9,7 +9,7 @@ import torch
 import graphrw as rw
 from graphrw.core.walk import apply
 from graphrw.solvers import Cholesky, Multigrid
-from graphrw.solvers.krylov import ConjugateGradients, column_dots, iterate
+from graphrw.solvers.krylov import ConjugateGradients, Uniform, column_dots, iterate
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.cycle import Cycle
@@ -51,7 +51,7 @@ def iterations(walk):
     operator, cycle = Operator(walk), Cycle(rows_of(walk))
     b = apply(walk, right_hand_side(walk.graph))
     target = 1e-6 * torch.linalg.vector_norm(b, dim=0)
-    return iterate(ConjugateGradients, operator.matmul, cycle.apply, b, target, max_iterations=200)[1]
+    return iterate(ConjugateGradients, Uniform(operator.matmul, cycle.apply), b, target, max_iterations=200)[1]
 
 
 @pytest.mark.usefixtures("small_dense_levels")
@@ -212,29 +212,31 @@ def test_cycles_run_in_float32_unless_that_has_no_room():
     assert Cycle(rows_of(absorbed(graph, odd))).dtype == torch.float64
 
 
-def test_systems_that_differ_from_column_to_column_are_told_which_columns_are_left():
-    """(s_j − S) x_j = b_j with a shift of its own for each column, the first of them far easier than the last."""
+class Shifted:
+    """A + s_j in column j, without a preconditioner."""
+
+    def __init__(self, matrix, shifts, told):
+        self.matrix, self.shifts, self.told = matrix, shifts, told
+
+    def matmul(self, x, out):
+        return torch.addcmul(self.matrix @ x, x, self.shifts, out=out)
+
+    def precondition(self, r):
+        return r.clone()
+
+    def narrowed(self, place):
+        self.told.append(place.tolist())
+        return Shifted(self.matrix, self.shifts[place], self.told)
+
+
+def test_systems_that_differ_from_column_to_column_are_narrowed_to_the_columns_that_are_left():
     rows = rows_of(absorbed(KINDS["image"], random_weights(KINDS["image"], 1)))
     matrix = rows.dense() / rows.rate.sqrt() / rows.rate.sqrt()[:, None]
-    every = shifts = torch.tensor([100.0, 10.0, 1.0, 0.1], dtype=torch.float64)
-    b, told = right_hand_side(KINDS["image"], 4), []
-
-    def at_work(places):
-        nonlocal shifts
-        shifts = every[places]
-        told.append(places.tolist())
-
-    x, _ = iterate(
-        ConjugateGradients,
-        lambda x, out: torch.addcmul(matrix @ x, x, shifts, out=out),
-        lambda r: r.clone(),
-        b,
-        torch.full((4,), 1e-9, dtype=torch.float64),
-        max_iterations=300,
-        at_work=at_work,
-    )
-    torch.testing.assert_close(matrix @ x + every * x, b)
-    assert told == [[2, 3], [3], []]
+    system = Shifted(matrix, torch.tensor([100.0, 10.0, 1.0, 0.1], dtype=torch.float64), [])
+    b, target = right_hand_side(KINDS["image"], 4), torch.full((4,), 1e-9, dtype=torch.float64)
+    x, _ = iterate(ConjugateGradients, system, b, target, max_iterations=300)
+    torch.testing.assert_close(matrix @ x + system.shifts * x, b)
+    assert system.told == [[2, 3], [3], []]
 
 
 def test_columns_that_have_converged_are_laid_aside():
@@ -250,7 +252,7 @@ def test_columns_that_have_converged_are_laid_aside():
         widths.append(r.shape[1])
         return cycle.apply(r)
 
-    x, _ = iterate(ConjugateGradients, operator.matmul, precondition, b, target, max_iterations=100)
+    x, _ = iterate(ConjugateGradients, Uniform(operator.matmul, precondition), b, target, max_iterations=100)
     assert set(widths) == {1}
     assert (x[:, 1:] == 0).all()
     assert torch.linalg.vector_norm(b[:, 0] - operator.matmul(x)[:, 0]) < 2e-9

@@ -105,8 +105,7 @@ class IterativeInverse(RefinedInverse):
         norm = torch.where(norm > 0, norm, 1.0)
         x, iterations = krylov.iterate(
             self.method,
-            matmul,
-            self.precondition,
+            krylov.Uniform(matmul, self.precondition),
             b / norm,
             target / norm,
             max_iterations=self._max_iterations,

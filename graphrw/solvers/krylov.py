@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -13,6 +13,32 @@ from graphrw.core.errors import ConvergenceError
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
 BREAKDOWN = 1e-14  # the cosine of two vectors that count as orthogonal: rounding leaves no more of an inner product
+
+
+class System(Protocol):
+    """A x = b and a preconditioner M of it, as a Krylov method sees them: alike for all columns, or not."""
+
+    @property
+    def matmul(self) -> Product:
+        """A x for `x` (N, K), written where the second argument says."""
+
+    @property
+    def precondition(self) -> Preconditioner:
+        """M⁻¹ r for `r` (N, K)."""
+
+    def narrowed(self, place: Tensor) -> "System":
+        """That of the columns at `place` (K',) alone."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """The same A and the same M for all columns."""
+
+    matmul: Product
+    precondition: Preconditioner
+
+    def narrowed(self, place: Tensor) -> System:
+        return self
 
 
 @dataclass(eq=False)
@@ -36,7 +62,7 @@ class Columns(ABC):
         """At x = 0, for `b` (N, K) float64."""
 
     @abstractmethod
-    def step(self, matmul: Product, precondition: Preconditioner) -> None:
+    def step(self, system: System) -> None:
         """One iteration, after a measurement; a residual of 0 stays so."""
 
     def narrowed(self, active: Tensor) -> Self:
@@ -53,14 +79,12 @@ class Columns(ABC):
 
 def iterate(
     method: type[Columns],
-    matmul: Product,
-    precondition: Preconditioner,
+    system: System,
     b: Tensor,
     target: Tensor,
     *,
     max_iterations: int,
     forecast_after: int | None = None,
-    at_work: Callable[[Tensor], None] | None = None,
 ) -> tuple[Tensor, int]:
     """x with ‖b − A x‖ ≤ `target` in every column, as far as the recursion of the residual can tell, from x = 0.
 
@@ -68,14 +92,11 @@ def iterate(
 
     Args:
         method: `ConjugateGradients` or `BiCGStab`.
-        matmul: A.
-        precondition: M⁻¹; float64 in and out.
+        system: A and M, float64 in and out.
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
         forecast_after: after so many iterations, ≥ 1, look whether `max_iterations` will do; None: never.
-        at_work: is told which columns (places in `b`) are left whenever some are laid aside. For a matrix or a
-            preconditioner that differs from column to column.
 
     Returns:
         x (N, K), and the number of iterations of the slowest column.
@@ -83,7 +104,7 @@ def iterate(
     Raises:
         ConvergenceError: if the forecast says no.
     """
-    columns, x = method.start(b), torch.zeros_like(b)
+    columns, x, left = method.start(b), torch.zeros_like(b), system
     earlier, halfway = torch.zeros_like(target), None if forecast_after is None else forecast_after // 2
     for iteration in range(max_iterations):
         norm = columns.measure()
@@ -98,11 +119,10 @@ def iterate(
         if 2 * count <= len(columns.place):
             x[:, columns.place] = columns.x
             columns = columns.narrowed(active)
-            if at_work is not None:
-                at_work(columns.place)
+            left = system.narrowed(columns.place)
         if count == 0:
             return x, iteration
-        columns.step(matmul, precondition)
+        columns.step(left)
     x[:, columns.place] = columns.x
     return x, max_iterations
 
@@ -144,10 +164,10 @@ class ConjugateGradients(Columns):
         ones = b.new_ones(b.shape[1])
         return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), ones, p, q, ones)
 
-    def step(self, matmul: Product, precondition: Preconditioner) -> None:
-        z = precondition(self.r)
+    def step(self, system: System) -> None:
+        z = system.precondition(self.r)
         torch.addcmul(z, self.p, -self._dots(z, self.q) / self.curvature, out=self.p)
-        matmul(self.p, self.q)
+        system.matmul(self.p, self.q)
         curvature = self._dots(self.p, self.q)
         self.curvature = torch.where(curvature > 0, curvature, 1.0)
         length = self._dots(self.p, self.r) / self.curvature
@@ -183,17 +203,17 @@ class BiCGStab(Columns):
             torch.arange(b.shape[1], device=b.device), x, b.clone(), none, shadow, p, v, t, none, none, none, none
         )
 
-    def step(self, matmul: Product, precondition: Preconditioner) -> None:
+    def step(self, system: System) -> None:
         beta = self._turn()
         self.p.addcmul_(self.v, -self.omega).mul_(beta).add_(self.r)
-        y = precondition(self.p)
-        matmul(y, self.v)
+        y = system.precondition(self.p)
+        system.matmul(y, self.v)
         across, reach = self._dots(self.shadow, self.v), self.size * self._dots(self.v, self.v).sqrt()
         self.alpha = torch.where(across.abs() <= BREAKDOWN * reach, 0.0, _divided(self.rho, across))
         self.x.addcmul_(y, self.alpha)
         self.r.addcmul_(self.v, -self.alpha)
-        z = precondition(self.r)  # overwrites y: x has had its share of it
-        matmul(z, self.t)
+        z = system.precondition(self.r)  # overwrites y: x has had its share of it
+        system.matmul(z, self.t)
         self.omega = _divided(self._dots(self.t, self.r), self._dots(self.t, self.t))
         self.x.addcmul_(z, self.omega)
         self.r.addcmul_(self.t, -self.omega)

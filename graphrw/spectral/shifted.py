@@ -127,15 +127,8 @@ class Shifted:
             columns = mask.nonzero().squeeze(1)
             if end is not None and len(columns):
                 system = _AtOneEnd(end, self, sign, columns)
-                answer, _ = iterate(
-                    ConjugateGradients,
-                    system.matmul,
-                    system.precondition,
-                    r[:, columns],
-                    target[columns],
-                    max_iterations=MAX_ITERATIONS,
-                    at_work=system.at_work,
-                )
+                right, goal = r[:, columns], target[columns]
+                answer, _ = iterate(ConjugateGradients, system, right, goal, max_iterations=MAX_ITERATIONS)
                 x[:, columns] = sign * answer
         return x
 
@@ -147,18 +140,17 @@ class _AtOneEnd:
         end: S, or −S for negative shifts.
         systems: all of them.
         sign: of the shifts.
-        columns: (K,) which of the systems have that sign.
+        columns: (K,) which of the systems, of that sign.
     """
 
     def __init__(self, end: Symmetric, systems: Shifted, sign: int, columns: Tensor) -> None:
-        found = systems.found
-        self._end, self._vectors, self._first = end, found.vectors, systems.first
-        self._every = self._shifts = sign * systems.shifts[columns]
-        self._values = sign * found.values[systems.first :, None]  # of the guards
+        self._end, self._systems, self._sign, self._columns = end, systems, sign, columns
+        self._vectors, self._first = systems.found.vectors, systems.first
+        self._shifts = sign * systems.shifts[columns]
+        self._values = sign * systems.found.values[systems.first :, None]  # of the guards
 
-    def at_work(self, columns: Tensor) -> None:
-        """Only these, (K',), are left."""
-        self._shifts = self._every[columns]
+    def narrowed(self, place: Tensor) -> "_AtOneEnd":
+        return _AtOneEnd(self._end, self._systems, self._sign, self._columns[place])
 
     def matmul(self, x: Tensor, out: Tensor) -> Tensor:
         """(s_j − S) x_j, kept beside the first vectors, where rounding would lead away from them."""
