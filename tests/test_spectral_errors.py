@@ -59,6 +59,14 @@ def test_a_loss_that_tells_equal_eigenvectors_apart_has_no_derivative() -> None:
         (values * torch.arange(6)).sum().backward()
 
 
+@pytest.mark.parametrize("moved", [UNIFORM, LARGE["grid"]], ids=["dense", "iterated"])
+def test_a_gradient_that_is_not_finite_is_an_error(moved: Walk) -> None:
+    leaf = moved.weight.clone().requires_grad_()
+    z, _ = spectral_map(walk(moved.graph, leaf), 1.0, 6)
+    with pytest.raises(ValueError, match="comes in to a spectral map must be finite: look at the loss"):
+        (z / 0.0).sum().backward()
+
+
 def test_short_times_have_no_derivative_at_eigenvalue_zero() -> None:
     weight = torch.ones(24, dtype=torch.float64, requires_grad=True)
     z, _ = spectral_map(walk(UNIFORM.graph, weight), 0.4, 16)

@@ -11,7 +11,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
-COLUMNS_AT_ONCE = 8  # of the flows over edges, (E, K): bounds their memory; more at once is no faster
+COLUMNS_AT_ONCE = 8  # of the flows over edges, (E, K), in a residual: bounds their memory
 EDGES_AT_ONCE = 16_384  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
 
 

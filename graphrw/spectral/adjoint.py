@@ -23,13 +23,15 @@ def gradient(
         whole: whether ∂ℓ/∂s is wanted.
 
     Raises:
-        ValueError: where there is no derivative.
+        ValueError: where there is no derivative, or what comes in is not finite.
     """
+    if not bool(g.isfinite().all() and g_values.isfinite().all()):
+        raise ValueError("The gradient that comes in to a spectral map must be finite: look at the loss.")
     values, vectors = pairs.values[: pairs.kept], pairs.vectors[:, : pairs.kept]
     f = values.abs() ** time
     b = vectors.T @ g
     g_time = (b.diagonal() * torch.where(f > 0, f * values.abs().log(), 0.0)).sum()
-    if not whole:
+    if not whole:  # ∂ℓ/∂t needs no linear solve
         return f.new_zeros(pairs.matrix.layout.edges.shape[1]), g_time
     _check_differentiable(pairs, f, time)
     inside = _gram_part(b, f, values, time) + _rotation_part(b, f, values, _noise(vectors * f, g, rounding))
@@ -52,6 +54,7 @@ def _rotation_part(b: Tensor, f: Tensor, values: Tensor, noise: tuple[Tensor, Te
         ValueError: where it is more than rounding and eigenvalues meet.
     """
     dropped, refused = noise
+    # Where eigenvalues meet the quotient has no limit, and near it rounding of `turn` would be divided by the gap.
     turn = b * f[:, None] - (b * f[:, None]).T
     gap = values - values[:, None]
     equal = gap.abs() <= EQUAL
@@ -87,12 +90,14 @@ def _noise(z: Tensor, g: Tensor, rounding: float) -> tuple[Tensor, Tensor]:
     """What of ZᵀG − GᵀZ (k, k) may be rounding and is dropped, and what cannot be and is refused."""
     size = z.abs().T @ g.abs()
     bound = torch.linalg.vector_norm(z, dim=0)[:, None] * torch.linalg.vector_norm(g, dim=0)
+    # The larger one is beyond doubt, also where eigenvectors have lost some digits to small gaps: 1e-10 / 1e-4.
     return rounding * (size + size.T), max(rounding, 1e-6) * (bound + bound.T)
 
 
 def _common(g_values: Tensor, values: Tensor) -> Tensor:
     """∂ℓ/∂Λ, which must agree within equal eigenvalues."""
     equal = (values - values[:, None]).abs() <= EQUAL
+    # 1e-4: what a loss computes in float32 agrees to that, and what tells eigenvalues apart hardly ever does.
     apart = equal & ((g_values - g_values[:, None]).abs() > 1e-4 * g_values.abs().max())
     if bool(apart.any()):
         index = int(apart.any(1).nonzero()[0])

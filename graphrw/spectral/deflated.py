@@ -5,12 +5,12 @@ from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
 from graphrw.solvers.base import ROUNDING
+from graphrw.solvers.krylov import COLUMNS_AT_ONCE
 from graphrw.spectral.eigenpairs import GUARD_TOLERANCE, Eigenpairs
 from graphrw.spectral.matrix import EQUAL
 from graphrw.spectral.route import LONG_SERIES, Route, in_order, in_turn
 from graphrw.spectral.shifted import Shifted
 
-COLUMNS_AT_ONCE = 16  # a float64 product with 32 columns takes three to five times as long as with 16, not twice
 MAX_ROUNDS = 12  # of refinement, by each route; two or three are enough
 SHRINKS = 0.5  # a round that leaves more of the residual leads nowhere: the other route is next
 # Guards are known to a residual of `GUARD_TOLERANCE`. Where the gap after the k-th eigenvalue is not well above it,
@@ -50,7 +50,7 @@ class _Refinement:
     """
 
     def __init__(self, pairs: Eigenpairs, columns: Tensor, g: Tensor, tolerance: float) -> None:
-        self.pairs, self.columns, self.values, self.tolerance = pairs, columns, pairs.values[columns], tolerance
+        self.pairs, self.values, self.tolerance = pairs, pairs.values[columns], tolerance
         self.kept = pairs.vectors[:, : pairs.kept]
         self.residual, self.size = _beside(self.kept, g), torch.linalg.vector_norm(g, dim=0)
         self.norm = torch.linalg.vector_norm(self.residual, dim=0)
@@ -78,7 +78,7 @@ class _Refinement:
     def _round(self, route: Route, missed: Tensor, limit: Tensor) -> bool:
         """One correction of the columns `missed`, taken where it helps; whether it has helped all of them."""
         r, before = self.residual[:, missed], self.norm[missed]
-        correction = _beside(self.kept, _approximate(self.pairs, self.columns[missed], r, limit, route))
+        correction = _beside(self.kept, self._approximate(missed, r, limit, route))
         change = self.values[missed] * correction - self.pairs.matrix.matmul(correction)
         rest = r - _beside(self.kept, change)
         after = torch.linalg.vector_norm(rest, dim=0)
@@ -89,6 +89,26 @@ class _Refinement:
         self.residual[:, missed], self.norm[missed] = rest, torch.where(better, after, before)
         helped: Tensor = (after <= SHRINKS * before) | (after <= limit)
         return bool(helped.all())
+
+    def _approximate(self, missed: Tensor, r: Tensor, limit: Tensor, route: Route) -> Tensor:
+        """About (λ_j − S)⁻¹ r_j beside kept vectors, for the columns `missed`; through B Bᵀ on bipartite graphs.
+
+        There (λ² − B Bᵀ) a = λ r_u + B r_l on the upper nodes, and b = (r_l + Bᵀ a) / λ on the lower ones.
+        """
+        values, pairs = self.values[missed], self.pairs
+        systems, half = _systems(pairs, values), pairs.half
+        if half is None:
+            return systems.solve(route, r, limit / 2)  # half: the true residual lags behind that of the iterations
+        others = slice(pairs.kept, 2 * systems.first)
+        along = pairs.vectors[:, others].T @ r
+        solved = pairs.vectors[:, others] @ (along / (values - pairs.values[others, None]))
+        rest = r - pairs.vectors[:, others] @ along
+        fold, lower = half.matrix.fold, rest[half.matrix.fold.lower]
+        right = _beside(half.vectors[:, : systems.first], values * rest[fold.upper] + half.matrix.to_upper(lower))
+        a = systems.solve(route, right, values.abs() * limit / 2)
+        solved[fold.upper] += a
+        solved[fold.lower] += (lower + half.matrix.to_lower(a)) / values
+        return solved
 
     def _missed(self) -> tuple[Tensor, Tensor]:
         """(K',) int64: the columns that are not there yet; and where they have to get, (K',).
@@ -104,11 +124,11 @@ class _Refinement:
         return float((self.norm / self.target).nan_to_num(0).max()) * self.tolerance
 
     def _cause(self) -> str:
-        kept, after = (float(self.pairs.values[place].abs()) for place in (self.pairs.kept - 1, self.pairs.kept))
-        if kept - after <= CLUSTER:
+        last, *after = self.pairs.values[self.pairs.kept - 1 :].abs().tolist()
+        if after and last - after[0] <= CLUSTER:
             return (
-                f"`k` = {self.pairs.kept} cuts a cluster of eigenvalues: |λ| of the k-th is {kept:.9f}, of the next "
-                f"{after:.9f}. Take another `k`, at a gap of the spectrum."
+                f"`k` = {self.pairs.kept} cuts a cluster of eigenvalues: |λ| of the k-th is {last:.9f}, of the next "
+                f"{after[0]:.9f}. Take another `k`, at a gap of the spectrum."
             )
         return (
             "Likely cause: weights that span too many orders of magnitude, or a `tolerance` that float64 cannot reach."
@@ -125,27 +145,6 @@ def _systems(pairs: Eigenpairs, values: Tensor) -> Shifted:
         return Shifted(pairs, pairs.kept, values)
     last = float(pairs.values[pairs.kept - 1].abs())
     return Shifted(half, int((half.values.sqrt() > last - EQUAL).sum()), values.square())
-
-
-def _approximate(pairs: Eigenpairs, columns: Tensor, r: Tensor, limit: Tensor, route: Route) -> Tensor:
-    """About (λ_j − S)⁻¹ r_j beside kept vectors; through B Bᵀ on bipartite graphs.
-
-    There (λ² − B Bᵀ) a = λ r_u + B r_l on the upper nodes, and b = (r_l + Bᵀ a) / λ on the lower ones.
-    """
-    values = pairs.values[columns]
-    systems, half = _systems(pairs, values), pairs.half
-    if half is None:
-        return systems.solve(route, r, limit / 2)
-    others = slice(pairs.kept, 2 * systems.first)
-    along = pairs.vectors[:, others].T @ r
-    solved = pairs.vectors[:, others] @ (along / (values - pairs.values[others, None]))
-    rest = r - pairs.vectors[:, others] @ along
-    fold, lower = half.matrix.fold, rest[half.matrix.fold.lower]
-    right = _beside(half.vectors[:, : systems.first], values * rest[fold.upper] + half.matrix.to_upper(lower))
-    a = systems.solve(route, right, values.abs() * limit / 2)
-    solved[fold.upper] += a
-    solved[fold.lower] += (lower + half.matrix.to_lower(a)) / values
-    return solved
 
 
 def _beside(kept: Tensor, block: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpair
         squares, upper = _search(folded, (kept + 1) // 2, (count + 1) // 2, tolerance / 2)
         if float(squares[-1]) > MIN_SQUARE:
             half = Half(folded, squares, upper, (kept + 1) // 2)
-            return _in_order(matrix, *folded.unfolded(squares, upper), kept, half)
+            return _in_order(matrix, *folded.unfolded(squares, upper), kept, half=half)
     return _in_order(matrix, *_search(matrix, kept, count, tolerance), kept)
 
 
@@ -97,11 +97,12 @@ def _decompose_dense(matrix: SymmetricMatrix, kept: int) -> Eigenpairs:
 
 
 def _in_order(
-    matrix: SymmetricMatrix, values: Tensor, vectors: Tensor, kept: int, half: Half | None = None
+    matrix: SymmetricMatrix, values: Tensor, vectors: Tensor, kept: int, *, half: Half | None = None
 ) -> Eigenpairs:
     """With λ before −λ: rounding shall not decide."""
     size = values.abs()
     cluster = (size[:-1] - size[1:] > EQUAL).cumsum(0)
+    # By cluster, and within it by falling λ: 3 apart, clusters do not mix with values in [−1, 1].
     order = (3 * torch.cat([cluster.new_zeros(1), cluster]) - values).argsort(stable=True)
     if bool((order.diff() < 0).any()):  # else there is no need of a copy
         values, vectors = values[order], vectors[:, order]

@@ -37,7 +37,7 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> 
     >>> power_iteration(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
     tensor([1., 1.])
     """
-    return _iterate(walk, symmetric_weight(walk), None, k, rounds, steps)
+    return _iterate(walk, symmetric_weight(walk), None, k=k, rounds=rounds, steps=steps)
 
 
 def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:
@@ -53,11 +53,11 @@ def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: 
     """
     rate = walk.rate
     inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate, 1.0), 0.0)
-    return _iterate(walk, walk.weight, inverse, k, rounds, steps)
+    return _iterate(walk, walk.weight, inverse, k=k, rounds=rounds, steps=steps)
 
 
 def _iterate(
-    walk: Walk, weight: Tensor, scale: Tensor | None, k: int, rounds: int, steps: int
+    walk: Walk, weight: Tensor, scale: Tensor | None, *, k: int, rounds: int, steps: int
 ) -> tuple[Tensor, Tensor]:
     """On the matrix with entries `weight`, its rows scaled by `scale` (N,)."""
     check_count(walk, k)
