@@ -11,7 +11,7 @@ from graphrw.spectral.matrix import EQUAL
 from graphrw.spectral.route import LONG_SERIES, Route, in_order, in_turn
 from graphrw.spectral.shifted import Shifted
 
-MAX_ROUNDS = 12  # of refinement, by each route; two or three are enough
+MAX_ROUNDS = 12  # of refinement, by each route; three of a series or one of iterations are enough
 SHRINKS = 0.5  # a round that leaves more of the residual leads nowhere: the other route is next
 # Guards are known to a residual of `GUARD_TOLERANCE`. Where the gap after the k-th eigenvalue is not well above it,
 # they are mixed with what is kept, and no refinement can be counted on.

@@ -21,6 +21,9 @@ Number = TypeVar("Number", float, Tensor)
 # eigenvalues so close are determined to no more than half the digits of float64.
 EQUAL = 1e-8
 NEGLIGIBLE = 1e-8  # |λ|ᵗ, whose square adds less than rounding to any distance
+# The least bound of a polynomial, beside eigenvalues or shifts of size 1: a matrix of low rank has no unwanted spectrum
+# but 0, and y(λ) = λ / bound needs one above it.
+MIN_BOUND = 1e-3
 # So much a Chebyshev polynomial may grow along eigenvectors that are known, where it is meant to be applied beside
 # them: float32 leaves 6e-8 of a vector there, which must not grow beyond what it is beside them.
 HEADROOM = 1e6

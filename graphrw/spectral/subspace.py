@@ -7,9 +7,8 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.spectral.matrix import Symmetric
 
 WELL_SPREAD = 0.1  # with so much of each column left, a pass has lost no more than one digit: it need not be repeated
-LOST = 1e-13  # of a unit vector: what is left is nothing but rounding
 MAX_PASSES = 20  # two or three are enough
-SINGULAR = 1e-6  # Cholesky's method squares this ratio, to 1e-12: with less of a column left its factor means nothing
+SINGULAR = 1e-6  # Cholesky's method squares what is left of a column: with less than this its factor means nothing
 
 
 class Subspace:
@@ -75,7 +74,7 @@ def orthonormal_beside(rows: Tensor, block: Tensor) -> Tensor:
         block = block / torch.linalg.vector_norm(block, dim=1, keepdim=True).clamp(min=1e-300)
         overlap = block @ rows.T
         block, spread = _orthonormal(torch.addmm(block, overlap, rows, alpha=-1))
-        lost = spread < LOST
+        lost = spread < 1e-13  # nothing but rounding is left of these rows
         if bool(lost.any()):
             block = torch.where(lost[:, None], random_like(block.T, seed=len(rows) + attempt).T, block)
         elif float(spread.min()) > WELL_SPREAD and (len(rows) == 0 or float(overlap.abs().max()) < 0.5):
