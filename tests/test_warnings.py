@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch_geometric.nn import Sequential
 
 import graphrw
-from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, walk
+from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, solve, walk
 from graphrw.models import NDD
 from graphrw.nn import DiffusionDistance
+from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, spectral_map
 
 SQUARE = grid_graph((4, 4))
@@ -49,6 +50,20 @@ def test_a_warning_points_at_the_line_of_the_caller(message: str, call: Callable
     with pytest.warns(UserWarning, match=message) as caught:
         call()
     assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, call.__code__.co_firstlineno)]
+
+
+def test_a_hand_over_for_want_of_memory_points_at_the_line_that_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = grid_graph((20, 20))
+    moved, first = walk(graph, torch.ones(graph.num_edges), killing=0.1), Auto().plan_for(graph).solvers[0]
+
+    def no_room(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(type(first), "invert", no_room)
+    with pytest.warns(UserWarning, match="ran out of memory") as caught:
+        solve(moved, moved.killing)
+    expected = sys._getframe().f_lineno - 1
+    assert [(warning.filename, warning.lineno) for warning in caught] == [(__file__, expected)]
 
 
 class Net(nn.Module):
