@@ -143,20 +143,33 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
     >>> ended.weight, ended.killing
     (tensor([1., 0.]), tensor([0., 2., 2.]))
     """
-    mask = node_mask(walk.graph, nodes)
+    return absorb_where(walk, node_mask(walk.graph, nodes))
+
+
+def absorb_where(walk: Walk, held: Tensor) -> Walk:
+    """`absorb` for a caller who has the nodes as a mask: those where `held` (N,) bool is true."""
     tail, head = walk.graph.edges
-    cut = mask[tail] | mask[head]
-    touching = cut.nonzero().squeeze(1)
+    cut = held[tail] | held[head]
+    touching = cut.nonzero().squeeze(1)  # few, as seeds are: moving their weights alone costs less than all E
     lost = walk.weight[touching]
     killing = walk.killing.index_add(0, tail[touching], lost)
     if not walk.graph.directed:
         killing = killing.index_add(0, head[touching], lost)
-    killing = torch.where(mask & (killing == 0), torch.ones_like(killing), killing)
+    killing = torch.where(held & (killing == 0), torch.ones_like(killing), killing)
+    # Cut edges stay, with weight 0: a changed pattern would throw away all that solvers have planned for the graph.
     return Walk(walk.graph, torch.where(cut, torch.zeros_like(walk.weight), walk.weight), killing)
 
 
-def node_mask(graph: Graph, nodes: Tensor, name: str = "nodes") -> Tensor:
-    """(N,) bool: true on `nodes` (M,) int64; `name` is what errors call them."""
+def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
+    """(N,) bool: true on `nodes` (M,) int64."""
+    check_nodes(graph, nodes)
+    mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.device)
+    mask[nodes] = True
+    return mask
+
+
+def check_nodes(graph: Graph, nodes: Tensor, name: str = "nodes") -> None:
+    """Raise `ValueError` unless `nodes` (M,) int64 are nodes of `graph`; `name` is what errors call them."""
     if nodes.dtype != torch.int64 or nodes.ndim != 1:
         raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
     if nodes.numel():
@@ -164,6 +177,3 @@ def node_mask(graph: Graph, nodes: Tensor, name: str = "nodes") -> Tensor:
         if low < 0 or high >= graph.num_nodes:
             wrong = low if low < 0 else high
             raise ValueError(f"`{name}` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")
-    mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.device)
-    mask[nodes] = True
-    return mask

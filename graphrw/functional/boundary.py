@@ -9,8 +9,9 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
-from graphrw.functional.harmonic import count_labels, dirichlet, fill_unreachable
+from graphrw.functional.harmonic import dirichlet
 from graphrw.functional.paths import Paths, both_ways, log_partition, require_convergence
+from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
 from graphrw.solvers import Auto, Solver
 
 FAINT = 1e-100  # sums over paths down to here are divided as they are; their second derivatives hold 1 / sum²
@@ -82,9 +83,8 @@ def boundary_probabilities(
     num_labels, seeded = count_labels(plain, seeds, num_labels), seeds >= 0
     lost = stranded(plain, seeded)
     held = seeded | lost
-    values = weight.new_zeros(graph.num_nodes, num_labels)
+    values = one_hot(seeds, num_labels, weight)
     prior = fill_unreachable(lost, unreachable, values) if bool(lost.any()) else values.new_zeros(num_labels)
-    values[seeded, seeds[seeded]] = 1
     paths = Paths(
         graph,
         weight,
@@ -124,7 +124,7 @@ def _shares(paths: Paths, values: Tensor, solver: Solver) -> Tensor:
     """P, except on nodes that are lost. Both ways are exact; the cheaper is taken if it kept its digits."""
     if bool(paths.log_rate.detach().max() < -math.log(FAINT)):
         walk = Walk(paths.graph, paths.weight, paths.killing)
-        z = dirichlet(walk, paths.fixed, values[paths.fixed], None, solver, False)
+        z = dirichlet(walk, paths.held, values, solver=solver)
         if _kept_digits(walk, z.detach(), paths.held, solver.rtol):
             return _normalised(z, paths.lost)
     return _normalised(_transformed(paths, values, solver), paths.lost)
@@ -162,7 +162,7 @@ def _transformed(paths: Paths, values: Tensor, solver: Solver) -> Tensor:
     step = torch.where(paths.held[tail] | paths.lost[head], 0.0, paths.weight[edge] * gain)
     excess = torch.exp(log_rate - log_rate.detach()) - degree(graph, step)
     walk = Walk(graph, step, excess - excess.detach())
-    return dirichlet(walk, paths.fixed, values[paths.fixed], None, solver, False)
+    return dirichlet(walk, paths.held, values, solver=solver)
 
 
 def _require_directed(solver: Solver, graph: Graph) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
-from graphrw.core.walk import Walk, node_mask
+from graphrw.core.walk import Walk, check_nodes
 from graphrw.spectral import (
     TOLERANCE,
     check_time,
@@ -194,8 +194,8 @@ def _check_chosen(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> No
     if pairs is not None:
         if pairs.ndim != 2 or pairs.shape[1] != 2:
             raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
-        node_mask(graph, pairs.reshape(-1), "pairs")
+        check_nodes(graph, pairs.reshape(-1), "pairs")
     if rows is not None:
         if rows.ndim != 1:
             raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
-        node_mask(graph, rows, "rows")
+        check_nodes(graph, rows, "rows")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.reach import components, stranded
-from graphrw.core.walk import Walk, absorb
+from graphrw.core.walk import Walk, absorb_where
 
 
 def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
@@ -20,4 +20,4 @@ def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
     first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
     held = lost & (first[component] == nodes)
     component = torch.where(lost, component, walk.graph.num_nodes)
-    return absorb(walk, held.nonzero().squeeze(1)), held, component
+    return absorb_where(walk, held), held, component

@@ -8,11 +8,14 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.reach import stranded
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb, check_finite_rate, check_rates, node_mask
+from graphrw.core.walk import Walk, absorb_where, check_finite_rate, node_mask
+from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
-SLACK = 0.05  # by which probabilities may miss their sum: solvers promise residuals, not errors
+# By how much probabilities may miss their sum. Solvers promise residuals, not errors: much less would refuse answers
+# to a loose `rtol` that are as good as was asked for. What has not converged misses by far more.
+SLACK = 0.05
 
 
 def harmonic(
@@ -48,27 +51,28 @@ def harmonic(
     >>> harmonic(line, torch.tensor([0, 4]), torch.tensor([0.0, 1.0], dtype=torch.float64))
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000], dtype=torch.float64)
     """
-    _check_boundary(walk, nodes, values)
-    lost = stranded(walk, node_mask(walk.graph, nodes) | (walk.killing.detach() > 0))
+    held = _checked_boundary(walk, nodes, values)
+    lost = stranded(walk, held | (walk.killing.detach() > 0))
     if bool(lost.any()):
         raise SingularWalkError(
             f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
     columns = values.reshape(len(nodes), -1)
-    start = None if start is None else start.reshape(walk.graph.num_nodes, -1)
-    x = dirichlet(walk, nodes, columns, None, solver, prune, start)
-    return x.reshape(walk.graph.num_nodes, *values.shape[1:])
+    columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
+    start = None if start is None else start.reshape(len(held), -1)
+    x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start)
+    return x.reshape(len(held), *values.shape[1:])
 
 
 def hitting_probabilities(
     walk: Walk,
     seeds: Tensor,
     num_labels: int | None = None,
+    *,
     absorption: Tensor | None = None,
     unreachable: Tensor | None = None,
     solver: Solver = Auto(),
-    *,
     prune: bool = False,
     start: Tensor | None = None,
 ) -> Tensor:
@@ -109,15 +113,49 @@ def hitting_probabilities(
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
         check_finite_rate(walk.graph, walk.weight, walk.killing, "its killing and absorption")
+    values = one_hot(seeds, num_labels, walk.weight)
     lost = stranded(walk, seeded | (walk.killing.detach() > 0))
-    values = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
-    values[seeded, seeds[seeded]] = 1
     if bool(lost.any()):
         values[lost] = fill_unreachable(lost, unreachable, values)
-    nodes = (seeded | lost).nonzero().squeeze(1)
-    probability = dirichlet(walk, nodes, values[nodes], absorption, solver, prune, start)
+    # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph with the same plans.
+    held = seeded | lost
+    probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)
     plainly(partial(_check_sums, solver), probability.sum(1), killing, batched=True)
     return probability
+
+
+def dirichlet(
+    walk: Walk,
+    held: Tensor,
+    values: Tensor,
+    *,
+    solver: Solver,
+    source: Tensor | None = None,
+    prune: bool = False,
+    start: Tensor | None = None,
+) -> Tensor:
+    """(N, K): `values` (N, K) where `held` (N,) bool is true; elsewhere A x = `source` (N, K), for a walk known to end.
+
+    Off the nodes that are held, `values` are not looked at; `start` is a guess as in `solve`.
+    """
+    b = _inflow(walk, held, values)
+    if source is not None:
+        b = torch.where(held[:, None], 0.0, b + source)
+    if start is not None and start.shape == b.shape:  # any other shape is for `solve` to refuse
+        start = torch.where(held[:, None], 0.0, start)
+    x = Factor.of(absorb_where(walk, held), solver, prune).solve(b, start=start)
+    return torch.where(held[:, None], values, x)
+
+
+def _inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
+    """(N, K): W x for x = `values` where `held` and 0 elsewhere, at all other nodes; 0 where `held`."""
+    tail, head = walk.graph.edges
+    nodes, flows = [], []
+    for origin, target in [(tail, head)] if walk.graph.directed else [(tail, head), (head, tail)]:
+        across = (held[target] & ~held[origin]).nonzero().squeeze(1)
+        nodes.append(origin[across])
+        flows.append(walk.weight[across, None] * values[target[across]])
+    return torch.zeros_like(values).index_add(0, torch.cat(nodes), torch.cat(flows))
 
 
 def _check_sums(solver: Solver, total: Tensor, killing: Tensor) -> None:
@@ -131,40 +169,9 @@ def _check_sums(solver: Solver, total: Tensor, killing: Tensor) -> None:
         )
 
 
-def dirichlet(
-    walk: Walk,
-    nodes: Tensor,
-    values: Tensor,
-    source: Tensor | None,
-    solver: Solver,
-    prune: bool,
-    start: Tensor | None = None,
-) -> Tensor:
-    """(N, K): `values` (M, K) on `nodes`; elsewhere A x = `source` (N, K), for a walk known to end."""
-    b = _inflow(walk, nodes, values)
-    if source is not None:
-        b = (b + source).index_fill(0, nodes, 0.0)
-    if start is not None:
-        start = start.index_fill(0, nodes, 0.0)
-    factor = Factor.of(absorb(walk, nodes), solver, prune)
-    return factor.solve(b, start=start).index_put((nodes,), values)
-
-
-def _inflow(walk: Walk, nodes: Tensor, values: Tensor) -> Tensor:
-    """(N, K): W x for x = `values` on `nodes` and 0 elsewhere, at all other nodes; 0 on `nodes`."""
-    mask, (tail, head) = node_mask(walk.graph, nodes), walk.graph.edges
-    row = torch.zeros(len(mask), dtype=torch.int64, device=mask.device)
-    row = row.index_put((nodes,), torch.arange(len(nodes), device=mask.device))
-    parts = []
-    for start, end in [(tail, head)] if walk.graph.directed else [(tail, head), (head, tail)]:
-        across = (mask[end] & ~mask[start]).nonzero().squeeze(1)
-        parts.append((start[across], walk.weight[across, None] * values[row[end[across]]]))
-    starts, flows = (torch.cat(part) for part in zip(*parts, strict=True))
-    return walk.weight.new_zeros(len(mask), values.shape[1]).index_add(0, starts, flows)
-
-
-def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:
-    node_mask(walk.graph, nodes)
+def _checked_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> Tensor:
+    """(N,) bool: true on `nodes` (M,), which are all different and have one row each in `values`."""
+    held = node_mask(walk.graph, nodes)
     if values.ndim not in (1, 2) or len(values) != len(nodes):
         raise ValueError(f"`values` must be (M, K) or (M,) with M = {len(nodes)}; got {tuple(values.shape)}.")
     if values.dtype != walk.weight.dtype:
@@ -172,57 +179,4 @@ def _check_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> None:
     unique, counts = nodes.unique(return_counts=True)
     if len(unique) < len(nodes):
         raise ValueError(f"`nodes` names node {int(unique[counts > 1][0])} more than once; give each node one value.")
-
-
-def count_labels(
-    walk: Walk,
-    seeds: Tensor,
-    num_labels: int | None,
-    absorption: Tensor | None = None,
-    *,
-    remedy: str = "label at least one node",
-) -> int:
-    """L, from arguments that fit each other; the `remedy` is what to do when there are neither seeds nor absorption."""
-    num_nodes = walk.graph.num_nodes
-    if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
-        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
-    low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
-    if low < -1:
-        raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
-    if absorption is not None:
-        if absorption.ndim != 2 or len(absorption) != num_nodes or absorption.dtype != walk.weight.dtype:
-            got = f"{tuple(absorption.shape)} {absorption.dtype}"
-            raise ValueError(f"`absorption` must be (N, L) = ({num_nodes}, L) {walk.weight.dtype}; got {got}.")
-        check_rates("absorption", absorption)
-        if num_labels is not None and num_labels != absorption.shape[1]:
-            raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
-        num_labels = absorption.shape[1]
-    elif high < 0 and num_labels is None:
-        raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
-    num_labels = high + 1 if num_labels is None else num_labels
-    if high >= num_labels:
-        raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
-    return num_labels
-
-
-def fill_unreachable(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
-    """The distribution for the nodes that are lost, or the error that there is none."""
-    if unreachable is None:
-        raise SingularWalkError(
-            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
-            "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
-        )
-    return check_distribution("unreachable", unreachable, values)
-
-
-def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
-    """`shares` (L,) in the type of `like` (N, L); `ValueError` unless they are ≥ 0 with sum 1."""
-
-    def check(shares: Tensor) -> None:
-        if bool((shares < 0).any()) or not abs(float(shares.sum()) - 1) <= 1e-5:
-            raise ValueError(f"`{name}` must be a distribution (≥ 0, sum 1); got {shares.tolist()}.")
-
-    if shares.shape != like.shape[1:]:
-        raise ValueError(f"`{name}` must be (L,) = ({like.shape[1]},); got {tuple(shares.shape)}.")
-    plainly(check, shares)
-    return shares.to(like)
+    return held

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.walk import Walk, check_rates, degree
 from graphrw.functional.ground import ground
-from graphrw.functional.harmonic import check_distribution, count_labels, fill_unreachable
+from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
@@ -109,8 +109,7 @@ def poisson_labels(
     _check_walk(walk)
     num_labels = count_labels(walk, seeds, num_labels)
     seeded = seeds >= 0
-    target = walk.weight.new_zeros(walk.graph.num_nodes, num_labels)
-    target[seeded, seeds[seeded]] = 1
+    target = one_hot(seeds, num_labels, walk.weight)
     grounded, held, component = ground(walk)
     counts = walk.weight.new_zeros(walk.graph.num_nodes, num_labels).index_add(0, component, target)[component]
     mean = counts / counts.sum(1, keepdim=True).clamp(min=1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb, degree
+from graphrw.core.walk import Walk, absorb_where, degree
 from graphrw.solve import Factor
 from graphrw.solvers import Solver
 
@@ -49,11 +49,6 @@ class Paths:
     def log_rate(self) -> Tensor:
         """(N,): log c, for any B."""
         return self.boundary + self.total.log() + torch.log1p(-self.stay * torch.exp(-self.boundary) / self.total)
-
-    @property
-    def fixed(self) -> Tensor:
-        """(M,) int64: the nodes that are held."""
-        return self.held.nonzero().squeeze(1)
 
 
 def both_ways(graph: Graph) -> tuple[Graph, Tensor]:
@@ -98,7 +93,7 @@ def log_partition(paths: Paths, solver: Solver) -> Tensor:
         miss = torch.where(paths.held, 0.0, u + log_rate - inflow)
         if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):
             return u
-        choice = absorb(Walk(graph, share, torch.zeros_like(u)), paths.fixed)
+        choice = absorb_where(Walk(graph, share, torch.zeros_like(u)), paths.held)
         u = u - Factor.of(choice, solver).solve(miss)
     raise ConvergenceError(
         f"The logarithm of the sum over paths still changes by {float(miss.abs().max()):.1e} after {MAX_STEPS} Newton "

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.walk import Walk, node_mask
+from graphrw.core.walk import Walk, check_nodes
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
@@ -35,7 +35,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
         raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
-    node_mask(walk.graph, pairs.reshape(-1), "pairs")
+    check_nodes(walk.graph, pairs.reshape(-1), "pairs")
     grounded, held, component = ground(walk)
     factor = Factor.of(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]

@@ -7,7 +7,7 @@ from graphrw.convert import from_edge_index
 from graphrw.convert.edge_index import checked_edge_index
 from graphrw.core.graph import Graph
 from graphrw.core.whole import check_whole
-from graphrw.functional.harmonic import check_distribution
+from graphrw.functional.seeds import check_distribution
 
 
 def as_graph(

@@ -14,7 +14,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.warn import warn
-from graphrw.functional import harmonic
+from graphrw.functional import hitting_probabilities
 from graphrw.solvers import Auto, Solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")
@@ -101,6 +101,7 @@ def random_walker(
 
     Raises:
         ValueError: for shapes that do not fit, labels that are not integers, no seed, or an unknown `mode`.
+        ConvergenceError: if `solver` cannot reach its tolerance, or what it gives is far from any probability.
 
     >>> image = np.array([[0.0, 0.1, 0.9, 1.0]])
     >>> random_walker(image, np.array([[3, 0, 0, 7]]))
@@ -111,17 +112,17 @@ def random_walker(
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {MODES}; got {mode!r}.")
     check_rates("beta", torch.as_tensor(beta))
-    marks = _as_labels(labels)
-    pixels = _as_pixels(image, channel_axis, marks)
-    graph = grid_graph(marks.shape).to(marks.device)
-    weight = _weight(graph, pixels, beta, _edge_lengths(tuple(marks.shape), spacing, pixels))
-    probability, ids, lost = _propagate(graph, weight, marks.reshape(-1), solver)
-    _warn(probability.detach(), lost, marks.reshape(-1), prob_tol)
+    label_image = _as_label_image(labels)
+    pixels = _as_pixels(image, channel_axis, label_image)
+    graph = grid_graph(label_image.shape).to(label_image.device)
+    weight = _weight(graph, pixels, beta, _edge_lengths(tuple(label_image.shape), spacing, pixels))
+    probability, ids, lost = _propagate(graph, weight, label_image.reshape(-1), solver)
+    _warn(probability.detach(), lost, label_image.reshape(-1), prob_tol)
     if return_full_prob:
-        answer = probability.T.reshape(len(ids), *marks.shape)
+        answer = probability.T.reshape(len(ids), *label_image.shape)
     else:
-        found = torch.where(lost, -1, ids[probability.argmax(1)]).reshape(marks.shape)
-        answer = torch.where(marks < 0, marks, found)
+        found = torch.where(lost, -1, ids[probability.argmax(1)]).reshape(label_image.shape)
+        answer = torch.where(label_image < 0, label_image, found)
     return _like(answer, labels, in_place=not copy and not return_full_prob)
 
 
@@ -133,16 +134,16 @@ def _as_tensor(array: NDArray[Any] | Tensor) -> Tensor:
     return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
 
 
-def _as_labels(labels: NDArray[Any] | Tensor) -> Tensor:
-    marks = _as_tensor(labels)
-    if marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool:
-        raise ValueError(f"`labels` must be integers; got {marks.dtype}.")
-    if marks.ndim not in (2, 3) or marks.numel() == 0:
-        raise ValueError(f"`labels` must be (H, W) or (D, H, W) and not empty; got {tuple(marks.shape)}.")
-    return marks.to(torch.int64)
+def _as_label_image(labels: NDArray[Any] | Tensor) -> Tensor:
+    label_image = _as_tensor(labels)
+    if label_image.is_floating_point() or label_image.is_complex() or label_image.dtype == torch.bool:
+        raise ValueError(f"`labels` must be integers; got {label_image.dtype}.")
+    if label_image.ndim not in (2, 3) or label_image.numel() == 0:
+        raise ValueError(f"`labels` must be (H, W) or (D, H, W) and not empty; got {tuple(label_image.shape)}.")
+    return label_image.to(torch.int64)
 
 
-def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, marks: Tensor) -> Tensor:
+def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, label_image: Tensor) -> Tensor:
     """(N, C) floats: the pixels in C order, integers scaled by the largest value of their type, 0 outside."""
     values = _as_tensor(image)
     if values.is_complex():
@@ -150,13 +151,13 @@ def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, marks: Te
     if channel_axis is not None and not -values.ndim <= channel_axis < values.ndim:
         raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(values.shape)}; got {channel_axis}.")
     channels_last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
-    if channels_last.shape[:-1] != marks.shape:
+    if channels_last.shape[:-1] != label_image.shape:
         extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"
-        got = f"{tuple(values.shape)} and {tuple(marks.shape)}"
+        got = f"{tuple(values.shape)} and {tuple(label_image.shape)}"
         raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
-    pixels = _as_float(channels_last.reshape(marks.numel(), -1), keep_single=isinstance(image, Tensor))
+    pixels = _as_float(channels_last.reshape(label_image.numel(), -1), keep_single=isinstance(image, Tensor))
     finite = torch.isfinite(pixels).all(1)
-    if not bool(finite[marks.reshape(-1) >= 0].all()):
+    if not bool(finite[label_image.reshape(-1) >= 0].all()):
         raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
     return torch.where(finite[:, None], pixels, 0.0)
 
@@ -188,23 +189,22 @@ def _weight(graph: Graph, pixels: Tensor, beta: float, length: Tensor | None) ->
     return gaussian_affinity(graph, pixels, scaled, length) + FLOOR
 
 
-def _propagate(graph: Graph, weight: Tensor, marks: Tensor, solver: Solver) -> tuple[Tensor, Tensor, Tensor]:
+def _propagate(graph: Graph, weight: Tensor, labels: Tensor, solver: Solver) -> tuple[Tensor, Tensor, Tensor]:
     """Probabilities (N, L), the ids (L,) of the labels, and which pixels (N,) no seed reaches."""
-    seeded = marks > 0
-    ids, label = marks[seeded].unique(return_inverse=True)
+    seeded = labels > 0
+    ids, index = labels[seeded].unique(return_inverse=True)
     if len(ids) == 0:
         raise ValueError("`labels` holds no seed: mark at least one pixel with a label > 0.")
-    closed = (marks < 0)[graph.edges].any(0)
-    walker = walk(graph, torch.where(closed, 0.0, weight))
-    lost = stranded(walker, seeded)
-    values = weight.new_zeros(graph.num_nodes, len(ids))
-    values[seeded.nonzero().squeeze(1), label] = 1
-    nodes = (seeded | lost).nonzero().squeeze(1)
-    return harmonic(walker, nodes, values[nodes], solver), ids, lost
+    seeds = torch.full_like(labels, -1).masked_scatter(seeded, index)
+    closed = (labels < 0)[graph.edges].any(0)
+    weight = torch.where(closed, 0.0, weight)
+    lost = stranded(walk(graph, weight), seeded)
+    # A walker whom no seed awaits is killed, so that its probabilities are 0, as scikit-image has them.
+    return hitting_probabilities(walk(graph, weight, lost.to(weight.dtype)), seeds, len(ids), solver=solver), ids, lost
 
 
-def _warn(probability: Tensor, lost: Tensor, marks: Tensor, prob_tol: float) -> None:
-    missed = int((lost & (marks == 0)).sum())
+def _warn(probability: Tensor, lost: Tensor, labels: Tensor, prob_tol: float) -> None:
+    missed = int((lost & (labels == 0)).sum())
     if missed:
         warn(f"{missed} unlabelled pixels are reached by no seed; they are labelled −1.")
     excess = max(

@@ -1,0 +1,72 @@
+"""What seeds, and the shares of labels, must be."""
+
+import torch
+from torch import Tensor
+
+from graphrw.core.errors import SingularWalkError
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk, check_rates
+
+ROUNDED_SUM = 1e-5  # how far from 1 a sum of shares may lie: float32 rounds a thousand of them to about this
+
+
+def count_labels(
+    walk: Walk,
+    seeds: Tensor,
+    num_labels: int | None,
+    absorption: Tensor | None = None,
+    *,
+    remedy: str = "label at least one node",
+) -> int:
+    """L, from arguments that fit each other; the `remedy` is what to do when there are neither seeds nor absorption."""
+    num_nodes = walk.graph.num_nodes
+    if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+    low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
+    if low < -1:
+        raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
+    if absorption is not None:
+        if absorption.ndim != 2 or len(absorption) != num_nodes or absorption.dtype != walk.weight.dtype:
+            got = f"{tuple(absorption.shape)} {absorption.dtype}"
+            raise ValueError(f"`absorption` must be (N, L) = ({num_nodes}, L) {walk.weight.dtype}; got {got}.")
+        check_rates("absorption", absorption)
+        if num_labels is not None and num_labels != absorption.shape[1]:
+            raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
+        num_labels = absorption.shape[1]
+    elif high < 0 and num_labels is None:
+        raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
+    num_labels = high + 1 if num_labels is None else num_labels
+    if high >= num_labels:
+        raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
+    return num_labels
+
+
+def one_hot(seeds: Tensor, num_labels: int, like: Tensor) -> Tensor:
+    """(N, L) in the type of `like`: 1 for the label of each seed, 0 for its other labels and where there is no seed."""
+    nodes = (seeds >= 0).nonzero().squeeze(1)
+    values = like.new_zeros(len(seeds), num_labels)
+    values[nodes, seeds[nodes]] = 1
+    return values
+
+
+def fill_unreachable(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
+    """The distribution for the nodes that are lost, or the error that there is none."""
+    if unreachable is None:
+        raise SingularWalkError(
+            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
+            "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
+        )
+    return check_distribution("unreachable", unreachable, values)
+
+
+def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
+    """`shares` (L,) in the type of `like` (N, L); `ValueError` unless they are ≥ 0 with sum 1."""
+
+    def check(shares: Tensor) -> None:
+        if bool((shares < 0).any()) or not abs(float(shares.sum()) - 1) <= ROUNDED_SUM:
+            raise ValueError(f"`{name}` must be a distribution (≥ 0, sum 1); got {shares.tolist()}.")
+
+    if shares.shape != like.shape[1:]:
+        raise ValueError(f"`{name}` must be (L,) = ({like.shape[1]},); got {tuple(shares.shape)}.")
+    plainly(check, shares)
+    return shares.to(like)
