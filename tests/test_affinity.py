@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, gaussian_affinity, grid_graph
-from graphrw.build.affinity import local_scale, self_tuning_affinity
+from graphrw.build import above, l1_affinity, local_scale, self_tuning_affinity
 from graphrw.build.knn import knn_graph
 
 GRAPH = grid_graph((3, 4))
@@ -84,6 +84,38 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def test_beta_may_be_learned() -> None:
     beta = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda leaf: gaussian_affinity(GRAPH, features(3), leaf), beta)
+
+
+@pytest.mark.parametrize("affinity", [gaussian_affinity, l1_affinity])
+def test_a_beta_for_each_channel_scales_that_channel_alone(affinity: Any) -> None:
+    values, beta = features(3), torch.tensor([0.3, 0.0, 2.0], dtype=torch.float64)
+    parts = [affinity(GRAPH, values[:, channel], float(beta[channel])) for channel in range(3)]
+    torch.testing.assert_close(affinity(GRAPH, values, beta), parts[0] * parts[1] * parts[2])
+    torch.testing.assert_close(affinity(GRAPH, values, torch.full_like(beta, 0.4)), affinity(GRAPH, values, 0.4))
+    leaves = (values.requires_grad_(), (beta + 0.1).requires_grad_())
+    assert torch.autograd.gradcheck(lambda values, beta: affinity(GRAPH, values, beta), leaves)
+    assert torch.autograd.gradgradcheck(lambda values, beta: affinity(GRAPH, values, beta), leaves)
+
+
+def test_each_l1_weight_falls_with_the_sum_of_absolute_differences() -> None:
+    values = features(3)
+    for weight, (i, j) in zip(l1_affinity(GRAPH, values, 0.7).tolist(), GRAPH.edges.T.tolist(), strict=True):
+        distance = sum(abs(a - b) for a, b in zip(values[i].tolist(), values[j].tolist(), strict=True))
+        assert weight == pytest.approx(math.exp(-0.7 * distance), rel=1e-12)
+
+
+@pytest.mark.parametrize("affinity", [gaussian_affinity, l1_affinity])
+def test_a_beta_that_belongs_to_no_channel_is_refused(affinity: Any) -> None:
+    with pytest.raises(ValueError, match=r"`beta` must be a number, .* each channel, \(3,\); got \(2,\)"):
+        affinity(GRAPH, features(3), torch.ones(2))
+    with pytest.raises(ValueError, match=r"`beta` must not be negative; got -1\.0"):
+        affinity(GRAPH, features(3), torch.tensor([0.0, -1.0, 2.0]))
+
+
+def test_above_a_floor_no_weight_vanishes_and_one_stays_one() -> None:
+    weight = above(gaussian_affinity(GRAPH, features(2), 1e6))
+    assert torch.equal(weight, torch.full_like(weight, 1e-6))
+    assert float(above(torch.ones(1, dtype=torch.float64), 0.3)) == 1.0
 
 
 @pytest.mark.parametrize(

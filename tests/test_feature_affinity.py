@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from graphrw import Graph, grid_graph, to_edge_index
+from graphrw.build import affinity
 from graphrw.losses import affinity_loss
-from graphrw.nn import feature_affinity
 from graphrw.nn.feature_affinity import FeatureAffinity
 from graphrw.nn.propagation import Propagation
 from graphrw.testing import sample_graphs
@@ -47,8 +47,8 @@ def formula(layer: FeatureAffinity, features: Tensor, edges: Tensor) -> Tensor:
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of two and of seven edges of three channels, or all in one."""
     if request.param:
-        monkeypatch.setattr(feature_affinity, "ENTRIES_AT_ONCE", 6)
-        monkeypatch.setattr(feature_affinity, "ENTRIES_KEPT", 21)
+        monkeypatch.setattr(affinity, "AT_ONCE", 6)
+        monkeypatch.setattr(affinity, "KEPT", 21)
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -144,8 +144,8 @@ class Largest(TorchDispatchMode):
 
 
 def test_the_differences_of_all_pairs_and_channels_are_never_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feature_affinity, "ENTRIES_AT_ONCE", 2**13)
-    monkeypatch.setattr(feature_affinity, "ENTRIES_KEPT", 2**16)
+    monkeypatch.setattr(affinity, "AT_ONCE", 2**13)
+    monkeypatch.setattr(affinity, "KEPT", 2**16)
     graph, layer = grid_graph((16, 16), radius=8), FeatureAffinity(32)
     features, target = torch.rand(256, 32, requires_grad=True), torch.randint(0, 3, (256,))
     kept: list[Tensor] = []

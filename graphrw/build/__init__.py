@@ -1,6 +1,6 @@
 """Graphs from images, segmentations, meshes and points, and weights from features."""
 
-from graphrw.build.affinity import gaussian_affinity, local_scale, self_tuning_affinity
+from graphrw.build.affinity import above, gaussian_affinity, l1_affinity, local_scale, self_tuning_affinity
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
 from graphrw.build.knn import edge_length, knn_graph
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
@@ -16,12 +16,14 @@ from graphrw.build.superpixel import (
 
 __all__ = [
     "RegionFeatures",
+    "above",
     "cotangent_weight",
     "edge_length",
     "gaussian_affinity",
     "grid_graph",
     "grid_weight",
     "knn_graph",
+    "l1_affinity",
     "local_scale",
     "mesh_dual_graph",
     "mesh_graph",

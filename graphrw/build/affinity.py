@@ -2,9 +2,13 @@
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.graph import Graph
 from graphrw.core.whole import check_whole
+
+FLOOR = 1e-6  # the smallest of weights up to 1: an exponential alone underflows to 0, which cuts a graph off its seeds
 
 
 def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, length: Tensor | None = None) -> Tensor:
@@ -13,11 +17,12 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     Args:
         graph: E edges, N nodes.
         features: (N, C) or (N,) floats; channels should have comparable units.
-        beta: ≥ 0, in inverse squared units of `features`; a tensor () may be learned.
+        beta: ≥ 0, in inverse squared units of `features`: a number or a tensor (), or (C,) with one for each channel,
+            Σ_c β_c (f_ic − f_jc)². A tensor may be learned.
         length: (E,) edge lengths > 0, for samples that are unevenly spaced: differences become slopes.
 
     Returns:
-        (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: add a small number if unwanted.
+        (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
 
     Raises:
         ValueError: for a wrong shape, a negative `beta`, or lengths that are not positive.
@@ -26,16 +31,61 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     >>> gaussian_affinity(pair, torch.tensor([0.0, 0.5]), beta=4.0)
     tensor([0.3679])
     """
-    if features.ndim not in (1, 2) or len(features) != graph.num_nodes or not features.is_floating_point():
-        got = f"{tuple(features.shape)} {features.dtype}"
-        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}.")
-    _check_beta(beta)
-    features = features if features.ndim == 2 else features[:, None]
+    features = _checked_features(graph, features)
+    beta = _checked_beta(beta, features)
     difference = features[graph.edges[0]] - features[graph.edges[1]]
     if length is not None:
         _check_length(length, graph.num_edges)
         difference = difference / length[:, None]
-    return torch.exp(-beta * difference.square().sum(1))
+    square = difference.square()
+    # One factor for all channels goes behind the sum. No matrix product, which autocast would run in half precision.
+    return torch.exp(-((beta * square).sum(1) if beta.ndim else beta * square.sum(1)))
+
+
+def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
+    """w_ij = exp(−Σ_c β_c |f_ic − f_jc|), the affinity of Convolutional Random Walk Networks.
+
+    Source: G. Bertasius et al., Convolutional random walk networks, CVPR 2017 (L1 distances in each channel, weighted).
+
+    The differences of all edges and channels, E × C numbers, are never in memory together: edges come in blocks. From
+    16 million of them on, backward makes them again. That is torch's `checkpoint`, which the reverse-mode transforms of
+    `torch.func` refuse.
+
+    Args:
+        graph: E edges, N nodes.
+        features: (N, C) or (N,) floats; channels should have comparable units.
+        beta: ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each channel. A tensor
+            may be learned.
+
+    Returns:
+        (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
+
+    Raises:
+        ValueError: for a wrong shape, or a negative `beta`.
+
+    >>> pair = Graph(torch.tensor([[0], [1]]), num_nodes=2)
+    >>> l1_affinity(pair, torch.tensor([[0.0, 5.0], [0.5, 5.1]]), beta=torch.tensor([2.0, 0.0]))
+    tensor([0.3679])
+    """
+    features = _checked_features(graph, features)
+    features = (features * _checked_beta(beta, features)).contiguous()  # rows are gathered by the million
+    size = max(1, KEPT // max(features.shape[1], 1))
+    if graph.num_edges <= size:
+        return torch.exp(-_l1_distance(features, graph.edges))
+    blocks = graph.edges.split(size, dim=1)
+    distances = [
+        checkpoint(_l1_distance, features, block, use_reentrant=False, preserve_rng_state=False) for block in blocks
+    ]
+    return torch.exp(-torch.cat(distances))
+
+
+def above(share: Tensor, floor: float = FLOOR) -> Tensor:
+    """ε + (1 − ε) · `share`: affinities from [0, 1] in [ε, 1], so that none vanishes and parts the graph.
+
+    >>> above(torch.tensor([0.0, 1.0]), floor=0.25)
+    tensor([0.2500, 1.0000])
+    """
+    return floor + (1 - floor) * share
 
 
 def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
@@ -102,12 +152,35 @@ def local_scale(graph: Graph, distance: Tensor, k: int) -> Tensor:
     return distance[chosen]
 
 
-def _check_beta(beta: Tensor | float) -> None:
-    value = torch.as_tensor(beta).detach()
-    if value.ndim:
-        raise ValueError(f"`beta` must be a number or a tensor (); got {tuple(value.shape)}.")
-    if not value >= 0:
-        raise ValueError(f"`beta` must not be negative; got {float(value)}.")
+def _l1_distance(features: Tensor, edges: Tensor) -> Tensor:
+    """(E,): Σ_c |f_ic − f_jc| for each edge ij, a block of edges at a time."""
+    size = max(1, AT_ONCE // max(features.shape[1], 1))
+    return torch.cat([(_rows(features, i) - _rows(features, j)).abs().sum(1) for i, j in edges.split(size, dim=1)])
+
+
+def _rows(features: Tensor, nodes: Tensor) -> Tensor:
+    """The rows of `nodes`; `gather`, because its backward adds rows up faster than that of indexing."""
+    return features.gather(0, nodes[:, None].expand(-1, features.shape[1]))
+
+
+def _checked_features(graph: Graph, features: Tensor) -> Tensor:
+    """(N, C)."""
+    if features.ndim not in (1, 2) or len(features) != graph.num_nodes or not features.is_floating_point():
+        got = f"{tuple(features.shape)} {features.dtype}"
+        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}.")
+    return features if features.ndim == 2 else features[:, None]
+
+
+def _checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
+    """() or (C,)."""
+    beta = torch.as_tensor(beta, dtype=None if isinstance(beta, Tensor) else features.dtype, device=features.device)
+    if beta.ndim and beta.shape != features.shape[1:]:
+        wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
+        raise ValueError(f"`beta` must be {wanted}; got {tuple(beta.shape)}.")
+    wrong = ~(beta.detach() >= 0)
+    if bool(wrong.any()):
+        raise ValueError(f"`beta` must not be negative; got {float(beta.detach()[wrong].reshape(-1)[0])}.")
+    return beta
 
 
 def _check_length(length: Tensor, num_edges: int) -> None:

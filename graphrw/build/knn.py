@@ -5,11 +5,11 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.blocks import AT_ONCE
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.whole import check_whole
 
 TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs
-ENTRIES = 2**21  # numbers held at once, in arrays that would otherwise grow with N²
 BLOCK = 64  # distances of which the smallest is looked at first
 SPARE = 8  # candidates beyond k
 TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal
@@ -78,7 +78,7 @@ def edge_length(graph: Graph, points: Tensor) -> Tensor:
         got = f"{tuple(points.shape)} {points.dtype}"
         raise ValueError(f"`points` must be (N, C) floats with N = {graph.num_nodes}; got {got}.")
     tail, head = graph.edges
-    rows = max(1, ENTRIES // max(1, points.shape[1]))
+    rows = max(1, AT_ONCE // max(1, points.shape[1]))
     if graph.num_edges <= rows:
         return _length(points, tail, head)
     blocks = zip(tail.split(rows), head.split(rows), strict=True)
@@ -122,7 +122,7 @@ def _by_products(points: Tensor, k: int) -> Tensor:
     points = points.double()
     others = _augmented(points)
     count = min(k + SPARE, len(points) - 1)
-    rows = max(1, ENTRIES // max(len(others), count * points.shape[1]))
+    rows = max(1, AT_ONCE // max(len(others), count * points.shape[1]))
     bounds = points.new_empty(min(rows, len(points)), len(others))  # fresh memory for each block would cost more
     found = []
     for query in torch.arange(len(points), device=points.device).split(rows):

@@ -1,20 +1,33 @@
 """What a walk answers, as functions from tensors to tensors; nodes come first in every shape."""
 
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
-from graphrw.functional.diffusion import diffusion_distance, diffusion_map, unrolled_diffusion_map
+from graphrw.functional.classes import ClassMaps, class_maps
+from graphrw.functional.diffusion import (
+    diffusion_distance,
+    diffusion_map,
+    diffusion_similarity,
+    unrolled_diffusion_map,
+)
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
+from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.pooling import region_pooling
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.functional.resistance import effective_resistance
+from graphrw.functional.sampling import sample_gradient
 from graphrw.functional.uncertainty import abstain, entropy
 
 __all__ = [
+    "ClassMaps",
     "abstain",
+    "attentional_interpolation",
     "boundary_probabilities",
+    "class_maps",
     "class_mass_normalize",
     "damp",
     "diffusion_distance",
     "diffusion_map",
+    "diffusion_similarity",
     "effective_resistance",
     "entropy",
     "harmonic",
@@ -22,7 +35,9 @@ __all__ = [
     "missing_neighbours",
     "pagerank",
     "poisson_labels",
+    "region_pooling",
     "resolvent",
+    "sample_gradient",
     "step",
     "unrolled_diffusion_map",
 ]

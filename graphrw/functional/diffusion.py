@@ -115,6 +115,24 @@ def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows:
     return torch.where(first == second, distance, torch.inf)
 
 
+def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
+    """K_D = exp(−γ D_t), the similarity of Neural Diffusion Distance (Sun & Xu, NeurIPS 2019).
+
+    Args:
+        distance: D_t ≥ 0, of any shape, as from `diffusion_distance`; infinite between graphs of a batch.
+        scale: γ ≥ 0, a number or a tensor (), which may be learned.
+
+    Returns:
+        In [0, 1], of the shape of `distance`; 0 at an infinite distance.
+
+    >>> diffusion_similarity(torch.tensor([0.0, 1.0, torch.inf]), scale=2.0)
+    tensor([1.0000, 0.1353, 0.0000])
+    """
+    finite = torch.isfinite(distance)
+    # The infinite is taken out before the exponential: its derivative would be 0 · ∞, a NaN for `scale`.
+    return torch.where(finite, torch.exp(-scale * torch.where(finite, distance, 0.0)), 0.0)
+
+
 def unrolled_diffusion_map(
     walk: Walk, time: Tensor | float, k: int, *, rounds: int = 2, steps: int = 20, as_published: bool = False
 ) -> Tensor:

@@ -15,6 +15,7 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb_where, degree
+from graphrw.functional.softmax import grouped_softmax
 from graphrw.solve import Factor
 from graphrw.solvers import Solver
 
@@ -89,7 +90,7 @@ def log_partition(paths: Paths, solver: Solver) -> Tensor:
     log_rate = paths.log_rate.detach()
     u = _strongest_path(paths)
     for _ in range(MAX_STEPS):
-        inflow, share = _softmax(log_weight + u[head], tail, paths.graph.num_nodes)
+        inflow, share = grouped_softmax(log_weight + u[head], tail, paths.graph.num_nodes)
         miss = torch.where(paths.held, 0.0, u + log_rate - inflow)
         if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):
             return u
@@ -113,15 +114,6 @@ def _strongest_path(paths: Paths) -> Tensor:
     distance = dijkstra(steps.T.tocsr(), indices=seeds, min_only=True)
     distance[_numbers(paths.lost)] = 0
     return -torch.from_numpy(distance).to(paths.graph.device)
-
-
-def _softmax(score: Tensor, group: Tensor, num_groups: int) -> tuple[Tensor, Tensor]:
-    """log Σ exp(score) within each group, and each entry's share of it; −inf and 0 for a group without any entry."""
-    empty = score.new_full((num_groups,), -torch.inf)
-    largest = empty.scatter_reduce(0, group, score, "amax").clamp(min=torch.finfo(score.dtype).min)
-    terms = torch.exp(score - largest[group])
-    total = torch.zeros_like(largest).index_add(0, group, terms)
-    return largest + total.log(), terms / total[group].clamp(min=torch.finfo(score.dtype).tiny)
 
 
 def require_convergence(paths: Paths) -> None:

@@ -10,15 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.graph import unchecked
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
 from graphrw.core.whole import check_whole
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
-
-ENTRIES_KEPT = 2**24  # numbers gathered along the edges (E × K) that one step may keep for backward; above, in blocks
-ENTRIES_AT_ONCE = 2**20  # … gathered by a block: as many as stay in the cache
 
 
 def step(
@@ -184,11 +182,11 @@ def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = No
 
 
 def _spread(walk: Walk, y: Tensor) -> Tensor:
-    """W y; above `ENTRIES_KEPT` block by block, so that the gathered rows are never all in memory."""
+    """W y; above `KEPT` block by block, so that the gathered rows are never all in memory."""
     graph, columns = walk.graph, max(y.shape[1], 1)
-    if graph.num_edges * columns <= ENTRIES_KEPT:
+    if graph.num_edges * columns <= KEPT:
         return neighbour_sum(graph, walk.weight, y)
-    size = max(graph.num_nodes, ENTRIES_AT_ONCE // columns)  # so adding up a block costs no more than gathering it
+    size = max(graph.num_nodes, AT_ONCE // columns)  # so adding up a block costs no more than gathering it
     total = torch.zeros_like(y)
     for edges, weight in zip(graph.edges.split(size, dim=1), walk.weight.split(size), strict=True):
         block = unchecked(edges, graph.num_nodes, graph.directed)

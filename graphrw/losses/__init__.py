@@ -2,6 +2,7 @@
 
 from graphrw.losses.edges import affinity_loss, edge_side_loss, weight_side_loss
 from graphrw.losses.labels import cross_entropy, dice, mean_squared_error
+from graphrw.losses.presence import presence_loss
 from graphrw.losses.propagation import propagation_loss
 from graphrw.losses.similarity import kernel_matching, segment_matching
 
@@ -12,6 +13,7 @@ __all__ = [
     "edge_side_loss",
     "kernel_matching",
     "mean_squared_error",
+    "presence_loss",
     "propagation_loss",
     "segment_matching",
     "weight_side_loss",

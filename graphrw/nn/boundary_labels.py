@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
+from graphrw.nn.inputs import as_graph, checked_labels, options, widened_shares
 from graphrw.solvers import Auto, Solver
 
 
@@ -112,6 +113,6 @@ class BoundaryLabels(nn.Module):
             boundary_probabilities,
             num_labels=self.num_labels,
             degree_normalised=self.degree_normalised,
-            unreachable=prior(self.unreachable),
+            unreachable=widened_shares(self.unreachable),
             solver=self.solver,
         )

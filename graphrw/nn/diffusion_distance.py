@@ -5,13 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphrw.build.affinity import gaussian_affinity
+from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
-from graphrw.functional.diffusion import diffusion_map, squared_distance
-from graphrw.nn.edge_weights.head import FLOOR, above
-from graphrw.nn.inputs import as_graph, widened
+from graphrw.functional.diffusion import diffusion_map, diffusion_similarity, squared_distance
+from graphrw.nn.inputs import as_graph
 
 
 class DiffusionDistance(nn.Module):
@@ -80,13 +80,12 @@ class DiffusionDistance(nn.Module):
 
     def similarity(self, distance: Tensor) -> Tensor:
         """K_D = exp(−γ D_t); 0 between different graphs of a batch."""
-        finite = torch.isfinite(distance)
-        return torch.where(finite, torch.exp(-self.log_scale.exp() * torch.where(finite, distance, 0.0)), 0.0)
+        return diffusion_similarity(distance, self.log_scale.exp())
 
     def extra_repr(self) -> str:
         mu, time, scale = (float(value.detach().exp()) for value in (self.log_mu, self.log_time, self.log_scale))
         return f"k={self.k}, mu={mu:.4g}, time={time:.4g}, scale={scale:.4g}"
 
     def _weighted(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None) -> tuple[Graph, Tensor]:
-        graph, prior = as_graph(graph, weight, len(x))
-        return graph, above(FLOOR, gaussian_affinity(graph, widened(x), self.log_mu.exp())) * prior
+        graph, given = as_graph(graph, weight, len(x))
+        return graph, above(gaussian_affinity(graph, widened(x), self.log_mu.exp())) * given

@@ -4,16 +4,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from graphrw.build.affinity import l1_affinity
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.pairs import pairs_of
-from graphrw.nn.inputs import times, widened
-
-START = 0.1  # Σ θ of a fresh layer: weights near exp(−0.1) between features that lie 1 apart in each channel
-ENTRIES_AT_ONCE = 2**19  # differences (E × C) in one go: as many as stay in the cache
-ENTRIES_KEPT = 2**23  # … that are kept for backward; of more edges backward makes them again, so many at a time
+from graphrw.nn.edge_weights.start import EXPONENT
+from graphrw.nn.inputs import times
 
 
 class FeatureAffinity(nn.Module):
@@ -26,9 +24,7 @@ class FeatureAffinity(nn.Module):
     cancels in D⁻¹W, but a regression to the true affinity can use it.
 
     All weights are near 1 at first, a plain walk, if features differ by about 1. Scale them if not, or give the layer
-    its own learning rate. The differences of all pairs and channels are never in memory together: edges come in blocks,
-    which backward makes again. From 8 million differences on that is torch's `checkpoint`, which the reverse-mode
-    transforms of `torch.func` refuse.
+    its own learning rate. See `build.l1_affinity`, also for how it saves memory.
 
     Args:
         in_channels: C ≥ 1.
@@ -51,16 +47,16 @@ class FeatureAffinity(nn.Module):
     def __init__(self, in_channels: int, bias: bool = False) -> None:
         super().__init__()
         in_channels = check_whole("in_channels", in_channels, 1)
-        self.root = nn.Parameter(torch.full((in_channels,), math.sqrt(START / in_channels)))
-        self.offset = nn.Parameter(torch.tensor(math.sqrt(START))) if bias else None
+        self.root = nn.Parameter(torch.full((in_channels,), math.sqrt(EXPONENT / in_channels)))
+        self.offset = nn.Parameter(torch.tensor(math.sqrt(EXPONENT))) if bias else None
 
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """Edge weights (E,); see the class."""
         nodes = self._nodes(x)
         pairs = pairs_of(graph, len(nodes))
-        exponent = edge_distance(nodes * widened(self.root).square(), pairs.ends)
-        exponent = exponent if self.offset is None else exponent + widened(self.offset).square()
-        return times(pairs.spread(torch.exp(-exponent)), weight)
+        affinity = l1_affinity(pairs.graph, nodes, widened(self.root).square())
+        affinity = affinity if self.offset is None else affinity * torch.exp(-widened(self.offset).square())
+        return times(pairs.spread(affinity), weight)
 
     def extra_repr(self) -> str:
         return f"in_channels={len(self.root)}, bias={self.offset is not None}"
@@ -73,25 +69,4 @@ class FeatureAffinity(nn.Module):
             raise ValueError(
                 f"`x` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
             )
-        return x.movedim(1, -1).reshape(-1, channels).contiguous()  # rows are gathered by the million
-
-
-def edge_distance(features: Tensor, edges: Tensor) -> Tensor:
-    """(E,): Σ_c |f_ic − f_jc| for each edge ij, of features (N, C), a block of edges at a time."""
-    size = max(1, ENTRIES_KEPT // features.shape[1])
-    if edges.shape[1] <= size:
-        return _blockwise(features, edges)
-    blocks = edges.split(size, dim=1)
-    return torch.cat(
-        [checkpoint(_blockwise, features, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
-    )
-
-
-def _blockwise(features: Tensor, edges: Tensor) -> Tensor:
-    size = max(1, ENTRIES_AT_ONCE // features.shape[1])
-    return torch.cat([(_rows(features, i) - _rows(features, j)).abs().sum(1) for i, j in edges.split(size, dim=1)])
-
-
-def _rows(features: Tensor, nodes: Tensor) -> Tensor:
-    """The rows of `nodes`; `gather`, because its backward adds rows up faster than that of indexing."""
-    return features.gather(0, nodes[:, None].expand(-1, features.shape[1]))
+        return widened(x).movedim(1, -1).reshape(-1, channels)

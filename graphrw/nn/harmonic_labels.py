@@ -7,11 +7,12 @@ from torch import Tensor, nn
 
 from graphrw.build import grid_weight
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
-from graphrw.functional import hitting_probabilities
+from graphrw.functional import hitting_probabilities, sample_gradient
 from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, checked_labels, options, prior, widened
+from graphrw.nn.inputs import as_graph, checked_labels, options, widened_shares
 from graphrw.solvers import Auto, Solver
 
 
@@ -99,7 +100,7 @@ class HarmonicLabels(nn.Module):
             walk(graph, weight),
             seeds,
             self.num_labels,
-            unreachable=prior(self.unreachable),
+            unreachable=widened_shares(self.unreachable),
             solver=self.solver,
             prune=self.prune,
         )
@@ -111,15 +112,3 @@ class HarmonicLabels(nn.Module):
         graph, shape = self._grids.of("weight", weight, (2, 3), seeds)
         probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         return probability.reshape(len(weight), *shape, -1).movedim(-1, 1).contiguous()
-
-
-def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:
-    """`weight` itself; its gradient reaches only `num_samples` random edges of each graph, times E / num_samples."""
-    factor = torch.zeros_like(weight)
-    start = 0
-    for part in graph.parts or (graph,):
-        count = min(num_samples, part.num_edges)
-        chosen = start + torch.randperm(part.num_edges, device=weight.device)[:count]
-        factor[chosen] = part.num_edges / max(count, 1)
-        start += part.num_edges
-    return weight.detach() + factor * (weight - weight.detach())

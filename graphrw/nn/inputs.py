@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from graphrw.convert import from_edge_index
 from graphrw.convert.edge_index import checked_edge_index
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 from graphrw.functional.seeds import check_distribution
 
@@ -71,14 +72,9 @@ def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> int | 
     return len(unreachable)
 
 
-def prior(unreachable: Tensor | None) -> Tensor | None:
-    """`unreachable` with sum 1 also after a module was cast to half precision."""
+def widened_shares(unreachable: Tensor | None) -> Tensor | None:
+    """`unreachable` with sum 1 also after a module was cast to half precision, which rounds it."""
     return None if unreachable is None else widened(unreachable) / widened(unreachable).sum()
-
-
-def widened(values: Tensor) -> Tensor:
-    """Half-precision values, as autocast makes them, in float32: a walk is never solved in less."""
-    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def options(layer: nn.Module, *names: str) -> str:

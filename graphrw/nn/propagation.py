@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
-from graphrw.nn.inputs import as_graph, options, widened
+from graphrw.nn.inputs import as_graph, options
 from graphrw.solvers import Auto, Solver
 
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.nn.edge_weights.head import FLOOR, PairHead
+from graphrw.build.affinity import FLOOR
+from graphrw.nn.edge_weights.head import PairHead
 
 
 class EdgeWeightsCNN(nn.Module):

@@ -5,13 +5,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from graphrw.build.affinity import FLOOR, above, gaussian_affinity
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
-from graphrw.nn.edge_weights.head import FLOOR, above, checked_floor
+from graphrw.nn.edge_weights.head import checked_floor
 from graphrw.nn.edge_weights.pairs import check_features, pairs_of
-from graphrw.nn.inputs import times, widened
-
-START = 0.1  # the exponent of an edge before training, where channels differ by 1
+from graphrw.nn.edge_weights.start import EXPONENT
+from graphrw.nn.inputs import times
 
 
 class EdgeWeightsGaussian(nn.Module):
@@ -46,7 +47,7 @@ class EdgeWeightsGaussian(nn.Module):
             raise ValueError(f"`beta` must be positive and finite; got {beta}.")
         self.in_channels = check_whole("in_channels", in_channels, 1)
         self.floor = checked_floor(floor)
-        start = START / self.in_channels if beta is None else beta
+        start = EXPONENT / self.in_channels if beta is None else beta
         self.log_beta = nn.Parameter(torch.full((self.in_channels if per_channel else 1,), math.log(start)))
 
     @property
@@ -57,10 +58,10 @@ class EdgeWeightsGaussian(nn.Module):
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
         check_features(x, self.in_channels)
-        pairs, x = pairs_of(graph, len(x)), widened(x)
-        tail, head = pairs.ends
-        exponent = (self.beta * (x[tail] - x[head]).square()).sum(1)
-        return times(pairs.spread(above(self.floor, torch.exp(-exponent))), weight)
+        pairs = pairs_of(graph, len(x))
+        beta = self.beta if len(self.log_beta) == self.in_channels else self.beta.squeeze()
+        affinity = gaussian_affinity(pairs.graph, widened(x), beta)
+        return times(pairs.spread(above(affinity, self.floor)), weight)
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, per_channel={len(self.log_beta) == self.in_channels}, floor={self.floor}"

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from graphrw.build.affinity import FLOOR
 from graphrw.convert import to_edge_index
 from graphrw.core.graph import Graph
-from graphrw.nn.edge_weights.head import FLOOR
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
 from graphrw.nn.inputs import edge_ends
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from graphrw.build.affinity import above
+from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
-from graphrw.nn.inputs import widened
+from graphrw.nn.edge_weights.start import WEIGHT
 
-FLOOR = 1e-6  # the smallest weight: no edge is quite closed, so that no part of a graph is cut off its seeds
 SHARPNESS = 4.0  # how many e-folds a weight loses for each unit of a large score
-START = 0.5  # the weight of every edge before training, where both log w and log (1 − w) have room
 SPREAD = 0.1  # of the scores before training, in units of what a linear layer of torch starts with
 
 
@@ -40,19 +40,14 @@ class PairHead(nn.Module):
         self.outer = nn.Linear(hidden, 1)
         with torch.no_grad():
             self.outer.weight *= SPREAD
-            self.outer.bias.fill_(math.log(math.expm1(-math.log(START) / SHARPNESS)))
+            self.outer.bias.fill_(math.log(math.expm1(-math.log(WEIGHT) / SHARPNESS)))
 
     def forward(self, ends: tuple[Tensor, Tensor] | None, attributes: Tensor | None) -> Tensor:
         """Ends (…, C) each, attributes (…, A) → (…,) weights in [ε, 1]."""
         features = [] if ends is None else _symmetric(*ends)
         features += [] if attributes is None else [attributes]
         score = self.outer(torch.relu(self.inner(torch.cat(features, dim=-1)))).squeeze(-1)
-        return above(self.floor, torch.exp(-SHARPNESS * softplus(widened(score))))
-
-
-def above(floor: float, share: Tensor) -> Tensor:
-    """ε + (1 − ε) · `share`: from (0, 1] into [ε, 1]."""
-    return floor + (1 - floor) * share
+        return above(torch.exp(-SHARPNESS * softplus(widened(score))), self.floor)
 
 
 def checked_floor(floor: float) -> float:

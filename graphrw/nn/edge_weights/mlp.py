@@ -2,8 +2,9 @@
 
 from torch import Tensor, nn
 
+from graphrw.build.affinity import FLOOR
 from graphrw.core.graph import Graph
-from graphrw.nn.edge_weights.head import FLOOR, PairHead
+from graphrw.nn.edge_weights.head import PairHead
 from graphrw.nn.edge_weights.pairs import check_features, pairs_of
 
 

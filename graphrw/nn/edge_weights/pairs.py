@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, unchecked
 from graphrw.nn.inputs import edge_ends
 
 
@@ -16,12 +16,17 @@ class Pairs:
     Both directions of an edge of PyG's edge_index are one pair: they get one weight, to the bit, in any precision.
     """
 
-    ends: Tensor  # (2, P)
-    place: Tensor | None  # (M,): the pair of each entry of an edge_index; None: a `Graph`, whose edges are the pairs
+    graph: Graph  # whose P edges are the pairs
+    place: Tensor | None  # (M,): the pair of each entry of an edge_index; None: the caller's `Graph` itself
+
+    @property
+    def ends(self) -> Tensor:
+        """(2, P): the two nodes of each pair."""
+        return self.graph.edges
 
     def values(self, edge_attr: Tensor, num_attributes: int) -> Tensor:
         """(P, A): the attributes of each pair; where an edge_index lists it several times, their mean."""
-        count = self.ends.shape[1] if self.place is None else len(self.place)
+        count = self.graph.num_edges if self.place is None else len(self.place)
         if num_attributes == 1 and edge_attr.ndim == 1:
             edge_attr = edge_attr[:, None]
         if edge_attr.shape != (count, num_attributes) or not edge_attr.is_floating_point():
@@ -29,8 +34,8 @@ class Pairs:
             raise ValueError(f"`edge_attr` must be ({count}, {num_attributes}) floats, a row per edge; got {got}.")
         if self.place is None:
             return edge_attr
-        total = edge_attr.new_zeros(self.ends.shape[1], num_attributes).index_add(0, self.place, edge_attr)
-        return total / self.place.bincount(minlength=self.ends.shape[1])[:, None]
+        total = edge_attr.new_zeros(self.graph.num_edges, num_attributes).index_add(0, self.place, edge_attr)
+        return total / self.place.bincount(minlength=self.graph.num_edges)[:, None]
 
     def spread(self, weight: Tensor) -> Tensor:
         """The weights of the pairs (P,) in the order of the caller's edges."""
@@ -49,11 +54,12 @@ def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
     """
     ends = edge_ends(graph, num_nodes)
     if isinstance(graph, Graph):
-        return Pairs(ends, None)
+        return Pairs(graph, None)
     size = int(ends.max()) + 1 if ends.numel() else 1
     low, high = torch.aminmax(ends, dim=0)
     key, place = torch.unique(low * size + high, return_inverse=True)
-    return Pairs(torch.stack([key // size, key % size]), place)
+    count = size if num_nodes is None else num_nodes
+    return Pairs(unchecked(torch.stack([key // size, key % size]), count), place)
 
 
 def check_features(x: Tensor, in_channels: int) -> None:

@@ -1,0 +1,67 @@
+"""Features averaged over the regions of a similarity."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from graphrw.core.precision import widened
+from graphrw.core.whole import check_whole
+
+Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
+
+
+def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0.0, rows_at_once: int = 1024) -> Tensor:
+    """Features averaged over what is similar:  x̄_i = Σ_j K_ij x_j / Σ_j K_ij.
+
+    Source: J. Sun, Z. Xu, Neural diffusion distance for image segmentation, NeurIPS 2019 (regional feature pooling).
+
+    Args:
+        x: (N, F) floats.
+        similarity: K, (N, N) ≥ 0; or a function that makes its rows, from node indices (R,) to (R, N). Rows are then
+            made a few at a time, and again in backward, so that K never exists as a whole; gradients flow into
+            whatever the function makes them from.
+        threshold: similarities up to this one count as 0 (the authors' code: 0.8).
+        rows_at_once: rows per call of such a function, ≥ 1.
+
+    Returns:
+        (N, F), within the range of `x`.
+
+    Raises:
+        ValueError: for wrong shapes or types, negative similarities, or a node that is similar to none.
+
+    >>> pairs = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> region_pooling(torch.tensor([[0.0], [2.0], [5.0]]), pairs).squeeze()
+    tensor([1., 1., 5.])
+    """
+    if x.ndim != 2 or not x.is_floating_point():
+        raise ValueError(f"`x` must be (N, F) floats; got {tuple(x.shape)} {x.dtype}.")
+    x = widened(x)
+    every = torch.arange(len(x), device=x.device)
+    if isinstance(similarity, Tensor):
+        return _pool(x, widened(similarity), every, threshold)
+    rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
+
+    def pool(nodes: Tensor) -> Tensor:
+        return _pool(x, widened(similarity(nodes)), nodes, threshold)
+
+    parts = [checkpoint(pool, nodes, use_reentrant=False) for nodes in every.split(rows_at_once)]
+    return torch.cat(parts)
+
+
+def _pool(x: Tensor, rows: Tensor, nodes: Tensor, threshold: float) -> Tensor:
+    if rows.shape != (len(nodes), len(x)):
+        raise ValueError(f"`similarity` must be {(len(nodes), len(x))} for these nodes; got {tuple(rows.shape)}.")
+    wrong = ~(rows.detach() >= 0) | rows.detach().isinf()
+    if bool(wrong.any()):
+        raise ValueError(f"`similarity` must be finite and not negative; got {float(rows.detach()[wrong][0])}.")
+    kept = torch.where(rows > threshold, rows, 0).to(x.dtype)
+    mass = kept.sum(1, keepdim=True)
+    empty = nodes[mass.detach().squeeze(1) == 0]
+    if len(empty):
+        raise ValueError(
+            f"Node {int(empty[0])} is similar to no node, not even itself (`threshold`={threshold}; "
+            f"{len(empty)} such nodes). Lower the threshold, or give each node a similarity to itself."
+        )
+    return (kept @ x) / mass

@@ -1,0 +1,34 @@
+"""How far the classes that a network sees in whole images are from those that are there."""
+
+from torch import Tensor
+from torch.nn.functional import multilabel_soft_margin_loss
+
+
+def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
+    """Binary cross entropy of σ(scores) against which classes each image holds, averaged over classes and images.
+
+    It trains `nn.RegionClassifier`, whose labels are those of whole images.
+
+    Args:
+        scores: (B, L) logits.
+        present: (B, L), 1 or True where the image holds the class, else 0. A background class counts as present
+            wherever there is some.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: for another shape, or values that are neither 0 nor 1.
+
+    >>> import torch
+    >>> presence_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))
+    tensor(0.6931)
+    """
+    if present.shape != scores.shape:
+        raise ValueError(
+            f"`present` must have the shape of `scores`, {tuple(scores.shape)}; got {tuple(present.shape)}."
+        )
+    wrong = (present != 0) & (present != 1)
+    if bool(wrong.any()):
+        raise ValueError(f"`present` must be 0 or 1 for each class; got {present[wrong][0].item()}.")
+    return multilabel_soft_margin_loss(scores, present.to(scores.dtype))
