@@ -11,7 +11,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from graphrw.partition import clustering
-from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans, within_cluster_scatter
+from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans
 
 
 def cloud(nodes: int, width: int = 2, seed: int = 0) -> Tensor:
@@ -32,6 +32,17 @@ def partitions(nodes: int, count: int) -> list[Tensor]:
     return [p for p in every if int(p.max()) == count - 1 and torch.equal(p, in_order_of_appearance(p))]
 
 
+def kernel_scatter(similarity: Tensor, labels: Tensor, weight: Tensor | None = None) -> float:
+    """What kernel k-means minimises: Σ_i u_i K_ii − Σ_c hᵀKh / Σ h, where h = u on the nodes of c and 0 elsewhere."""
+    similarity = similarity.double()
+    weight = torch.ones(len(labels), dtype=torch.float64) if weight is None else weight.double()
+    total = float(weight @ similarity.diagonal())
+    for label in labels.unique():
+        h = torch.where(labels == label, weight, 0)
+        total -= float(h @ similarity @ h / h.sum())
+    return total
+
+
 def scatter(points: Tensor, labels: Tensor, weight: Tensor) -> float:
     """Σ_i u_i |z_i − m_c(i)|² from the points themselves."""
     total = 0.0
@@ -46,15 +57,15 @@ def scatter(points: Tensor, labels: Tensor, weight: Tensor) -> float:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_best_partition_is_found_among_all(seed: int, count: int) -> None:
     similarity, weight = gaussian(cloud(7, seed=seed)), weights(7, seed)
-    costs = [within_cluster_scatter(similarity, labels, weight=weight) for labels in partitions(7, count)]
+    costs = [kernel_scatter(similarity, labels, weight=weight) for labels in partitions(7, count)]
     found = kernel_kmeans(similarity, count, weight=weight, starts=20)
-    assert within_cluster_scatter(similarity, found, weight=weight) == pytest.approx(min(costs), rel=1e-9)
+    assert kernel_scatter(similarity, found, weight=weight) == pytest.approx(min(costs), rel=1e-9)
 
 
 def test_the_scatter_of_a_linear_kernel_is_that_of_the_points() -> None:
     points, weight = cloud(9, 3), weights(9)
     for labels in (torch.arange(9) % 3, torch.arange(9), torch.zeros(9, dtype=torch.int64)):
-        found = within_cluster_scatter(points @ points.T, labels, weight=weight)
+        found = kernel_scatter(points @ points.T, labels, weight=weight)
         assert found == pytest.approx(scatter(points, labels, weight), rel=1e-9, abs=1e-12)
 
 
@@ -87,7 +98,7 @@ def test_with_degrees_as_weights_the_scatter_is_the_normalised_cut() -> None:
     for labels in partitions(7, 3):
         parts = [labels == label for label in range(3)]
         cuts.append(sum(float(adjacency[p][:, ~p].sum() / degree[p].sum()) for p in parts))
-        offsets.append(within_cluster_scatter(similarity, labels, weight=degree) - cuts[-1])
+        offsets.append(kernel_scatter(similarity, labels, weight=degree) - cuts[-1])
     assert max(offsets) - min(offsets) < 1e-9
     found = kernel_kmeans(similarity, 3, weight=degree, starts=20)
     parts = [found == label for label in range(3)]
@@ -98,7 +109,7 @@ def test_a_diagonal_shift_by_the_inverse_weights_changes_no_comparison() -> None
     similarity, weight = gaussian(cloud(6)), weights(6)
     shifted = similarity + torch.diag(3 / weight)
     gaps = [
-        within_cluster_scatter(shifted, each, weight=weight) - within_cluster_scatter(similarity, each, weight=weight)
+        kernel_scatter(shifted, each, weight=weight) - kernel_scatter(similarity, each, weight=weight)
         for each in partitions(6, 2)
     ]
     assert max(gaps) - min(gaps) < 1e-9
@@ -130,7 +141,7 @@ def test_copies_of_few_points_still_make_as_many_clusters(count: int) -> None:
     labels = kmeans(points, count)
     assert torch.equal(labels.unique(), torch.arange(count))
     assert torch.equal(kernel_kmeans(torch.ones(8, 8), count).unique(), torch.arange(count))
-    assert within_cluster_scatter(points @ points.T, labels) == pytest.approx(0, abs=1e-9)
+    assert kernel_scatter(points @ points.T, labels) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -159,7 +170,7 @@ def test_the_same_seed_gives_the_same_clusters_and_more_starts_never_worse_ones(
     similarity = gaussian(2 * cloud(60))
     assert torch.equal(kernel_kmeans(similarity, 8, seed=3), kernel_kmeans(similarity, 8, seed=3))
     costs = [
-        [within_cluster_scatter(similarity, kernel_kmeans(similarity, 8, seed=seed, starts=s)) for s in (1, 2, 4)]
+        [kernel_scatter(similarity, kernel_kmeans(similarity, 8, seed=seed, starts=s)) for s in (1, 2, 4)]
         for seed in range(4)
     ]
     assert all(row == sorted(row, reverse=True) for row in costs)
@@ -196,8 +207,8 @@ def test_an_indefinite_similarity_is_no_obstacle() -> None:
     similarity = cloud(7, 7) + cloud(7, 7).T
     assert torch.linalg.eigvalsh(similarity).min() < -1
     for count in (2, 3):
-        costs = [within_cluster_scatter(similarity, labels) for labels in partitions(7, count)]
-        found = within_cluster_scatter(similarity, kernel_kmeans(similarity, count, starts=20))
+        costs = [kernel_scatter(similarity, labels) for labels in partitions(7, count)]
+        found = kernel_scatter(similarity, kernel_kmeans(similarity, count, starts=20))
         assert found == pytest.approx(min(costs), rel=1e-9)
 
 

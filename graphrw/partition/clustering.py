@@ -8,8 +8,8 @@ from torch import Tensor
 
 from graphrw.core.whole import check_whole
 
-PROGRESS = 1e-12  # of the total scatter: less is rounding
-ASYMMETRY = 1e-4  # of the largest entry: rounding, not another matrix
+PROGRESS = 1e-12  # of the total scatter, in float64: a step that gains less could be undone by the next, for ever
+ASYMMETRY = 1e-4  # of the largest entry: what float32 leaves after a matrix product. More is another matrix
 
 
 def kernel_kmeans(
@@ -65,17 +65,6 @@ def kmeans(
     return _best(_from_coordinates(coordinates, weight), num_clusters, seed, starts)
 
 
-def within_cluster_scatter(similarity: Tensor, labels: Tensor, *, weight: Tensor | None = None) -> float:
-    """What `kernel_kmeans` minimises, for any labels (N,) in [0, c) of which none is unused.
-
-    >>> within_cluster_scatter(torch.eye(4), torch.tensor([0, 0, 1, 1]))
-    2.0
-    """
-    points = _from_similarity(similarity, weight)
-    every = torch.arange(int(labels.max()) + 1, device=labels.device)
-    return _cost(points, labels, _distance(points, labels, every))
-
-
 def in_order_of_appearance(labels: Tensor) -> Tensor:
     """The same partition, (N,) int64, with labels 0, 1, … in the order in which they first appear.
 
@@ -98,12 +87,8 @@ class _Points:
 
 
 def _from_similarity(similarity: Tensor, weight: Tensor | None) -> _Points:
-    if (
-        similarity.ndim != 2
-        or 0 in similarity.shape
-        or len(similarity) != len(similarity.T)
-        or not (similarity.is_floating_point())
-    ):
+    size = len(similarity) if similarity.ndim else 0
+    if size == 0 or similarity.shape != (size, size) or not similarity.is_floating_point():
         got = f"{tuple(similarity.shape)} {similarity.dtype}"
         raise ValueError(f"`similarity` must be (N, N) floats, N ≥ 1; got {got}.")
     _check_finite(similarity, "similarity")
@@ -124,7 +109,7 @@ def _from_coordinates(coordinates: Tensor, weight: Tensor | None) -> _Points:
         raise ValueError(f"`coordinates` must be (N, k) floats, N ≥ 1; got {got}.")
     _check_finite(coordinates, "coordinates")
     points = coordinates.detach().double()
-    points = points - points.mean(0)
+    points = points - points.mean(0)  # distances stay, and |z|² − 2 z·m + |m|² cancels less
     return _Points(points.square().sum(1), lambda v: points @ (points.T @ v), _weight(weight, points))
 
 

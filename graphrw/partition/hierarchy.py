@@ -1,6 +1,7 @@
 """Hierarchical segmentation: clusters by kernel k-means, merged two at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def kernel_hierarchy(
     labels = labels if edges is None else _connected(labels, edges)
     member = _members(labels, weight)
     gram = member.T @ (link.detach().double() @ member)
-    return _merged(labels, (gram + gram.T) / 2, member.sum(0), edges, num_segments)
+    return _merged(labels, _Segments((gram + gram.T) / 2, member.sum(0), _touching(labels, edges)), num_segments)
 
 
 def map_hierarchy(
@@ -100,40 +101,52 @@ def map_hierarchy(
     labels = labels if edges is None else _connected(labels, edges)
     points, member = coordinates.detach().double(), _members(labels, weight)
     centre = member.T @ (points - points.mean(0))
-    return _merged(labels, centre @ centre.T, member.sum(0), edges, num_segments)
+    return _merged(labels, _Segments(centre @ centre.T, member.sum(0), _touching(labels, edges)), num_segments)
 
 
-def _merged(labels: Tensor, gram: Tensor, mass: Tensor, edges: Tensor | None, num_segments: Sequence[int]) -> Tensor:
-    """The levels, from first labels, their masses U (c,), and the products U_a U_b m_a·m_b (c, c) of their means."""
-    segment = torch.arange(len(gram), device=labels.device)  # that each of the first segments belongs to
-    touching = _touching(labels, edges)
+@dataclass(frozen=True, eq=False)
+class _Segments:
+    """Segments of which two at a time merge: the other joins the one, and its rows and columns no longer count."""
+
+    gram: Tensor  # (c, c): U_a U_b m_a·m_b
+    mass: Tensor  # (c,): U
+    touching: Tensor  # (c, c) bool
+
+    def merged(self, one: int, other: int) -> "_Segments":
+        gram, mass, touching = self.gram.clone(), self.mass.clone(), self.touching.clone()
+        for table in (gram, touching):
+            table[one] += table[other]
+            table[:, one] += table[:, other]
+        mass[one] += mass[other]
+        touching[other] = touching[:, other] = False
+        return _Segments(gram, mass, touching)
+
+    def rise(self) -> Tensor:
+        """(c, c): U_a U_b / (U_a + U_b) · |m_a − m_b|², by which merging raises the scatter."""
+        pair = torch.outer(self.mass, self.mass)
+        mean = self.gram / pair
+        square = mean.diagonal()
+        return pair / (self.mass[:, None] + self.mass) * (square[:, None] + square - 2 * mean)
+
+
+def _merged(labels: Tensor, segments: _Segments, num_segments: Sequence[int]) -> Tensor:
+    """The levels, from the labels of the finest."""
+    segment = torch.arange(len(segments.mass), device=labels.device)  # that each of the first segments belongs to
     levels = {}
-    for count in range(len(gram), min(num_segments) - 1, -1):
-        if count < len(gram):
-            one, other = _cheapest(_rise(gram, mass), touching, count)
-            for table in (gram, touching):
-                table[one] += table[other]
-                table[:, one] += table[:, other]
-            mass[one] += mass[other]
-            touching[other] = touching[:, other] = False
+    for count in range(len(segment), min(num_segments) - 1, -1):
+        if count < len(segment):
+            one, other = _cheapest(segments, count)
+            segments = segments.merged(one, other)
             segment[segment == other] = one
         if count in num_segments:
             levels[count] = in_order_of_appearance(segment[labels])
     return torch.stack([levels[count] for count in num_segments])
 
 
-def _rise(gram: Tensor, mass: Tensor) -> Tensor:
-    """(c, c): U_a U_b / (U_a + U_b) · |m_a − m_b|²."""
-    pair = torch.outer(mass, mass)
-    mean = gram / pair
-    square = mean.diagonal()
-    return pair / (mass[:, None] + mass) * (square[:, None] + square - 2 * mean)
-
-
-def _cheapest(rise: Tensor, touching: Tensor, count: int) -> tuple[int, int]:
+def _cheapest(segments: _Segments, count: int) -> tuple[int, int]:
     """The two segments that touch and cost least to merge; of equals the first."""
-    allowed = touching.triu(1)
-    one, other = divmod(int(torch.where(allowed, rise, torch.inf).argmin()), len(rise))
+    allowed = segments.touching.triu(1)
+    one, other = divmod(int(torch.where(allowed, segments.rise(), torch.inf).argmin()), len(allowed))
     if not bool(allowed[one, other]):
         raise ValueError(
             f"`edges` leaves {count + 1} components, so that there cannot be {count} segments. Ask for more segments, "
