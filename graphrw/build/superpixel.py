@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.distinct import distinct
 from graphrw.core.graph import Graph, unchecked
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -63,7 +64,7 @@ def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[
             [-1,  1,  0]]))
     """
     _check_segments(segments)
-    ids, index = _unique(segments.long())
+    ids, index = distinct(segments.long())
     if ignore_index is None:
         return ids, index
     kept = ids != ignore_index
@@ -212,23 +213,9 @@ def _faces(index: Tensor, num_regions: int) -> _Faces:
         pixels.append(torch.stack([start, start + math.prod(index.shape[axis + 1 :])]))
         first, second = first[apart], second[apart]
         keys.append(torch.minimum(first, second) * num_regions + torch.maximum(first, second))
-    key, edge = _unique(torch.cat(keys))
+    key, edge = distinct(torch.cat(keys))
     edges = torch.stack([key // max(num_regions, 1), key % max(num_regions, 1)])
     return _Faces(torch.cat(pixels, dim=1), edge, edges, [len(part) for part in keys])
-
-
-def _unique(values: Tensor) -> tuple[Tensor, Tensor]:
-    """The values that occur, in order, and for each entry the place of its value."""
-    if values.numel() == 0:
-        return values, values
-    low, high = (int(bound) for bound in torch.aminmax(values))
-    if high - low >= 4 * values.numel():
-        ids, index = values.unique(return_inverse=True)
-        return ids, index
-    # Values lie close together: marking them is faster than sorting.
-    seen = torch.zeros(high - low + 1, dtype=torch.bool, device=values.device)
-    seen[values - low] = True
-    return seen.nonzero().squeeze(1) + low, (seen.cumsum(0) - 1)[values - low]
 
 
 def _region_means(channels: Iterable[Tensor], index: Tensor, num_regions: int, dtype: torch.dtype) -> Tensor:

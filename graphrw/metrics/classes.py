@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.distinct import distinct
 from graphrw.metrics.pixels import counted_pixels
 
 
@@ -30,10 +31,10 @@ def mean_iou(
     """
     pixels = torch.stack(counted_pixels(predicted, truth, ignore_index, 0))
     _check_classes(pixels, num_classes)
-    classes, index = torch.unique(pixels, return_inverse=True)
-    both = torch.bincount(index[0][index[0] == index[1]], minlength=len(classes))
-    either = torch.bincount(index.flatten(), minlength=len(classes)) - both
-    return float((both.cpu().double() / either.cpu().double()).mean())
+    classes, index = distinct(pixels)
+    both = index[0][index[0] == index[1]].bincount(minlength=len(classes)).cpu().double()
+    either = index.flatten().bincount(minlength=len(classes)).cpu().double() - both
+    return float((both / either).mean())
 
 
 def _check_classes(classes: Tensor, num_classes: int | None) -> None:

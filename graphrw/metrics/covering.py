@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphrw.metrics.annotators import annotators
+from graphrw.metrics.overlap import count_overlap
 from graphrw.metrics.pixels import counted_pixels
 
 
@@ -114,10 +115,8 @@ def annotator_coverings(
 
 
 def _covering(predicted: Tensor, truth: Tensor) -> float:
-    _, column, columns = torch.unique(predicted, return_inverse=True, return_counts=True)
-    _, row, rows = torch.unique(truth, return_inverse=True, return_counts=True)
-    pair, joint = torch.unique(row * len(columns) + column, return_counts=True)
-    row, column = pair // len(columns), pair % len(columns)
-    overlap = joint.cpu().double() / (rows[row] + columns[column] - joint).cpu().double()
-    best = torch.zeros(len(rows), dtype=torch.float64).scatter_reduce(0, row.cpu(), overlap, "amax")
-    return float(rows.cpu().double().dot(best)) / truth.numel()
+    overlap = count_overlap(predicted, truth)
+    joint, in_truth = overlap.joint.double(), overlap.truth.double()
+    share = joint / (in_truth[overlap.row] + overlap.predicted[overlap.column] - joint)
+    best = torch.zeros_like(in_truth).scatter_reduce(0, overlap.row, share, "amax")
+    return float(in_truth.dot(best)) / truth.numel()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.metrics.overlap import Overlap, count_overlap
 from graphrw.metrics.pixels import counted_pixels
 
 
@@ -53,7 +54,7 @@ def variation_of_information(
     >>> variation_of_information(torch.tensor([0, 1, 2, 2]), torch.tensor([5, 5, 6, 6]))
     VariationOfInformation(split=0.5, merge=0.0)
     """
-    overlap = _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
+    overlap = count_overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
     joint = overlap.joint.double()
     share = joint / joint.sum()
     split = (share * torch.log2(overlap.truth[overlap.row] / joint)).sum()
@@ -79,7 +80,7 @@ def adjusted_rand_error(
     0.428571...
     """
     joint, in_truth, in_predicted, pairs = _pairs(
-        _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
+        count_overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
     )
     missed = (in_truth + in_predicted) * pairs - 2 * joint * pairs
     if missed == 0:
@@ -107,33 +108,13 @@ def adapted_rand_error(
     0.333333...
     """
     joint, in_truth, in_predicted, _ = _pairs(
-        _overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
+        count_overlap(*counted_pixels(predicted, truth, ignore_index, boundary_tolerance))
     )
     missed = in_truth + in_predicted - 2 * joint
     return missed / (in_truth + in_predicted) if missed else 0.0
 
 
-@dataclass(frozen=True)
-class _Overlap:
-    """Pixel counts of two partitions; joint[k] pixels lie in true segment row[k] and predicted segment column[k]."""
-
-    joint: Tensor
-    row: Tensor
-    column: Tensor
-    truth: Tensor
-    predicted: Tensor
-
-
-def _overlap(predicted: Tensor, truth: Tensor) -> _Overlap:
-    """The contingency table in coordinates (only pairs that occur), on the CPU in int64."""
-    _, column, columns = torch.unique(predicted, return_inverse=True, return_counts=True)
-    _, row, rows = torch.unique(truth, return_inverse=True, return_counts=True)
-    pair, joint = torch.unique(row * len(columns) + column, return_counts=True)
-    row, column = pair // len(columns), pair % len(columns)
-    return _Overlap(joint.cpu(), row.cpu(), column.cpu(), rows.cpu(), columns.cpu())
-
-
-def _pairs(overlap: _Overlap) -> tuple[int, int, int, int]:
+def _pairs(overlap: Overlap) -> tuple[int, int, int, int]:
     """Ordered pairs of different pixels: together in both, in the truth, in the prediction, and all (exact)."""
     total = int(overlap.joint.sum())
     joint, truth, predicted = (
