@@ -36,6 +36,17 @@ def test_it_is_the_weighted_divergence_plus_the_entropy(shape, alpha):
 
 
 @every_shape
+def test_the_entropy_counts_with_its_weight(shape):
+    probability, prediction = assignment(shape), assignment(shape, 1)
+    losses = [
+        float(propagation_loss(probability, prediction.log(), 2.0, entropy_weight=weight)) for weight in (0.0, 1.0, 2.5)
+    ]
+    uncertainty = float(entropy(probability).mean())
+    assert losses[1] == float(propagation_loss(probability, prediction.log(), 2.0))
+    assert losses == pytest.approx([losses[0], losses[0] + uncertainty, losses[0] + 2.5 * uncertainty])
+
+
+@every_shape
 def test_without_uncertainty_weights_it_is_the_cross_entropy(shape):
     probability, scores = assignment(shape), 3 * assignment(shape, 1)
     expected = functional.cross_entropy(scores, probability)
@@ -151,6 +162,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "`log_prediction` must be floating point numbers; got torch.int64",
     ),
     "alpha": (lambda: propagation_loss(P, Q.log(), -0.5), r"`alpha` must be finite and not negative; got -0\.5"),
+    "entropy weight": (
+        lambda: propagation_loss(P, Q.log(), 1.0, entropy_weight=math.inf),
+        "`entropy_weight` must be finite and not negative; got inf",
+    ),
     "fraction": (lambda: abstain(P, 1.5), r"`fraction` must lie in \[0, 1\]; got 1\.5"),
 }
 

@@ -71,8 +71,41 @@ def test_weights_behind_the_last_pixel_do_not_count_whatever_they_are() -> None:
 
 
 def test_edges_with_an_ignored_end_do_not_count() -> None:
-    edges, target = torch.tensor([[0, 1, 2], [1, 2, 3]]), torch.tensor([5, 5, -1, 6])
-    assert losses.edge_side_loss(numbers(0.25, 0.1, 0.9), edges, target) == -math.log(0.25)
+    edges, target = torch.tensor([[0, 1, 2, 0], [1, 2, 3, 3]]), torch.tensor([5, 5, -1, 6])
+    loss = losses.edge_side_loss(numbers(0.25, 0.1, 0.9, 0.5), edges, target)
+    assert float(loss) == pytest.approx((math.log(4) + math.log(2)) / 2)
+
+
+def test_every_edge_of_a_closed_node_is_cut_also_between_two_of_them() -> None:
+    edges, target = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), torch.tensor([5, 5, 0, 0, -1])
+    weight = numbers(0.9, 0.8, 0.6, 0.5)
+    loss = losses.edge_side_loss(weight, edges, target, closed_index=0)
+    assert float(loss) == pytest.approx(-(math.log(0.9) + math.log(0.2) + math.log(0.4)) / 3)
+    assert float(losses.edge_side_loss(weight, edges, target)) < float(loss)
+
+
+@every_image
+def test_closed_pixels_of_an_image_are_those_of_its_grid(shape: tuple[int, ...]) -> None:
+    weight, target = edge_images(shape)
+    expected = losses.edge_side_loss(*listed(weight, target), closed_index=2)
+    torch.testing.assert_close(losses.weight_side_loss(weight, target, closed_index=2), expected)
+
+
+def test_a_target_that_cuts_no_counted_edge_is_warned_of_at_the_line_that_gave_it() -> None:
+    weight, target = torch.ones(1, 2, 3, 3), torch.tensor([[[4, 4, -1], [4, 4, -1], [-1, -1, 9]]])
+    with pytest.warns(
+        UserWarning, match=r"None of the 4 edges that count is cut: .* pass that as `closed_index`"
+    ) as got:
+        assert float(losses.weight_side_loss(weight, target)) == 0
+    assert [warning.filename for warning in got] == [__file__]
+    membrane = torch.where(target == -1, 0, target)
+    assert float(losses.weight_side_loss(weight, membrane, closed_index=0)) > 1
+
+
+def test_one_id_for_what_is_ignored_and_what_is_closed_is_refused() -> None:
+    weight, target = edge_images((1, 3, 3))
+    with pytest.raises(ValueError, match="`ignore_index` and `closed_index` must differ; got -1 for both"):
+        losses.weight_side_loss(weight, target, closed_index=-1)
 
 
 def test_right_weights_lose_nothing_and_wrong_ones_a_finite_amount() -> None:

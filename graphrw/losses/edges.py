@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.warn import warn
 from graphrw.losses.checks import check_range, check_target, safe_log
 
 
-def weight_side_loss(weight: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
+def weight_side_loss(
+    weight: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
+) -> Tensor:
     """Binary cross entropy of the edge weights of an image against whether the two ends carry the same label.
 
         ℓ = −mean over edges ij of  s log w + (1 − s) log(1 − w),    s = [t(i) = t(j)].
@@ -20,12 +23,18 @@ def weight_side_loss(weight: Tensor, target: Tensor, *, ignore_index: int = -1) 
         weight: (B, 2, H, W) or (B, 3, D, H, W), in [0, 1].
         target: int64 labels, (B, H, W) or (B, D, H, W); only which pixels share a label matters.
         ignore_index: target of the pixels whose edges do not count.
+        closed_index: target of the pixels that no walk shall enter, such as membrane: s = 0 on each of their edges,
+            also between two of them. None: there are none.
 
     Returns:
         A scalar.
 
     Raises:
-        ValueError: for wrong shapes or types, weights outside [0, 1], or if no edge counts.
+        ValueError: for wrong shapes or types, weights outside [0, 1], one id for both indices, or if no edge counts.
+
+    Warns:
+        UserWarning: if s = 1 on every edge that counts, so that weights of 1 everywhere cost nothing. That is so where
+            membrane between segments has `ignore_index`.
 
     >>> weight_side_loss(torch.full((1, 2, 4, 4), 0.5), torch.arange(16).reshape(1, 4, 4))
     tensor(0.6931)
@@ -41,10 +50,12 @@ def weight_side_loss(weight: Tensor, target: Tensor, *, ignore_index: int = -1) 
         values = weight[:, axis - 1].narrow(axis, 0, size - 1)
         edges.append((values, target.narrow(axis, 0, size - 1), target.narrow(axis, 1, size - 1)))
     values, tail, head = (torch.cat([part.flatten() for part in parts]) for parts in zip(*edges, strict=True))
-    return _edge_cross_entropy(values, tail, head, ignore_index)
+    return _edge_cross_entropy(values, (tail, head), ignore_index, closed_index)
 
 
-def edge_side_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
+def edge_side_loss(
+    weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
+) -> Tensor:
     """Binary cross entropy of edge weights against whether the two ends carry the same label, on any graph.
 
     The loss is that of `weight_side_loss`, which takes images.
@@ -54,18 +65,23 @@ def edge_side_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_inde
         edges: (2, E) int64 as in `Graph`, node indices in [0, N).
         target: (N,) int64 labels of the nodes; only which nodes share a label matters.
         ignore_index: target of the nodes whose edges do not count.
+        closed_index: target of the nodes that no walk shall enter; None: there are none.
 
     Returns:
         A scalar.
 
     Raises:
-        ValueError: for wrong shapes or types, nodes out of range, weights outside [0, 1], or if no edge counts.
+        ValueError: for wrong shapes or types, nodes out of range, weights outside [0, 1], one id for both indices, or
+            if no edge counts.
+
+    Warns:
+        UserWarning: as `weight_side_loss`.
 
     >>> path = torch.tensor([[0, 1], [1, 2]])
     >>> edge_side_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
     tensor(0.3466)
     """
-    return _edge_cross_entropy(weight, *_labels_of_ends(weight, edges, target), ignore_index)
+    return _edge_cross_entropy(weight, _labels_of_ends(weight, edges, target), ignore_index, closed_index)
 
 
 def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
@@ -128,9 +144,23 @@ def _counted(tail: Tensor, head: Tensor, ignore_index: int) -> Tensor:
     return counts
 
 
-def _edge_cross_entropy(weight: Tensor, tail: Tensor, head: Tensor, ignore_index: int) -> Tensor:
-    """The side loss of edges whose ends carry the labels `tail` and `head`."""
-    counts = _counted(tail, head, ignore_index)
-    weight, same = weight[counts], (tail == head)[counts]
+def _edge_cross_entropy(
+    weight: Tensor, ends: tuple[Tensor, Tensor], ignore_index: int, closed_index: int | None
+) -> Tensor:
+    """The side loss of edges (E,) whose `ends` carry these labels, (E,) each."""
+    if closed_index == ignore_index:
+        raise ValueError(f"`ignore_index` and `closed_index` must differ; got {ignore_index} for both.")
+    counts = _counted(*ends, ignore_index)
+    weight, tail, head = weight[counts], ends[0][counts], ends[1][counts]
     check_range(weight, "weight", 0)
+    same = tail == head
+    if closed_index is not None:
+        same &= tail != closed_index
+    if bool(same.all()):
+        # Such a loss teaches to open every edge, and does so in silence: nothing else would tell.
+        warn(
+            f"None of the {len(same)} edges that count is cut: weights of 1 everywhere would cost nothing. If membrane "
+            f"between segments has target {ignore_index} (`ignore_index`), give it an id of its own and pass that as "
+            "`closed_index`, or grow the segments over it."
+        )
     return -safe_log(torch.where(same, weight, 1 - weight)).mean()
