@@ -9,10 +9,10 @@ from graphrw.core.blocks import AT_ONCE
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.whole import check_whole
 
-TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs
-BLOCK = 64  # distances of which the smallest is looked at first
-SPARE = 8  # candidates beyond k
-TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal
+TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs; it decays with each channel more
+BLOCK = 64  # distances of which the smallest is looked at first, so that few blocks need be sorted
+SPARE = 8  # candidates beyond k, so that the rounding of bounds seldom sends a point to the slow, direct comparison
+TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal, or every grid would be compared directly
 
 
 def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[Graph, Tensor]:
@@ -184,10 +184,11 @@ def _check_points(points: Tensor) -> None:
         raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {kind}.")
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"`points` must have shape (N, C), with at least one channel; got {tuple(points.shape)}.")
-    lost = (~points.detach().isfinite().all(1)).nonzero().squeeze(1)
-    if len(lost):
+    wrong = (~points.detach().isfinite().all(1)).nonzero().squeeze(1)
+    if len(wrong):
         raise ValueError(
-            f"`points` must be finite; {len(lost)} of {len(points)} are not (first: point {int(lost[0])}). Remove them."
+            f"`points` must be finite; {len(wrong)} of {len(points)} are not (first: point {int(wrong[0])}). "
+            "Remove them."
         )
 
 

@@ -172,6 +172,7 @@ def _normals(corners: Tensor, faces: Tensor) -> Tensor:
     """(F, 3): (b − a) × (c − a), twice the area long, along the normal of a face that runs counter-clockwise."""
     a, b, c = corners.unbind(1)
     normals: Tensor = torch.linalg.cross(b - a, c - a)
+    # An area that the rounding of the cross product could have made is none: no cotangent or normal would have a digit.
     longest = (corners - corners.roll(1, 1)).detach().square().sum(2).amax(1)
     flat = torch.linalg.vector_norm(normals.detach(), dim=1) <= 4 * torch.finfo(corners.dtype).eps * longest
     if bool(flat.any()):
@@ -197,9 +198,9 @@ def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
         raise ValueError(f"`faces` must be (F, 3) int32 or int64; got {got}. Split larger polygons into triangles.")
     if faces.device != vertices.device:
         raise ValueError(f"`faces` is on {faces.device} but `vertices` on {vertices.device}; move one with `.to`.")
-    lost = ~vertices.detach().isfinite().all(1)
-    if bool(lost.any()):
-        vertex = int(lost.nonzero()[0])
+    wrong = ~vertices.detach().isfinite().all(1)
+    if bool(wrong.any()):
+        vertex = int(wrong.nonzero()[0])
         raise ValueError(f"`vertices` must be finite; got {vertices[vertex].tolist()} at vertex {vertex}.")
     _check_corners(faces, len(vertices))
     return faces.long()

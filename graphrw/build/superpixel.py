@@ -10,6 +10,7 @@ from torch import Tensor
 from graphrw.core.distinct import distinct
 from graphrw.core.graph import Graph, unchecked
 
+# Not torch's wider unsigned types, which it can hardly compute with.
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 

@@ -47,6 +47,8 @@ def _stranded(graph: Graph, weight: Tensor, ends: Tensor) -> Tensor:
         return ~ends
     if graph.directed:
         return _stranded_directed(graph, weight > 0, ends)
+    # Undirected, a walker comes everywhere in its component, and components are found once for all weights that are
+    # positive; directed, only a search says so.
     component = components(graph, weight)
     alive = torch.zeros(int(component.max()) + 1, dtype=torch.bool, device=ends.device)
     alive[component[ends]] = True

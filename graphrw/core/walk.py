@@ -151,10 +151,10 @@ def absorb_where(walk: Walk, held: Tensor) -> Walk:
     tail, head = walk.graph.edges
     cut = held[tail] | held[head]
     touching = cut.nonzero().squeeze(1)  # few, as seeds are: moving their weights alone costs less than all E
-    lost = walk.weight[touching]
-    killing = walk.killing.index_add(0, tail[touching], lost)
+    moved = walk.weight[touching]
+    killing = walk.killing.index_add(0, tail[touching], moved)
     if not walk.graph.directed:
-        killing = killing.index_add(0, head[touching], lost)
+        killing = killing.index_add(0, head[touching], moved)
     killing = torch.where(held & (killing == 0), torch.ones_like(killing), killing)
     # Cut edges stay, with weight 0: a changed pattern would throw away all that solvers have planned for the graph.
     return Walk(walk.graph, torch.where(cut, torch.zeros_like(walk.weight), walk.weight), killing)

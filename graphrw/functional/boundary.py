@@ -84,7 +84,7 @@ def boundary_probabilities(
     lost = stranded(plain, seeded)
     held = seeded | lost
     values = one_hot(seeds, num_labels, weight)
-    prior = fill_unreachable(lost, unreachable, values) if bool(lost.any()) else values.new_zeros(num_labels)
+    given = fill_unreachable(lost, unreachable, values) if bool(lost.any()) else values.new_zeros(num_labels)
     paths = Paths(
         graph,
         weight,
@@ -96,7 +96,7 @@ def boundary_probabilities(
         lost=lost,
     )
     require_convergence(paths)
-    return torch.where(lost[:, None], prior, _shares(paths, values, solver)).to(kind)
+    return torch.where(lost[:, None], given, _shares(paths, values, solver)).to(kind)
 
 
 def missing_neighbours(shape: Sequence[int]) -> Tensor:
@@ -197,7 +197,7 @@ def _rates(name: str, rates: Tensor | None, graph: Graph, like: Tensor) -> Tenso
 
 
 def _checked_weight(graph: Graph, boundary: Tensor, weight: Tensor | None) -> tuple[Tensor, torch.dtype]:
-    """The weights in float64, and the type of the answer."""
+    """The weights in float64, and the type of the answer: sums over paths fall by more decades than float32 has."""
     if weight is None:
         return torch.ones(graph.num_edges, dtype=torch.float64, device=graph.device), boundary.dtype
     return walk(graph, weight).weight.double(), torch.promote_types(boundary.dtype, weight.dtype)

@@ -17,6 +17,7 @@ def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
     component = components(walk.graph, walk.weight.detach())
     lost = stranded(walk, walk.killing.detach() > 0)
     nodes = torch.arange(walk.graph.num_nodes, device=component.device)
+    # The first node of each component is held, any would do: u is the same up to a constant.
     first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
     held = lost & (first[component] == nodes)
     component = torch.where(lost, component, walk.graph.num_nodes)

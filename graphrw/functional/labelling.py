@@ -116,6 +116,7 @@ def poisson_labels(
     source = torch.where(seeded[:, None] & ~held[:, None], target - mean, 0.0)
     potential = Factor.of(grounded, solver).solve(source)
     scores = _centred(walk, potential, component)
+    # All seeds of the component carry one label: nothing flows, and the mean seed is that label.
     scores = torch.where(mean.amax(1, keepdim=True) == 1, mean, scores)
     if prior is not None:
         scores = scores * _prior_factor(prior, target)

@@ -20,9 +20,9 @@ from graphrw.solve import Factor
 from graphrw.solvers import Solver
 
 MAX_STEPS = 100  # of Newton's method; 6 to 12 are usual
-ROUNDING = 16 * torch.finfo(torch.float64).eps
+ROUNDING = 16 * torch.finfo(torch.float64).eps  # of u: what a sum of a few logarithms of its size cannot tell apart
 FREE = 1e-9  # the least price of a step: a price of 0 would be no step
-SMALL = 100  # matrices up to this size get all their eigenvalues
+SMALL = 100  # matrices up to this size get all their eigenvalues: ARPACK needs some room, and is no faster here
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def log_partition(paths: Paths, solver: Solver) -> Tensor:
     for _ in range(MAX_STEPS):
         inflow, share = grouped_softmax(log_weight + u[head], tail, paths.graph.num_nodes)
         miss = torch.where(paths.held, 0.0, u + log_rate - inflow)
-        if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):
+        if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):  # 1e-12 for u near 0: Z is right to as much
             return u
         choice = absorb_where(Walk(graph, share, torch.zeros_like(u)), paths.held)
         u = u - Factor.of(choice, solver).solve(miss)
@@ -136,6 +136,7 @@ def require_convergence(paths: Paths) -> None:
 def spectral_radius(paths: Paths) -> float:
     """ρ(diag(e^−B / n) (W + diag s)) on the free nodes: the factor by which long paths multiply in weight."""
     free = np.flatnonzero(_numbers(~paths.held))
+    # Half of the factor on each side: the same eigenvalues, and symmetric where the graph is undirected.
     scale = np.exp(-0.5 * _numbers(paths.boundary + paths.total.log()))[free]
     matrix = _adjacency(paths)[free][:, free] + diags_array(_numbers(paths.stay)[free])
     scaled = csr_array(diags_array(scale) @ matrix @ diags_array(scale))
@@ -150,14 +151,14 @@ def spectral_radius(paths: Paths) -> float:
 def _largest_symmetric(matrix: csr_array) -> float:
     if matrix.shape[0] <= SMALL:
         return float(np.linalg.eigvalsh(matrix.toarray())[-1])
-    start = np.ones(matrix.shape[0])
+    start = np.ones(matrix.shape[0])  # meets the leading vector, which is positive; a random one would change by call
     return float(eigsh(matrix, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
 
 
 def _largest(matrix: csr_array) -> float:
     if matrix.shape[0] <= SMALL:
         return float(np.linalg.eigvals(matrix.toarray()).real.max())
-    start = np.ones(matrix.shape[0])
+    start = np.ones(matrix.shape[0])  # as above
     return float(eigs(matrix, k=1, which="LR", v0=start, return_eigenvectors=False)[0].real)
 
 

@@ -8,7 +8,7 @@ from graphrw.functional.ground import ground
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
-PAIRS_AT_ONCE = 64
+PAIRS_AT_ONCE = 64  # columns of one solve: memory is N × 64 however many pairs are asked for
 
 
 def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:

@@ -7,7 +7,7 @@ from graphrw.core.errors import SingularWalkError
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
 
-ROUNDED_SUM = 1e-5  # how far from 1 a sum of shares may lie: float32 rounds a thousand of them to about this
+ROUNDED_SUM = 1e-5  # how far from 1 a sum of shares may lie: more than float32 makes of a thousand of them
 
 
 def count_labels(

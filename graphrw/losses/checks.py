@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-SLACK = 1e-2  # how far beyond [0, 1] an inexact solve may leave a probability; logits lie further out
+SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range; logits lie further out
 
 
 def safe_log(probability: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def dice(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tens
         truth, found = truth.T.unsqueeze(0), found.T.unsqueeze(0)
     truth, found = truth.flatten(2), found.flatten(2)
     area = truth.sum(2)
-    present = area > 0
+    present = area > 0  # a label that is not there has no coefficient; its 0 / 0 becomes 0 / 1 and does not count
     overlap = 2 * (found * truth).sum(2) / torch.where(present, found.square().sum(2) + area, 1)
     counted = present.any(1)
     return 1 - (overlap.sum(1)[counted] / present.sum(1)[counted]).mean()

@@ -130,11 +130,11 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index
 def _boundary(labels: Tensor) -> NDArray[Any]:
     """(M, 2) rows and columns of the boundary pixels."""
     labels = labels.cpu()
-    marks = torch.zeros(labels.shape, dtype=torch.bool)
-    marks[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    marks[:-1] |= labels[:-1] != labels[1:]
-    marks[:-1, :-1] |= labels[:-1, :-1] != labels[1:, 1:]
-    return marks.nonzero().numpy()
+    differs = torch.zeros(labels.shape, dtype=torch.bool)
+    differs[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    differs[:-1] |= labels[:-1] != labels[1:]
+    differs[:-1, :-1] |= labels[:-1, :-1] != labels[1:, 1:]
+    return differs.nonzero().numpy()
 
 
 def _partnered(found: NDArray[Any], true: NDArray[Any], distance: float) -> NDArray[np.bool_]:

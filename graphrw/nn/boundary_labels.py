@@ -84,7 +84,7 @@ class BoundaryLabels(nn.Module):
         self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor, weight: Tensor | None = None
     ) -> Tensor: ...
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
     def forward(
         self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:

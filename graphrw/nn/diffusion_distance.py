@@ -57,7 +57,7 @@ class DiffusionDistance(nn.Module):
         self.log_time = nn.Parameter(torch.tensor(math.log(time)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
     def forward(
         self,
         x: Tensor,
@@ -72,7 +72,7 @@ class DiffusionDistance(nn.Module):
         z = diffusion_map(walk(graph, weight), self.log_time.exp(), self.k)
         return squared_distance(graph, z, pairs, rows)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
     def map(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """(N, k): coordinates whose squared distances are the diffusion distances."""
         graph, weight = self._weighted(x, graph, weight)

@@ -8,7 +8,9 @@ from torch import Tensor
 from graphrw.build import grid_graph
 from graphrw.core.graph import Graph
 
-GRIDS_KEPT = 8  # shapes of batches whose graphs a layer remembers
+# Shapes of batches whose graphs a layer remembers: those of training, validation and their last, smaller batches. Each
+# holds its edges and all that solvers planned for it, so that images of ever new sizes must not pile up.
+GRIDS_KEPT = 8
 
 
 class Grids:

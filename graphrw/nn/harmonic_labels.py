@@ -86,7 +86,7 @@ class HarmonicLabels(nn.Module):
     @overload
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor) -> Tensor: ...
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
     def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the two ways to call it."""
         if isinstance(graph, Tensor) and seeds is None:

@@ -17,7 +17,7 @@ from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
 from graphrw.solvers import Auto, Solver
 
-MODES = (None, "bf", "cg", "cg_j", "cg_mg")
+MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 

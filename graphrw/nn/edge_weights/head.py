@@ -12,7 +12,9 @@ from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.start import WEIGHT
 
 SHARPNESS = 4.0  # how many e-folds a weight loses for each unit of a large score
-SPREAD = 0.1  # of the scores before training, in units of what a linear layer of torch starts with
+SPREAD = (
+    0.1  # of the scores before training, in units of what a linear layer of torch starts with: all edges about alike
+)
 
 
 class PairHead(nn.Module):
