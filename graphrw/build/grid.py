@@ -50,7 +50,7 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
         start, end = (index[_window(shape, offset, sign)] for sign in (1, -1))
         tail.view(start.shape).copy_(start)
         head.view(end.shape).copy_(end)
-    return unchecked(edges, index.numel())
+    return unchecked(edges, index.numel())  # no edge is listed twice: looking for one would mean to sort them all
 
 
 def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:

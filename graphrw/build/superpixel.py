@@ -190,6 +190,7 @@ def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     grids = torch.meshgrid([torch.arange(extent, device=index.device) for extent in index.shape], indexing="ij")
     centroid = _region_means((grid.flatten() for grid in grids), index, len(ids), counted)
     rows = torch.cat([mean, mean.new_zeros(1, mean.shape[1])]).unbind(1)
+    # Squares of what is left of the mean: E[v²] − E[v]² would cancel where a region is nearly of one value.
     squares = ((row - mu.index_select(0, node)).square() for row, mu in zip(channels, rows, strict=True))
     return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), values.dtype))
 

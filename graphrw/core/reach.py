@@ -62,6 +62,7 @@ def _stranded_directed(graph: Graph, open_edges: Tensor, ends: Tensor) -> Tensor
     rows = np.concatenate([head, np.full_like(targets, graph.num_nodes)])
     columns = np.concatenate([tail, targets])
     size = graph.num_nodes + 1
+    # One search from the extra node, against the edges, in place of one from every node along them.
     reversed_edges = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size)).tocsr()
     reached = breadth_first_order(reversed_edges, graph.num_nodes, return_predecessors=False)
     lost = torch.ones(size, dtype=torch.bool)

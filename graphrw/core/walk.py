@@ -61,7 +61,7 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     check_rates("weight", weight)
     check_rates("killing", killing)
     check_finite_rate(graph, weight, killing)
-    return Walk(graph, weight, killing.expand(graph.num_nodes))
+    return Walk(graph, weight, killing.expand(graph.num_nodes))  # one number is not written out N times
 
 
 def check_rates(name: str, rates: Tensor, *, batched: bool = False) -> None:
@@ -114,6 +114,7 @@ def degree(graph: Graph, weight: Tensor) -> Tensor:
 
 def neighbour_sum(graph: Graph, weight: Tensor, x: Tensor, transpose: bool = False) -> Tensor:
     """W x, or Wᵀx: for each node the weighted sum of `x` (N, K) over its neighbours."""
+    # Not torch's sparse product, which has no forward-mode derivative.
     tail, head = graph.edges.flip(0) if transpose else graph.edges
     total = torch.zeros_like(x).index_add(0, tail, weight[:, None] * x[head])
     return total if graph.directed else total.index_add(0, head, weight[:, None] * x[tail])

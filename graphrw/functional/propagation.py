@@ -112,6 +112,7 @@ def resolvent(
     """
     walk, columns = _prepared(walk, f)
     rate, dead = _rate(walk, _loops(walk, self_loops))
+    # A node without any rate would make A singular: it is killed at a rate of its own, and its answer set at the end.
     ending = Walk(walk.graph, walk.weight, torch.where(dead, rate, walk.killing))
     half = torch.where(dead, 0.0, rate.sqrt())[:, None] if symmetric else None
     if half is not None:
@@ -190,6 +191,7 @@ def _spread(walk: Walk, y: Tensor) -> Tensor:
     total = torch.zeros_like(y)
     for edges, weight in zip(graph.edges.split(size, dim=1), walk.weight.split(size), strict=True):
         block = unchecked(edges, graph.num_nodes, graph.directed)
+        # Nothing is random here: keeping the generator's state would only cost time.
         total = total + checkpoint(neighbour_sum, block, weight, y, use_reentrant=False, preserve_rng_state=False)
     return total
 

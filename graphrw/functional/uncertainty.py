@@ -47,6 +47,7 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     if not 0 <= fraction <= 1:
         raise ValueError(f"`fraction` must lie in [0, 1]; got {fraction}.")
     confidence, label = probability.max(dim)
+    # Stable, so that ties fall alike on every device.
     order = confidence.flatten().argsort(descending=True, stable=True)
     kept = len(order) - round(fraction * len(order))
     return label.flatten().index_fill(0, order[kept:], -1).reshape(label.shape)

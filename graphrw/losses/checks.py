@@ -12,6 +12,7 @@ def safe_log(probability: Tensor) -> Tensor:
     """The logarithm, from the machine epsilon downwards its tangent: finite, increasing, once differentiable."""
     epsilon = torch.finfo(probability.dtype).eps
     tangent = math.log(epsilon) + (probability - epsilon) / epsilon
+    # The logarithm that is not taken is kept finite too: `where` multiplies its derivative by 0, and 0 · ∞ is NaN.
     return torch.where(probability > epsilon, probability.clamp(min=epsilon).log(), tangent)
 
 

@@ -116,6 +116,7 @@ def adapted_rand_error(
 
 def _pairs(overlap: Overlap) -> tuple[int, int, int, int]:
     """Ordered pairs of different pixels: together in both, in the truth, in the prediction, and all (exact)."""
+    # In whole numbers of Python, for products of two of them pass 2⁶³ on a volume; and differences would lose digits.
     total = int(overlap.joint.sum())
     joint, truth, predicted = (
         int((count * count).sum()) - total for count in (overlap.joint, overlap.truth, overlap.predicted)

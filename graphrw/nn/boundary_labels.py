@@ -102,6 +102,8 @@ class BoundaryLabels(nn.Module):
     def _on_images(self, boundary: Tensor, seeds: Tensor) -> Tensor:
         graph, shape = self._grids.of("boundary", boundary, (1, 1), seeds)
         missing = missing_neighbours(shape).to(boundary).repeat(len(boundary))
+        # Divided by the degree, a border without further steps reflects by itself; as printed, a neighbour that is
+        # missing leaves a gap in the sum, which the pixel itself fills.
         stay = None if self.leave or self.degree_normalised else missing
         exits = missing if self.leave and self.degree_normalised else None
         probability = self._probabilities()(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)

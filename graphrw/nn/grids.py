@@ -34,6 +34,7 @@ class Grids:
         shape = image_shape(name, images, channels, seeds)
         return self.batch(len(images), shape, images.device), shape
 
+    # Graphs are made again where they are needed: a saved layer must not carry those of the images it was trained on.
     def __getstate__(self) -> dict[str, Any]:
         return {"_graphs": {}}
 

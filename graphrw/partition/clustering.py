@@ -117,7 +117,7 @@ def _best(points: _Points, num_clusters: int, seed: int, starts: int) -> Tensor:
     """The best of several runs, by the objective; of equals the first."""
     num_clusters = check_whole("num_clusters", num_clusters, 1, len(points.norm), reason=", the number of nodes")
     starts = check_whole("starts", starts, 1)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)  # on the CPU, so that a seed means the same on any device
     runs = [_descend(points, _seeded(points, num_clusters, generator), num_clusters) for _ in range(starts)]
     costs = [cost for _, cost in runs]
     return in_order_of_appearance(runs[costs.index(min(costs))][0])
@@ -153,7 +153,7 @@ def _descend(points: _Points, labels: Tensor, num_clusters: int) -> tuple[Tensor
         trial = step(points, labels, distance)
         moved = trial != labels
         changed = torch.cat([labels[moved], trial[moved]]).unique()
-        columns = distance.clone()
+        columns = distance.clone()  # the means of other clusters have not moved, nor have the distances to them
         columns[:, changed] = _distance(points, trial, changed)
         lower = _cost(points, trial, columns)
         if lower < cost - progress:
@@ -183,6 +183,7 @@ def _single(points: _Points, labels: Tensor, distance: Tensor) -> Tensor:
     here = labels[:, None]
     mass = torch.zeros(distance.shape[1], dtype=weight.dtype, device=weight.device)
     mass = mass.scatter_add(0, labels, points.weight)
+    # The only node of a cluster stays, or the cluster would be empty.
     alone = torch.bincount(labels, minlength=len(mass))[here] == 1
     left = torch.where(alone, 1, mass[here] - weight)
     gain = torch.where(alone, -torch.inf, weight * mass[here] / left * distance.gather(1, here))

@@ -169,6 +169,7 @@ def _connected(labels: Tensor, edges: Tensor) -> Tensor:
     """Each cluster reduced to its largest connected part in each component; other parts go where most edges lead."""
     _check_edges(edges, len(labels))
     component = node_components(edges, len(labels))
+    # A cluster that lies in two components is two clusters from here on: nothing could ever join them.
     labels = torch.unique(component * (labels.max() + 1) + labels, return_inverse=True)[1]
     part = node_components(edges[:, labels[edges[0]] == labels[edges[1]]], len(labels))
     label = torch.zeros_like(part).scatter(0, part, labels)[: int(part.max()) + 1]  # of each part

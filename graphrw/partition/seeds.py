@@ -36,6 +36,7 @@ def oracle_seeds(segments: Tensor, ignore_index: int | None = None) -> Tensor:
             continue
         if name < 0:
             raise ValueError(f"`segments` must be ≥ 0 (other than `ignore_index`); got {name}.")
+        # Within its box alone, and padded by one pixel: so the image's border is a boundary like any other.
         depth = np.asarray(ndimage.distance_transform_edt(np.pad(ids[box] == name, 1)))[(slice(1, -1),) * ids.ndim]
         inmost = np.unravel_index(int(depth.argmax()), depth.shape)
         seeds[tuple(start.start + int(step) for start, step in zip(box, inmost, strict=True))] = name

@@ -156,7 +156,7 @@ def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, label_ima
         got = f"{tuple(values.shape)} and {tuple(label_image.shape)}"
         raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
     pixels = _as_float(channels_last.reshape(label_image.numel(), -1), keep_single=isinstance(image, Tensor))
-    finite = torch.isfinite(pixels).all(1)
+    finite = torch.isfinite(pixels).all(1)  # outside anything may stand, such as NaN, which 0 · NaN would spread
     if not bool(finite[label_image.reshape(-1) >= 0].all()):
         raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
     return torch.where(finite[:, None], pixels, 0.0)
@@ -176,6 +176,7 @@ def _edge_lengths(shape: tuple[int, ...], spacing: Sequence[float] | None, pixel
     steps = np.atleast_1d(spacing).tolist()
     if len(steps) != len(shape) or not all(step > 0 for step in steps):
         raise ValueError(f"`spacing` must be {len(shape)} positive numbers, one for each spatial axis; got {spacing}.")
+    # The edges of a grid come axis by axis.
     counts = torch.tensor([pixels.shape[0] // size * (size - 1) for size in shape], device=pixels.device)
     return pixels.new_tensor(steps).repeat_interleave(counts)
 
@@ -183,7 +184,7 @@ def _edge_lengths(shape: tuple[int, ...], spacing: Sequence[float] | None, pixel
 def _weight(graph: Graph, pixels: Tensor, beta: float, length: Tensor | None) -> Tensor:
     """scikit-image's: β is divided by 10 σ √C, and every weight raised by a floor."""
     variance = pixels.var(correction=0)
-    if not bool(variance > 0):
+    if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
         return pixels.new_full((graph.num_edges,), 1 + FLOOR)
     scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
     return gaussian_affinity(graph, pixels, scaled, length) + FLOOR

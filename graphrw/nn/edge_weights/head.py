@@ -42,6 +42,7 @@ class PairHead(nn.Module):
         self.outer = nn.Linear(hidden, 1)
         with torch.no_grad():
             self.outer.weight *= SPREAD
+            # The score at which exp(−s · softplus) is the weight to start from.
             self.outer.bias.fill_(math.log(math.expm1(-math.log(WEIGHT) / SHARPNESS)))
 
     def forward(self, ends: tuple[Tensor, Tensor] | None, attributes: Tensor | None) -> Tensor:

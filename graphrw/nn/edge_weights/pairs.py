@@ -56,7 +56,7 @@ def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
     if isinstance(graph, Graph):
         return Pairs(graph, None)
     size = int(ends.max()) + 1 if ends.numel() else 1
-    low, high = torch.aminmax(ends, dim=0)
+    low, high = torch.aminmax(ends, dim=0)  # both directions of an edge are one pair
     key, place = torch.unique(low * size + high, return_inverse=True)
     count = size if num_nodes is None else num_nodes
     return Pairs(unchecked(torch.stack([key // size, key % size]), count), place)
