@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.plans import Plans
+from graphrw.core.transforms import lasting
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class Graph:
     def __post_init__(self) -> None:
         _check_edges(self.edges, self.num_nodes)
         _check_unique(self.edges, self.num_nodes, self.directed)
+        object.__setattr__(self, "edges", lasting(self.edges))
 
     @property
     def num_edges(self) -> int:
@@ -120,7 +122,7 @@ def _offsets(sizes: Sequence[int]) -> list[int]:
 def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
     """A graph whose edges are right by construction; only for code of this library that can say so."""
     graph = object.__new__(Graph)
-    state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": Plans()}
+    state = {"edges": lasting(edges), "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": Plans()}
     graph.__dict__.update(state)
     return graph
 

@@ -1,4 +1,4 @@
-"""Looking at structure and values alone, also from inside a `torch.func` transform, where tensors are wrapped."""
+"""Looking at structure and values alone, also from inside `torch.func` transforms and inference mode."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
     """``make(*values)`` on the bare values, as if no transform were under way, and with nothing differentiated.
 
     For plans, and for decisions that depend on values: there NumPy and SciPy may be called, and what comes out may
-    outlive the transform.
+    outlive the transform. It is made outside inference mode, whose tensors could never be used in training.
 
     Args:
         make: what looks at the values.
@@ -45,6 +45,14 @@ def not_recorded() -> Iterator[None]:
         return
     with torch.inference_mode(False), torch.no_grad():
         yield
+
+
+def lasting(values: Tensor) -> Tensor:
+    """`values`, copied if they were made in inference mode, so that they may be kept and used in training."""
+    if not values.is_inference():
+        return values
+    with not_recorded():
+        return values.clone()
 
 
 def _bare(value: Tensor, batched: bool) -> Tensor:
