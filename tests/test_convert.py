@@ -130,8 +130,9 @@ def test_gradients_flow_through_the_way_there_and_back(name, directed):
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([1.0] * 5, r"`weight` must be a float32 or float64 tensor; got list\."),
-        (torch.ones(5, dtype=torch.int64), r"`weight` must be a float32 or float64 tensor; got torch\.int64\."),
+        ([1.0] * 5, r"`weight` must be float32 or float64, of torch or NumPy; got list\. Make a tensor of it with"),
+        (None, r"`weight` must be float32 or float64, of torch or NumPy; got NoneType\."),
+        (torch.ones(5, dtype=torch.int64), r"`weight` must be float32 or float64; got torch\.int64\. Cast it"),
         (torch.ones(4), r"`weight` must have shape \(5,\), one per edge; got \(4,\)\."),
         (torch.ones(5, device="meta"), r"`weight` is on meta, but the graph is on cpu; use `graph\.to\(…\)`\."),
     ],

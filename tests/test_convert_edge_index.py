@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch_geometric import EdgeIndex
 
-from graphrw.convert import from_edge_index, to_scipy
+from graphrw.convert import from_edge_index, to_edge_index, to_scipy
 
 
 def test_both_directions_fold_into_one_edge_with_half_of_the_gradient_each():
@@ -132,14 +132,17 @@ def test_a_missing_reverse_is_refused_whatever_its_weight(weight):
 @pytest.mark.parametrize(
     ("edge_index", "message"),
     [
-        ([[0, 1], [1, 0]], r"`edge_index` must be a tensor of whole numbers, \(2, M\); got list\."),
+        ([[0, 1], [1, 0]], r"`edge_index` must be a tensor of whole numbers, \(2, M\), of torch or NumPy; got list\."),
         (torch.zeros(2, 3), r"`edge_index` must be a tensor of whole numbers, \(2, M\); got torch\.float32\."),
         (torch.zeros(2, 3, dtype=torch.bool), r"whole numbers, \(2, M\); got torch\.bool\."),
         (torch.zeros(3, 2, dtype=torch.int64), r"`edge_index` must have shape \(2, M\); got \(3, 2\)\."),
         (torch.zeros(2, dtype=torch.int64), r"`edge_index` must have shape \(2, M\); got \(2,\)\."),
         (torch.tensor([[0, -3], [1, 0]]), r"`edge_index` names node -3, .* there are 4 \(num_nodes=4\)\."),
         (torch.tensor([[0, 1], [7, 0]]), r"`edge_index` names node 7, .* there are 4 \(num_nodes=4\)\."),
-        (torch.tensor([[0, 3], [1, 3]]), r"`edge_index` holds 1 self loops \(first: node 3\)\. They change no hitting"),
+        (
+            torch.tensor([[0, 3], [1, 3]]),
+            r"`edge_index` holds 1 self loops \(first: node 3\)\. They change no hitting.*`self_loops=True`",
+        ),
     ],
 )
 def test_an_edge_index_that_is_no_edge_list_is_refused(edge_index, message):
@@ -150,12 +153,13 @@ def test_an_edge_index_that_is_no_edge_list_is_refused(edge_index, message):
 @pytest.mark.parametrize(
     ("edge_weight", "message"),
     [
-        ([1.0, 1.0], r"`edge_weight` must be a float32 or float64 tensor; got list\."),
+        ([1.0, 1.0], r"`edge_weight` must be float32 or float64, of torch or NumPy; got list\. Make a tensor of"),
         (torch.ones(2).half(), r"must be a float32 or float64 tensor; got torch\.float16\."),
         (torch.ones(2).bfloat16(), r"must be a float32 or float64 tensor; got torch\.bfloat16\."),
         (torch.ones(2, dtype=torch.complex64), r"must be a float32 or float64 tensor; got torch\.complex64\."),
         (torch.ones(3), r"`edge_weight` must have shape \(2,\), one per entry; got \(3,\)\."),
-        (torch.ones(2, 1), r"`edge_weight` must have shape \(2,\), one per entry; got \(2, 1\)\."),
+        (torch.ones(2, 2), r"`edge_weight` must have shape \(2,\), one per entry; got \(2, 2\)\."),
+        ({0: 1.0}, r"`edge_weight` must be float32 or float64, of torch or NumPy; got dict\."),
         (torch.tensor([1.0, -2.0]), r"`edge_weight` must be finite and not negative; got -2\.0 for 1 → 0 \(1 such"),
         (torch.tensor([torch.nan, torch.nan]), r"got nan for 0 → 1 \(2 such entries\)\."),
         (torch.tensor([1.0, torch.inf]), r"got inf for 1 → 0 \(1 such entries\)\."),
@@ -172,3 +176,41 @@ def test_edge_weights_that_no_walk_can_use_are_refused(edge_weight, message):
 def test_graph_and_weights_stay_on_the_gpu():
     graph, weight = from_edge_index(torch.tensor([[0, 1], [1, 0]], device="cuda"))
     assert (graph.device.type, weight.device.type) == ("cuda", "cuda")
+
+
+# --- arrays of NumPy, one column, and numbers that int64 does not hold -----------------------------------------------
+
+
+def test_arrays_of_numpy_are_taken_as_they_come():
+    ends = np.array([[1, 0], [0, 1]], dtype=">i4")[:, ::-1]
+    values = np.broadcast_to(np.float64(2.0), 2)
+    graph, weight = from_edge_index(ends, values)
+    assert (graph.edges.tolist(), weight.tolist(), weight.dtype) == ([[0], [1]], [2.0], torch.float64)
+    assert torch.equal(to_edge_index(graph, weight.numpy())[1], torch.tensor([2.0, 2.0]).double())
+
+
+def test_weights_in_one_column_are_taken_as_pygs_layers_take_them():
+    column = torch.tensor([[3.0], [3.0]], requires_grad=True)
+    _, weight = from_edge_index(torch.tensor([[0, 1], [1, 0]]), column)
+    assert torch.autograd.grad(weight.sum(), column)[0].tolist() == [[0.5], [0.5]]
+
+
+def test_nodes_that_int64_does_not_hold_are_refused_by_their_number():
+    ends = np.array([[0, 2**63 + 5], [2**63 + 5, 0]], dtype=np.uint64)
+    with pytest.raises(ValueError, match=r"`edge_index` holds 9223372036854775813, which is more than int64 does"):
+        from_edge_index(ends)
+    small = torch.tensor([[0, 1], [1, 0]]).to(torch.uint64)
+    assert from_edge_index(small)[0].num_nodes == 2
+
+
+def test_node_numbers_whose_pairs_int64_does_not_count_are_refused():
+    """Their keys i · N + j overflowed: 2³² · 2³² + 2³² is that of node 0 again."""
+    ends = torch.tensor([[0, 2**40], [2**40, 0]])
+    with pytest.raises(ValueError, match=r"would have 1099511627777 nodes, more than 3037000499\. If few .* renumber"):
+        from_edge_index(ends)
+
+
+@pytest.mark.parametrize("num_nodes", [2.0, "2", True])
+def test_a_number_of_nodes_that_is_no_whole_number_is_refused(num_nodes):
+    with pytest.raises(ValueError, match=r"`num_nodes` must be a whole number from 0; got"):
+        from_edge_index(torch.tensor([[0, 1], [1, 0]]), num_nodes=num_nodes)

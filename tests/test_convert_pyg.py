@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Batch, Data, HeteroData
+from torch_geometric.transforms import ToSparseTensor
 
 from graphrw.convert import from_pyg, to_pyg, to_scipy
 from graphrw.core.graph import Graph
@@ -40,7 +41,7 @@ def test_pyg_says_itself_when_it_guesses_the_number_of_nodes():
     ("data", "weight", "message"),
     [
         (HeteroData(), None, r"`data` must be a `torch_geometric\.data\.Data`; got HeteroData\."),
-        (Data(x=torch.ones(3, 1)), None, r"`data` has no `edge_index`; got Data\(x=\[3, 1\]\)\."),
+        (Data(x=torch.ones(3, 1)), None, r"`data` has neither `edge_index` nor `adj_t`; got Data\(x=\[3, 1\]\)\."),
         (pyg_pair(), "edge_attr", r"`data` has no attribute `edge_attr` to take weights from; it has \["),
         (pyg_pair(edge_attr=torch.ones(2, 3)), "edge_attr", r"`data\.edge_attr` must have shape \(2,\).*got \(2, 3\)"),
         (pyg_pair(edge_attr=torch.tensor([1.0, -1.0])), "edge_attr", r"`data\.edge_attr` must be finite .* -1\.0 for"),
@@ -54,6 +55,27 @@ def test_pyg_says_itself_when_it_guesses_the_number_of_nodes():
 def test_pyg_data_that_are_no_weighted_graph_are_refused(data, weight, message):
     with pytest.raises(ValueError, match=message):
         from_pyg(data, weight)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse (CSR tensor support|invariant checks):UserWarning")  # of torch, inside PyG
+@pytest.mark.parametrize("layout", [torch.sparse_csr, torch.sparse_coo])
+def test_pyg_data_with_adj_t_are_those_with_edge_index(layout):
+    """`adj_t` is transposed: on a directed graph its row i holds what leads to i."""
+    edge_index, edge_weight = torch.tensor([[0, 1, 2, 1], [1, 2, 0, 1]]), torch.tensor([2.0, 3.0, 4.0, 9.0])
+    data = Data(edge_index=edge_index, edge_weight=edge_weight, num_nodes=4)
+    graph, weight, loops = from_pyg(data, directed=True, self_loops=True)
+    sparse = ToSparseTensor("edge_weight", layout=layout)(data.clone())
+    assert sparse.edge_index is None
+    other, other_weight, other_loops = from_pyg(sparse, directed=True, self_loops=True)
+    assert other.num_nodes == 4
+    assert np.array_equal(to_scipy(other, other_weight).toarray(), to_scipy(graph, weight).toarray())
+    assert torch.equal(other_loops, loops)
+    assert loops.tolist() == [0.0, 9.0, 0.0, 0.0]
+    assert from_pyg(sparse, None, directed=True, self_loops=True)[1].tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match=r"`adj_t` holds its weights itself; leave out `weight`, 'edge_attr'"):
+        from_pyg(sparse, "edge_attr")
+    with pytest.raises(ValueError, match=r"`data\.adj_t` holds 1 self loops \(first: node 1\)"):
+        from_pyg(sparse, directed=True)
 
 
 def batch_of(directed):

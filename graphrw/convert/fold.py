@@ -6,11 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-12}
 """Relative difference up to which W_ij and W_ji are one weight: about a thousand roundings, so that weights pass which
 a network computes once per direction (``exp`` alone magnifies the rounding of its argument a hundredfold and more)."""
+
+MOST_NODES = 3_037_000_499
+"""N² is the number of pairs of nodes, each with a key of its own in int64."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,42 @@ class Source:
     values: str
     drop_loops: str
     symmetrise: str = ""
+    one_way: str = "pass `directed=True` for a walk that may go one way only"
     node: Callable[[int], str] = str
 
 
+@dataclass(frozen=True)
+class Folded:
+    """What `fold` makes of a list of entries."""
+
+    graph: Graph
+    weight: Tensor  # (E,)
+    entries: Tensor  # (2, M), whose self loops are no edges
+    value: Tensor  # (M,)
+
+    @property
+    def pair(self) -> tuple[Graph, Tensor]:
+        """What a converter returns."""
+        return self.graph, self.weight
+
+    @property
+    def triple(self) -> tuple[Graph, Tensor, Tensor]:
+        """What a converter returns that was asked for self loops: their weights (N,), 0 where there is none."""
+        loop = self.entries[0] == self.entries[1]
+        loops = self.value.new_zeros(self.graph.num_nodes)
+        return self.graph, self.weight, loops.index_add(0, self.entries[0][loop], self.value[loop])
+
+
 def fold(
-    index: Tensor, value: Tensor | None, num_nodes: int | None, *, directed: bool, source: Source
-) -> tuple[Graph, Tensor]:
+    index: Tensor,
+    value: Tensor | None,
+    num_nodes: int | None,
+    *,
+    directed: bool,
+    source: Source,
+    loops: bool = False,
+    average: bool = False,
+) -> Folded:
     """The graph and the weights of the entries (i, j, v), with repeated entries summed into W_ij.
 
     Directed: w_ij = W_ij. Undirected: w_ij = ½ (W_ij + W_ji), where both must be listed and agree within `TOLERANCE`;
@@ -34,13 +69,15 @@ def fold(
 
     Args:
         index: (2, M) integers, i and j of each entry.
-        value: (M,) float32 or float64; whole numbers and booleans become torch's default dtype; None: ones.
+        value: (M,) or (M, 1), float32 or float64; whole numbers and booleans become torch's default dtype; None: ones.
         num_nodes: N; None: the largest node + 1.
         directed: whether W_ij and W_ji are two edges.
         source: the caller's words.
+        loops: whether there may be entries (i, i).
+        average: take unequal W_ij and W_ji of an undirected graph for what they are on average.
 
     Returns:
-        The graph and its weights (E,), differentiable with respect to `value`.
+        The graph and its weights (E,), differentiable with respect to `value`; and the self loops.
 
     Raises:
         ValueError: for what a walk cannot represent, naming the offending value.
@@ -49,44 +86,60 @@ def fold(
     value = _checked_value(value, index, source)
     if num_nodes is None:
         num_nodes = int(index.max()) + 1 if index.numel() else 0
-    check_nodes(index, num_nodes, source)
-    graph, slot = _group(index, num_nodes, directed)
+    check_nodes(index, num_nodes, source, loops=loops)
+    apart = index[0] != index[1]
+    graph, slot = _group(index[:, apart], num_nodes, directed)
     num_slots = graph.num_edges if directed else 2 * graph.num_edges
-    weight = value.new_zeros(num_slots).index_add(0, slot, value)
+    weight = value.new_zeros(num_slots).index_add(0, slot, value[apart])
     if directed:
-        return graph, weight
+        return Folded(graph, weight, index, value)
     listed = torch.zeros_like(weight, dtype=torch.bool).index_fill(0, slot, True)
-    _check_pairs(graph, weight.detach().view(2, -1), listed.view(2, -1), source)
-    return graph, weight.view(2, -1).mean(0)
+    if not average:
+        _check_pairs(graph, weight.detach().view(2, -1), listed.view(2, -1), source)
+    return Folded(graph, weight.view(2, -1).mean(0), index, value)
 
 
-def check_weight(graph: Graph, weight: Tensor) -> None:
-    """Raises a `ValueError` unless `weight` holds one float32 or float64 number for each edge, where the edges are."""
-    kind = weight.dtype if isinstance(weight, Tensor) else type(weight).__name__
-    if kind not in TOLERANCE:
-        raise ValueError(f"`weight` must be a float32 or float64 tensor; got {kind}.")
+def checked_weight(graph: Graph, weight: object) -> Tensor:
+    """`weight` as a tensor; a `ValueError` unless it holds one float for each edge of `graph`, where the edges are."""
+    if not isinstance(graph, Graph):
+        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    weight = as_tensor("weight", weight, "float32 or float64")
+    if weight.dtype not in TOLERANCE:
+        raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape ({graph.num_edges},), one per edge; got {tuple(weight.shape)}.")
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device}, but the graph is on {graph.device}; use `graph.to(…)`.")
+    return weight
 
 
-def checked_index(index: Tensor, source: Source) -> Tensor:
+def checked_loops(graph: Graph, weight: Tensor, self_loops: object) -> Tensor:
+    """`self_loops` as a tensor; a `ValueError` unless it holds one number for each node, like those of `weight`."""
+    loops = as_tensor("self_loops", self_loops, f"({graph.num_nodes},) {weight.dtype}")
+    if loops.shape != (graph.num_nodes,) or loops.dtype != weight.dtype or loops.device != weight.device:
+        raise ValueError(
+            f"`self_loops` must be ({graph.num_nodes},) {weight.dtype} on {weight.device}, as `weight` asks; got "
+            f"{tuple(loops.shape)} {loops.dtype} on {loops.device}."
+        )
+    return loops
+
+
+def checked_index(index: object, source: Source) -> Tensor:
     """`index` as int64, (2, M)."""
-    kind = index.dtype if isinstance(index, Tensor) else type(index).__name__
-    if not isinstance(index, Tensor) or index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
-        raise ValueError(f"{source.entries} must be a tensor of whole numbers, (2, M); got {kind}.")
-    if index.ndim != 2 or index.shape[0] != 2:
-        raise ValueError(f"{source.entries} must have shape (2, M); got {tuple(index.shape)}.")
-    return index.long()
+    name = source.entries.strip("`")
+    whole = whole_numbers(name, index, "a tensor of whole numbers, (2, M)")
+    if whole.ndim != 2 or whole.shape[0] != 2:
+        raise ValueError(f"{source.entries} must have shape (2, M); got {tuple(whole.shape)}.")
+    return whole
 
 
-def _checked_value(value: Tensor | None, index: Tensor, source: Source) -> Tensor:
+def _checked_value(value: object, index: Tensor, source: Source) -> Tensor:
     if value is None:
         return torch.ones(index.shape[1], device=index.device)
-    kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-    if not isinstance(value, Tensor) or value.is_complex() or value.dtype in (torch.float16, torch.bfloat16):
-        raise ValueError(f"{source.values} must be a float32 or float64 tensor; got {kind}.")
+    value = as_tensor(source.values.strip("`"), value, "float32 or float64")
+    if value.is_complex() or value.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(f"{source.values} must be a float32 or float64 tensor; got {value.dtype}.")
+    value = value.squeeze(1) if value.ndim == 2 and value.shape[1] == 1 else value
     if value.shape != index.shape[1:]:
         wanted = index.shape[1]
         raise ValueError(f"{source.values} must have shape ({wanted},), one per entry; got {tuple(value.shape)}.")
@@ -104,8 +157,9 @@ def _checked_value(value: Tensor | None, index: Tensor, source: Source) -> Tenso
     return value
 
 
-def check_nodes(index: Tensor, num_nodes: int, source: Source) -> None:
-    """Raises a `ValueError` for nodes out of range and for self loops."""
+def check_nodes(index: Tensor, num_nodes: int, source: Source, *, loops: bool = False) -> None:
+    """Raises a `ValueError` for nodes out of range and, unless `loops`, for self loops."""
+    num_nodes = check_whole("num_nodes", num_nodes, 0)
     outside = (index < 0) | (index >= num_nodes)
     if bool(outside.any()):
         node = int(index[outside][0])
@@ -113,12 +167,19 @@ def check_nodes(index: Tensor, num_nodes: int, source: Source) -> None:
             f"{source.entries} names node {node}, but nodes are numbered from 0 and there are {num_nodes} "
             f"(num_nodes={num_nodes})."
         )
-    loops = index[0] == index[1]
-    if bool(loops.any()):
-        node_name = source.node(int(index[0][loops][0]))
+    if num_nodes > MOST_NODES:
         raise ValueError(
-            f"{source.entries} holds {int(loops.sum())} self loops (first: node {node_name}). They change no hitting "
-            f"probability; remove them with {source.drop_loops}."
+            f"{source.entries} would have {num_nodes} nodes, more than {MOST_NODES}. If few of these numbers occur, "
+            "renumber them: `torch.unique(…, return_inverse=True)`."
+        )
+    loop = index[0] == index[1]
+    if not loops and bool(loop.any()):
+        node_name = source.node(int(index[0][loop][0]))
+        raise ValueError(
+            f"{source.entries} holds {int(loop.sum())} self loops (first: node {node_name}). They change no hitting "
+            f"probability: for these remove them with {source.drop_loops}. They do change `step`, `resolvent`, "
+            "`pagerank` and `nn.Propagation`: get them apart, (N,), with `self_loops=True`, and pass them on there as "
+            "`self_loops`."
         )
 
 
@@ -151,5 +212,5 @@ def _check_pairs(graph: Graph, weight: Tensor, listed: Tensor, source: Source) -
     raise ValueError(
         f"{source.entries} gives {tail} → {head} the weight {there} but {head} → {tail} {found}; "
         f"{int(unequal.sum())} of {graph.num_edges} edges differ so. An undirected edge has one weight: symmetrise "
-        f"with {source.symmetrise}, or pass `directed=True` for a walk that may go one way only."
+        f"with {source.symmetrise}, or {source.one_way}."
     )

@@ -1,6 +1,7 @@
 """From and to torch's sparse tensors, and torch_sparse's `SparseTensor` where that package is installed."""
 
 from collections.abc import Callable
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -19,7 +20,21 @@ _SOURCE = Source(
 )
 
 
-def from_torch_sparse(tensor: "Tensor | SparseTensor", directed: bool = False) -> tuple[Graph, Tensor]:
+@overload
+def from_torch_sparse(
+    tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: Literal[False] = False
+) -> tuple[Graph, Tensor]: ...
+
+
+@overload
+def from_torch_sparse(
+    tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: Literal[True]
+) -> tuple[Graph, Tensor, Tensor]: ...
+
+
+def from_torch_sparse(
+    tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: bool = False
+) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:
     """The graph and weights of a sparse tensor, where entry (i, j) is the weight of i → j.
 
     PyG's ``adj_t`` is the transpose: pass ``adj_t.t()``. Duplicate entries are summed. Entries that are stored as 0 are
@@ -30,56 +45,71 @@ def from_torch_sparse(tensor: "Tensor | SparseTensor", directed: bool = False) -
         tensor: (N, N), a COO, CSR or CSC tensor of torch or a ``torch_sparse.SparseTensor`` (without values: ones);
             whole numbers and booleans become torch's default dtype.
         directed: take each entry as an edge of its own.
+        self_loops: return the diagonal, too. A `Graph` has none: it is an error otherwise.
 
     Returns:
         The `Graph`, its edges in the order in which `tensor` stores them, and their weights (E,), differentiable with
         respect to the values: once for torch's own tensors, whose gradients torch cannot differentiate again (asking
-        for it raises a `NotImplementedError`), any number of times for a `SparseTensor`.
+        for it raises a `NotImplementedError`), any number of times for a `SparseTensor`. With `self_loops` also the
+        diagonal (N,), as `step`, `resolvent` and `pagerank` take it.
 
     Raises:
-        ValueError: for another shape, layout or type, a diagonal, negative or non-finite entries, or an unsymmetric
-            tensor without ``directed=True``.
+        ValueError: for another shape, layout or type, a diagonal without `self_loops`, negative or non-finite entries,
+            or an unsymmetric tensor without ``directed=True``.
 
     >>> from_torch_sparse(torch.tensor([[0.0, 2.0], [2.0, 0.0]]).to_sparse())
     (Graph(num_nodes=2, num_edges=1), tensor([2.]))
     """
-    index, value, size = _entries(tensor)
+    index, value, num_nodes = square_entries(tensor, "`tensor`")
+    folded = fold(index, value, num_nodes, directed=directed, source=_SOURCE, loops=self_loops)
+    return folded.triple if self_loops else folded.pair
+
+
+def is_sparse(value: object) -> bool:
+    """Whether `value` is one of torch's sparse tensors, in whatever layout, or a ``torch_sparse.SparseTensor``."""
+    return isinstance(value, SparseTensor) or (isinstance(value, Tensor) and value.layout != torch.strided)
+
+
+def square_entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, int]:
+    """Indices (2, M), values (M,) and N of an (N, N) matrix that errors call `name`."""
+    index, value, size = _entries(tensor, name)
     if len(size) != 2 or size[0] != size[1]:
-        raise ValueError(f"`tensor` must be square, one row and column per node; got shape {size}.")
-    return fold(index, value, size[0], directed=directed, source=_SOURCE)
+        raise ValueError(f"{name} must be square, one row and column per node; got shape {size}.")
+    return index, value, size[0]
 
 
-def to_torch_sparse(graph: Graph, weight: Tensor) -> Tensor:
+def to_torch_sparse(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> Tensor:
     """The weight matrix W with W_ij = w_ij (and W_ji = w_ij in an undirected graph) as a coalesced COO tensor.
 
     Args:
         graph: N nodes, E edges.
         weight: (E,) float32 or float64; W keeps its dtype and is differentiable with respect to it, once, as in
             `from_torch_sparse`. Weights of 0 stay stored.
+        self_loops: (N,) of the same type: the diagonal of W. None: zeros.
 
     Returns:
         (N, N). For PyG's ``adj_t`` take ``.t()`` of it.
 
     Raises:
-        ValueError: when `weight` does not fit `graph`.
+        ValueError: when `weight` or `self_loops` does not fit `graph`.
 
     >>> to_torch_sparse(Graph(torch.tensor([[0], [1]]), num_nodes=2), torch.tensor([2.0])).to_dense()
     tensor([[0., 2.],
             [2., 0.]])
     """
-    index, value = to_edge_index(graph, weight)
+    index, value = to_edge_index(graph, weight, self_loops=self_loops)
     size = (graph.num_nodes, graph.num_nodes)
     return _once_differentiable(torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce())
 
 
-def to_sparse_tensor(graph: Graph, weight: Tensor) -> "SparseTensor":
+def to_sparse_tensor(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> "SparseTensor":
     """The same matrix as `to_torch_sparse` gives, as a ``torch_sparse.SparseTensor``.
 
     Raises:
-        ValueError: when `weight` does not fit `graph`.
+        ValueError: when `weight` or `self_loops` does not fit `graph`.
         MissingDependencyError: without the package torch-sparse.
     """
-    index, value = to_edge_index(graph, weight)
+    index, value = to_edge_index(graph, weight, self_loops=self_loops)
     if not WITH_TORCH_SPARSE:
         raise MissingDependencyError(
             "`to_sparse_tensor` needs the package torch-sparse, which is not installed (or does not load). Install it "
@@ -88,7 +118,7 @@ def to_sparse_tensor(graph: Graph, weight: Tensor) -> "SparseTensor":
     return SparseTensor(row=index[0], col=index[1], value=value, sparse_sizes=(graph.num_nodes, graph.num_nodes))
 
 
-def _entries(tensor: "Tensor | SparseTensor") -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
+def _entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
     """Indices (2, M), values (M,) and the size."""
     if isinstance(tensor, SparseTensor):
         row, col, value = tensor.coo()
@@ -105,7 +135,7 @@ def _entries(tensor: "Tensor | SparseTensor") -> tuple[Tensor, Tensor | None, tu
         return index, _once_differentiable(tensor.values()), tuple(tensor.shape)
     found = type(tensor).__name__ if layout is None else f"{tensor.ndim}-dimensional {layout}"
     raise ValueError(
-        f"`tensor` must be a COO, CSR or CSC matrix of torch or a `torch_sparse.SparseTensor`; got {found}. "
+        f"{name} must be a COO, CSR or CSC matrix of torch or a `torch_sparse.SparseTensor`; got {found}. "
         "A dense matrix converts with `.to_sparse()`."
     )
 

@@ -19,7 +19,8 @@ class Graph:
 
     An undirected edge is listed once, in either direction. In a directed graph the walker moves along
     ``edges[0] → edges[1]``. Isolated nodes are legal; self loops and repeated edges are not (a self loop changes no
-    hitting probability; parallel edges are one edge with the sum of their weights).
+    hitting probability, and what depends on it takes its weight as `self_loops`; parallel edges are one edge with the
+    sum of their weights).
 
     What solvers prepare from the structure alone (orderings, symbolic factors) is kept with the graph and serves every
     weight and every set of seeds.
@@ -150,7 +151,8 @@ def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
         node = int(tail[loops][0])
         raise ValueError(
             f"`edges` holds {int(loops.sum())} self loops (first: node {node}). They change no hitting probability: "
-            "remove them."
+            "for these remove them. They do change `step`, `resolvent`, `pagerank` and `nn.Propagation`, which take "
+            "their weights, (N,), as `self_loops`."
         )
     first, last = (tail, head) if directed else (torch.minimum(tail, head), torch.maximum(tail, head))
     keys = (first * num_nodes + last).sort().values

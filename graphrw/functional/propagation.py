@@ -150,17 +150,25 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     return Walk(walk.graph, walk.weight, killing)
 
 
-def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = None, solver: Solver = Auto()) -> Tensor:
+def pagerank(
+    walk: Walk,
+    alpha: Tensor | float = 0.85,
+    start: Tensor | None = None,
+    solver: Solver = Auto(),
+    *,
+    self_loops: Tensor | float = 0.0,
+) -> Tensor:
     """Where a walker is found in the long run who starts again, as `start` tells, whenever the walk ends.
 
-    π ∝ (I − αPᵀ)⁻¹ v, from Aᵀ y = v, π ∝ c ⊙ y: personalised PageRank (Page et al. 1999; Haveliwala 2002). The walk
-    ends with probability 1 − α before each step, by killing, and at nodes without an edge to take, as in networkx.
+    π ∝ (I − αPᵀ)⁻¹ v, from Aᵀ y = v, π ∝ (c + s) ⊙ y: personalised PageRank (Page et al. 1999; Haveliwala 2002). The
+    walk ends with probability 1 − α before each step, by killing, and at nodes without an edge to take, as in networkx.
 
     Args:
         walk: N ≥ 1 nodes.
         alpha: α in (0, 1), a number or a tensor ().
         start: v ≥ 0, (N, K) or (N,), each column with a positive sum, which is divided out; None: alike for all nodes.
         solver: how to solve.
+        self_loops: s ≥ 0 in the units of weights, a number or (N,), as converters return them.
 
     Returns:
         π, of the shape of `start`, or (N,): each column sums to 1.
@@ -178,7 +186,8 @@ def pagerank(walk: Walk, alpha: Tensor | float = 0.85, start: Tensor | None = No
     check_rates("start", start, batched=True)
     if plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
-    visits = resolvent(damp(walk, alpha), start / start.sum(0), solver, transpose=True)
+    ending = damp(walk, alpha, self_loops=self_loops)
+    visits = resolvent(ending, start / start.sum(0), solver, self_loops=self_loops, transpose=True)
     return visits / visits.sum(0)
 
 

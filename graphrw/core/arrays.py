@@ -1,0 +1,61 @@
+"""Arguments that may be torch's tensors or NumPy's arrays."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def as_tensor(name: str, values: object, wanted: str) -> Tensor:
+    """`values` as a tensor: a tensor as it is, a NumPy array without a copy where torch can share its memory.
+
+    Args:
+        name: of the argument.
+        values: what came for it.
+        wanted: what it must be, such as "(N,) int64", for the message.
+
+    Raises:
+        ValueError: for anything else, and for arrays of a kind that torch does not have.
+
+    >>> as_tensor("seeds", np.array([0, -1]), "(N,) int64")
+    tensor([ 0, -1])
+    """
+    if isinstance(values, Tensor):
+        return values
+    if isinstance(values, np.ndarray):
+        try:  # torch takes neither foreign byte orders nor negative strides, and warns of arrays that are read-only
+            return torch.from_numpy(np.require(values, values.dtype.newbyteorder("="), ["C", "W"]))
+        except TypeError as error:
+            raise ValueError(f"`{name}` must be {wanted}; got a NumPy array of {values.dtype}.") from error
+    cure = " Make a tensor of it with `torch.tensor(…)`." if isinstance(values, list | tuple | int | float) else ""
+    raise ValueError(
+        f"`{name}` must be {wanted}, of torch or NumPy; got {type(values).__name__}{_shown(values)}.{cure}"
+    )
+
+
+def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
+    """`values` as int64: integers of any type, as long as int64 holds them.
+
+    Raises:
+        ValueError: for another kind of number, and for uint64 values from 2⁶³, naming the first.
+
+    >>> whole_numbers("labels", np.array([3, 0], dtype=np.uint16), "whole numbers")
+    tensor([3, 0])
+    """
+    tensor = as_tensor(name, values, wanted)
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise ValueError(f"`{name}` must be {wanted}; got {tensor.dtype}.")
+    if tensor.dtype != torch.uint64:
+        return tensor.long()
+    wrapped = tensor.view(torch.int64)
+    over = wrapped.detach().reshape(-1)
+    over = over[over < 0]
+    if len(over):
+        raise ValueError(
+            f"`{name}` holds {int(over[0]) + 2**64}, which is more than int64 does (2⁶³ − 1). Number them anew: "
+            "`numpy.unique(…, return_inverse=True)`."
+        )
+    return wrapped
+
+
+def _shown(values: object) -> str:
+    return f" {values!r}" if isinstance(values, int | float | str) and len(repr(values)) < 40 else ""
