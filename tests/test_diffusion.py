@@ -265,7 +265,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "directed map": (lambda: diffusion_map(DIRECTED, 1.0, 1), "undirected graphs only, .*; got a directed one"),
     "directed distance": (lambda: diffusion_distance(DIRECTED, 1.0, 1), "undirected graphs only"),
     "directed, unrolled": (lambda: unrolled_diffusion_map(DIRECTED, 1.0, 1), "undirected graphs only"),
-    "a small part": (lambda: diffusion_map(SMALL_PART, 1.0, 4), r"`k` must be .* from 1 to 3, .*; got 4"),
+    "no eigenpair of a batch": (lambda: diffusion_map(SMALL_PART, 1.0, 0), r"`k` must be .* from 1; got 0"),
     "time": (lambda: diffusion_map(MOVED, -0.5, 2), r"`time` must be finite and not negative; got -0.5"),
     "unrolled time": (lambda: unrolled_diffusion_map(MOVED, math.inf, 2), "not negative; got inf"),
     "both": (lambda: diffusion_distance(MOVED, 1.0, 2, PAIRS, rows=ROWS), "Give `pairs` or `rows`, not both"),

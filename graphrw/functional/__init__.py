@@ -3,9 +3,11 @@
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.functional.classes import ClassMaps, class_maps
 from graphrw.functional.diffusion import (
+    dense_squared_distance,
     diffusion_distance,
     diffusion_map,
     diffusion_similarity,
+    map_mask,
     unrolled_diffusion_map,
 )
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
@@ -25,6 +27,7 @@ __all__ = [
     "class_maps",
     "class_mass_normalize",
     "damp",
+    "dense_squared_distance",
     "diffusion_distance",
     "diffusion_map",
     "diffusion_similarity",
@@ -32,6 +35,7 @@ __all__ = [
     "entropy",
     "harmonic",
     "hitting_probabilities",
+    "map_mask",
     "missing_neighbours",
     "pagerank",
     "poisson_labels",

@@ -1,10 +1,14 @@
 """Diffusion maps and distances: how differently walkers from two nodes are spread after a time."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk, check_nodes
+from graphrw.core.whole import check_whole
 from graphrw.spectral import (
     TOLERANCE,
     check_time,
@@ -25,15 +29,16 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
 
     Time is real through (λ²)ᵗ. With killing P = C⁻¹W loses walkers, and distances compare those that survive. A node
     without any rate, which no walker leaves, is at the origin. Each graph of a batch has its own k eigenpairs: the
-    result is that of its parts, one below the other. In a graph of several components that is not a batch, eigenvalues
-    of all components compete for the k places.
+    result is that of its parts, one below the other. A part of fewer than k nodes has as many eigenpairs as nodes, and
+    zeros in the other columns, which change no distance; `map_mask` says which these are. In a graph of several
+    components that is not a batch, eigenvalues of all components compete for the k places.
 
     The derivative is right wherever there is one: see `graphrw.spectral.spectral_map`.
 
     Args:
         walk: on an undirected graph of N nodes.
         time: t ≥ 0 in steps; a tensor () may be learned.
-        k: from 1 to the number of nodes (of the smallest graph in a batch).
+        k: from 1 to the number of nodes, in a batch also more.
         tolerance: the true residual ‖S ψ − λ ψ‖ of the eigenpairs, in float64.
 
     Returns:
@@ -55,7 +60,26 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
             [0., 4., 0.]], dtype=torch.float64)
     """
     check_undirected(walk)
-    return torch.cat([_scaled(part, spectral_map(part, time, k, tolerance)[0]) for part in _parts(walk)])
+    return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
+
+
+def map_mask(graph: Graph, k: int) -> Tensor:
+    """(N, k) bool: false in the columns of `diffusion_map` that are zero because a graph of a batch has too few nodes.
+
+    Args:
+        graph: N nodes.
+        k: as for `diffusion_map`.
+
+    Raises:
+        ValueError: for a `k` that `diffusion_map` refuses.
+
+    >>> pair, triangle = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
+    >>> map_mask(Graph.batch([pair, triangle]), k=3)[:, 2]
+    tensor([False, False,  True,  True,  True])
+    """
+    _check_k(graph, k)
+    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=graph.device)
+    return torch.arange(k, device=graph.device) < torch.repeat_interleave(sizes, sizes)[:, None]
 
 
 def diffusion_distance(
@@ -133,6 +157,33 @@ def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
     return torch.where(finite, torch.exp(-scale * torch.where(finite, distance, 0.0)), 0.0)
 
 
+def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distances between rows of a map `z` (N, k), one matrix for each graph of a batch.
+
+    This is PyG's form of dense batches: where N × N is large, the distances within graphs are few.
+
+    Args:
+        graph: N nodes, in B graphs of at most n nodes.
+        z: (N, k), as `diffusion_map` returns it.
+
+    Returns:
+        ``distance`` (B, n, n), 0 where a graph has no such node; and ``mask`` (B, n) bool, true where it has.
+
+    >>> pair, triangle = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
+    >>> distance, mask = dense_squared_distance(Graph.batch([pair, triangle]), torch.arange(5.0)[:, None])
+    >>> distance[0], mask[0]
+    (tensor([[0., 1., 0.],
+            [1., 0., 0.],
+            [0., 0., 0.]]), tensor([ True,  True, False]))
+    """
+    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=z.device)
+    mask = torch.arange(int(sizes.max()), device=z.device) < sizes[:, None]
+    rows = z.new_zeros(*mask.shape, z.shape[1]).index_put(mask.nonzero(as_tuple=True), z)
+    centred = rows.double() - rows.double().sum(1, keepdim=True) / sizes.clamp(min=1)[:, None, None]
+    distance = _between(centred, centred).to(z.dtype)
+    return torch.where(mask[:, :, None] & mask[:, None], distance, 0.0), mask
+
+
 def unrolled_diffusion_map(
     walk: Walk, time: Tensor | float, k: int, *, rounds: int = 2, steps: int = 20, as_published: bool = False
 ) -> Tensor:
@@ -144,7 +195,7 @@ def unrolled_diffusion_map(
     Args:
         walk: on an undirected graph of N nodes.
         time: t ≥ 0 in steps; a tensor () may be learned.
-        k: from 1 to the number of nodes (of the smallest graph in a batch).
+        k: from 1 to the number of nodes, in a batch also more.
         rounds: QR factorisations.
         steps: power steps on the squared matrix before each of them.
         as_published: iterate on P = C⁻¹W in place of S. This gives Schur vectors q of P, and the coordinates λᵗ q: what
@@ -165,20 +216,44 @@ def unrolled_diffusion_map(
     check_undirected(walk)
     time = check_time(time, walk.weight)
     iterate = power_iteration_as_published if as_published else power_iteration
-    maps = []
-    for part in _parts(walk):
+
+    def coordinates(part: Walk, k: int) -> Tensor:
         values, vectors = iterate(part, k, rounds=rounds, steps=steps)
         z = vectors * values**time
-        maps.append(z if as_published else _scaled(part, z))
+        return z if as_published else _scaled(part, z)
+
+    return _part_by_part(walk, k, coordinates)
+
+
+def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]) -> Tensor:
+    """(N, k): the coordinates of each graph of a batch, with columns of zeros where it has fewer nodes than k."""
+    _check_k(walk.graph, k)
+    maps = []
+    for part in _parts(walk):
+        own = min(k, part.graph.num_nodes)
+        z = coordinates(part, own) if own else walk.weight.new_zeros(0, 0)
+        maps.append(pad(z, (0, k - own)))
     return torch.cat(maps)
 
 
+def _check_k(graph: Graph, k: int) -> None:
+    if graph.parts:
+        check_whole("k", k, 1)
+    else:
+        check_whole("k", k, 1, graph.num_nodes, reason=", the number of nodes")
+
+
 def _to_all(z: Tensor, rows: Tensor | None) -> Tensor:
-    """|z_i|² + |z_j|² − 2 z_i · z_j, centred and in float64, so that next to nothing cancels."""
+    """(R, N): squared distances, from centred rows in float64, so that next to nothing cancels."""
     centred = z.double() - z.double().mean(0)
     chosen = centred if rows is None else centred[rows]
-    square = torch.addmm(chosen.square().sum(1, keepdim=True), chosen, centred.T, alpha=-2)
-    return (square + centred.square().sum(1)).clamp(min=0).to(z.dtype)
+    return _between(chosen[None], centred[None])[0].to(z.dtype)
+
+
+def _between(x: Tensor, y: Tensor) -> Tensor:
+    """(B, R, N): |x_i|² + |y_j|² − 2 x_i · y_j, for (B, R, k) and (B, N, k)."""
+    square = torch.baddbmm(x.square().sum(2, keepdim=True), x, y.mT, alpha=-2)
+    return (square + y.square().sum(2)[:, None]).clamp(min=0)
 
 
 def _scaled(walk: Walk, z: Tensor) -> Tensor:
