@@ -248,7 +248,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
         TypeError,
-        "on a graph needs graph, boundary and seeds; got no seeds",
+        "`BoundaryLabels` needs seeds, int64 labels and −1 where there is none; got none",
     ),
     "too many labels": (
         lambda: BoundaryLabels(num_labels=2)(SCORES, SEEDS),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch_geometric import EdgeIndex
 from torch_geometric.nn import GCNConv
 
-from graphrw import grid_graph, to_edge_index
+from graphrw import from_edge_index, grid_graph, to_edge_index
 from graphrw.nn import EdgeWeightsGaussian, EdgeWeightsGNN, EdgeWeightsMLP, FeatureAffinity
 
 CHANNELS, GRAPH = 6, grid_graph((4, 5))
@@ -40,10 +40,24 @@ def test_an_int32_edge_index_is_widened(make: Callable[[], nn.Module]) -> None:
 
 
 @every_module
-def test_self_loops_are_refused_as_the_walk_refuses_them(make: Callable[[], nn.Module]) -> None:
-    loop = torch.tensor([[0, 1, 2], [1, 0, 2]])
-    with pytest.raises(ValueError, match=r"`edge_index` holds 1 self loops \(first: node 2\)"):
-        made(make)(features(20, CHANNELS), loop)
+def test_self_loops_get_the_weight_of_an_edge_between_equals(make: Callable[[], nn.Module]) -> None:
+    x = features(20, CHANNELS)
+    x[3] = x[2]
+    looped = torch.tensor([[0, 1, 2, 2, 3, 3], [1, 0, 2, 3, 2, 3]])
+    weight = made(make)(x, looped)
+    if "GNN" not in type(made(make)).__name__:  # whose nodes 2 and 3 hear from the same neighbours, but not first
+        torch.testing.assert_close(weight[2:], weight[2].expand(4))
+    graph, folded, loops = from_edge_index(looped, weight, self_loops=True)
+    assert graph.num_edges == 2
+    assert loops.nonzero().flatten().tolist() == [2, 3]
+    torch.testing.assert_close(folded, weight[[0, 3]])
+
+
+@every_module
+@pytest.mark.parametrize("graph", [None, [[0], [1]], torch.eye(20).to_sparse()], ids=["None", "list", "sparse"])
+def test_what_is_no_list_of_edges_gets_no_weights(make: Callable[[], nn.Module], graph: object) -> None:
+    with pytest.raises(ValueError, match=r"for the edges of a `Graph` or of PyG's edge_index \(2, M\); got"):
+        made(make)(features(20, CHANNELS), graph)
 
 
 @every_module

@@ -235,7 +235,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
         TypeError,
-        "on a graph needs graph, weight and seeds; got no seeds",
+        "`HarmonicLabels` needs seeds, int64 labels and −1 where there is none; got none",
     ),
     "seeds of another graph": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4), torch.zeros(3, dtype=torch.int64)),

@@ -131,15 +131,18 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "features of another graph": (lambda: Propagation()(X[1:], GRID), r"`f` must be .* N = 6; got \(5, 2\)"),
     "weights of another graph": (lambda: Propagation()(X, GRID, torch.ones(3)), r"`weight` must have shape \(E,\)"),
     "negative weights": (lambda: Propagation()(X, GRID, -torch.ones(7)), "`weight` must be .* not negative; got -1"),
-    "one way": (lambda: Propagation()(X, GRID.edges), "pass `directed=True` for a walk that may go one way only"),
-    "loops in the edge_index": (
-        lambda: Propagation()(X, torch.tensor([[0, 1, 2], [1, 0, 2]])),
-        r"`edge_index` holds 1 self loops \(first: node 2\)",
+    "one way": (
+        lambda: Propagation()(X, GRID.edges),
+        "or make the layer with `directed=True`, as for attention weights and for edges dropped in one direction alone",
     ),
+    "no graph": (lambda: Propagation()(X, None), "`graph` must be a `Graph`, or PyG's edge_index .*; got NoneType"),
+    "a list of edges": (lambda: Propagation()(X, [[0], [1]]), "`graph` must be a `Graph`, or PyG's .*; got list"),
+    "no features": (lambda: Propagation()(None, GRID), r"`x` must be \(N, K\) floats, of torch or NumPy; got NoneType"),
+    "no messages": (lambda: Propagation().propagate(GRID.edges), "sends no messages along single edges"),
 }
 
 
 @pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=list(REFUSED))
 def test_what_has_no_answer_is_refused(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(NotImplementedError if "messages" in message else ValueError, match=message):
         call()

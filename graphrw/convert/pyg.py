@@ -129,7 +129,7 @@ def _attribute(data: Data, name: str | None) -> Tensor | None:
     return value.squeeze(1) if isinstance(value, Tensor) and value.ndim == 2 and value.shape[1] == 1 else value
 
 
-def split(graph: Graph, weight: Tensor, bounds: Tensor) -> tuple[Graph, Tensor]:
+def split(graph: Graph, weight: Tensor, bounds: Tensor, entries: str = "`data.edge_index`") -> tuple[Graph, Tensor]:
     """`graph` as the batch whose graphs own the nodes from one bound to the next."""
     if int(bounds[-1]) != graph.num_nodes:
         raise ValueError(
@@ -140,7 +140,7 @@ def split(graph: Graph, weight: Tensor, bounds: Tensor) -> tuple[Graph, Tensor]:
     crossing = owner[0] != owner[1]
     if bool(crossing.any()):
         tail, head = graph.edges[:, crossing][:, 0].tolist()
-        raise ValueError(f"`data.edge_index` joins nodes {tail} and {head} of two different graphs of the batch.")
+        raise ValueError(f"{entries} joins nodes {tail} and {head} of two different graphs of the batch.")
     order = owner[0].argsort(stable=True)
     counts = owner[0].bincount(minlength=len(bounds) - 1).tolist()
     blocks = zip(graph.edges[:, order].split_with_sizes(counts, dim=1), pairwise(bounds.tolist()), strict=True)

@@ -72,7 +72,7 @@ def is_sparse(value: object) -> bool:
 
 def square_entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, int]:
     """Indices (2, M), values (M,) and N of an (N, N) matrix that errors call `name`."""
-    index, value, size = _entries(tensor, name)
+    index, value, size = entries(tensor, name)
     if len(size) != 2 or size[0] != size[1]:
         raise ValueError(f"{name} must be square, one row and column per node; got shape {size}.")
     return index, value, size[0]
@@ -118,7 +118,7 @@ def to_sparse_tensor(graph: Graph, weight: Tensor, *, self_loops: Tensor | None 
     return SparseTensor(row=index[0], col=index[1], value=value, sparse_sizes=(graph.num_nodes, graph.num_nodes))
 
 
-def _entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
+def entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
     """Indices (2, M), values (M,) and the size."""
     if isinstance(tensor, SparseTensor):
         row, col, value = tensor.coo()

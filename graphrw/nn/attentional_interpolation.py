@@ -33,9 +33,15 @@ class AttentionalInterpolation(nn.Module):
     def __init__(self, scale: float = 8.0, window: int = 5, align_corners: bool = False) -> None:
         super().__init__()
         check_scale(scale, window)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.log_scale = nn.Parameter(torch.empty(()))
         self.window = window
         self.align_corners = align_corners
+        self._start = scale
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The scale as the layer was made with."""
+        nn.init.constant_(self.log_scale, math.log(self._start))
 
     @property
     def scale(self) -> Tensor:

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import overload
 
 import torch
 from torch import Tensor, nn
 
-from graphrw.core.graph import Graph
+from graphrw.core.arrays import as_tensor
 from graphrw.core.precision import widened
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, checked_labels, options, widened_shares
+from graphrw.nn.inputs import Given, as_graph, checked_labels, checked_seeds, is_graph, options, widened_shares
 from graphrw.solvers import Auto, Solver
 
 
@@ -28,7 +27,8 @@ class BoundaryLabels(nn.Module):
         leave: whether paths leave an image at its border (so they do in the paper), as if it went on there. Otherwise
             the border reflects: only neighbours that are there count; as printed, the pixel itself stands in for a
             neighbour that is missing. A graph has no border.
-        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        directed: keep each direction of an edge_index as an edge of its own, also where their weights differ, as those
+            of attention do; a `Graph` knows.
         unreachable: (L,) the distribution to give to nodes from which no walker reaches a seed, such as all of an image
             without seeds. It fixes L. A buffer: it moves and is saved with the module. None: they are an error.
         solver: how to solve.
@@ -42,15 +42,16 @@ class BoundaryLabels(nn.Module):
     * ``layer(boundary, seeds)``: boundary (B, 1, H, W) or (B, 1, D, H, W), seeds (B, H, W) or (B, D, H, W)
       → (B, L, H, W) or (B, L, D, H, W).
     * ``layer(graph, boundary, seeds, weight=None)``: a `Graph` (or PyG's (2, E') edge_index with both directions of
-      each edge), boundary (N,), seeds (N,), weights (E,) (or (E',)) → (N, L).
+      each edge, or its adj_t), boundary (N,), seeds (N,), weights (E,) (or (E',)) → (N, L). Self loops of an edge_index
+      are steps that stay, and pay for it: `stay` of `boundary_probabilities`.
 
     Scores are ≥ 0: put a softplus behind the network. In float16 or bfloat16, as autocast makes them, they are widened
     to float32. An edge_index is folded, and planned for, anew at each call; a `Graph` once.
     A walker moves along the edges of a directed `Graph`, against those of a directed edge_index: labels run from
     source to target, as PyG's messages and `Propagation` do.
 
-    Seeds are int64: labels from 0, −1 where there is none. Every connected part must hold a seed, unless `unreachable`
-    is given.
+    Seeds are int64, of torch or NumPy: labels from 0, −1 where there is none. Every connected part must hold a seed,
+    unless `unreachable` is given.
 
     >>> import torch
     >>> layer = BoundaryLabels()
@@ -76,25 +77,26 @@ class BoundaryLabels(nn.Module):
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @overload
-    def forward(self, graph: Tensor, boundary: Tensor, /) -> Tensor: ...
-
-    @overload
-    def forward(
-        self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor, weight: Tensor | None = None
-    ) -> Tensor: ...
-
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
     def forward(
-        self, graph: Graph | Tensor, boundary: Tensor, seeds: Tensor | None = None, weight: Tensor | None = None
+        self,
+        graph: Given,
+        boundary: Tensor | None = None,
+        seeds: Tensor | None = None,
+        weight: Tensor | None = None,
     ) -> Tensor:
         """Label probabilities; see the class for the two ways to call it."""
-        if isinstance(graph, Tensor) and seeds is None:
-            return self._on_images(widened(graph), boundary)
-        if seeds is None:
-            raise TypeError("`BoundaryLabels` on a graph needs graph, boundary and seeds; got no seeds.")
-        graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
-        return self._probabilities()(graph, widened(boundary), seeds, weight=weight)
+        if not is_graph(graph) and (seeds is None or boundary is None):
+            seeds = checked_seeds(self, boundary if seeds is None else seeds)
+            return self._on_images(widened(as_tensor("boundary", graph, "(B, 1, H, W) or (B, 1, D, H, W)")), seeds)
+        seeds = checked_seeds(self, seeds)
+        boundary = widened(as_tensor("boundary", boundary, "(N,) floats"))
+        graph, weight, loops = as_graph(graph, weight, len(seeds), directed=self.directed)
+        stay = None if loops is None else loops.to(boundary.dtype)
+        return self._probabilities()(graph, boundary, seeds, weight=weight, stay=stay)
+
+    def reset_parameters(self) -> None:
+        """Nothing: the layer has no parameters, but PyG's containers ask every layer for this."""
 
     def extra_repr(self) -> str:
         return options(self, "num_labels", "degree_normalised", "leave", "directed", "solver")

@@ -47,8 +47,15 @@ class FeatureAffinity(nn.Module):
     def __init__(self, in_channels: int, bias: bool = False) -> None:
         super().__init__()
         in_channels = check_whole("in_channels", in_channels, 1)
-        self.root = nn.Parameter(torch.full((in_channels,), math.sqrt(EXPONENT / in_channels)))
-        self.offset = nn.Parameter(torch.tensor(math.sqrt(EXPONENT))) if bias else None
+        self.root = nn.Parameter(torch.empty(in_channels))
+        self.offset = nn.Parameter(torch.empty(())) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """θ, and b if there is one, as they were before training."""
+        nn.init.constant_(self.root, math.sqrt(EXPONENT / len(self.root)))
+        if self.offset is not None:
+            nn.init.constant_(self.offset, math.sqrt(EXPONENT))
 
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """Edge weights (E,); see the class."""

@@ -1,18 +1,25 @@
 """The Learned Random Walker's layer: edge weights and seeds in, label probabilities out."""
 
-from typing import overload
-
 import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_weight
-from graphrw.core.graph import Graph
+from graphrw.core.arrays import as_tensor
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
 from graphrw.functional import hitting_probabilities, sample_gradient
 from graphrw.nn.grids import Grids
-from graphrw.nn.inputs import as_graph, checked_labels, options, widened_shares
+from graphrw.nn.inputs import (
+    Given,
+    as_graph,
+    checked_labels,
+    checked_seeds,
+    is_graph,
+    is_integral,
+    options,
+    widened_shares,
+)
 from graphrw.solvers import Auto, Solver
 
 
@@ -29,7 +36,8 @@ class HarmonicLabels(nn.Module):
             does not rescale).
         prune: let the gradient flow into each edge through one label only: that with the largest incoming gradient at
             its two free ends (the paper's gradient pruning; the authors' code looks at one end). Biased.
-        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        directed: keep each direction of an edge_index as an edge of its own, also where their weights differ, as those
+            of attention do; a `Graph` knows.
         unreachable: (L,) the distribution to give to nodes from which no walker reaches a seed, such as all of an image
             without seeds. It fixes L. A buffer: it moves and is saved with the module. None: they are an error.
         solver: how to solve.
@@ -42,8 +50,9 @@ class HarmonicLabels(nn.Module):
 
     * ``layer(weight, seeds)``: weight (B, 2, H, W) (vertical, then horizontal edges, as in `grid_weight`) or
       (B, 3, D, H, W), seeds (B, H, W) or (B, D, H, W) → (B, L, H, W) or (B, L, D, H, W).
-    * ``layer(graph, weight, seeds)``: a `Graph` (or PyG's (2, E') edge_index with both directions of each edge),
-      weights (E,) (or (E',)), seeds (N,) → (N, L).
+    * ``layer(graph, weight, seeds)``, or ``layer(graph, seeds)`` with weights of 1: a `Graph` (or PyG's (2, E')
+      edge_index with both directions of each edge, or its adj_t), weights (E,) (or (E',)), seeds (N,) → (N, L). Self
+      loops of an edge_index change nothing.
 
     Weights in float16 or bfloat16, as autocast makes them, are widened to float32. An edge_index is folded, and
     planned for, anew at each call; a `Graph` once.
@@ -51,8 +60,8 @@ class HarmonicLabels(nn.Module):
     A walker moves along the edges of a directed `Graph`, against those of a directed edge_index: labels run from
     source to target, as PyG's messages and `Propagation` do.
 
-    Seeds are int64: labels from 0, −1 where there is none. An image or graph with fewer labels than L has probability 0
-    for the rest. Every connected part must hold a seed, unless `unreachable` is given.
+    Seeds are int64, of torch or NumPy: labels from 0, −1 where there is none. An image or graph with fewer labels than
+    L has probability 0 for the rest. Every connected part must hold a seed, unless `unreachable` is given.
 
     >>> layer = HarmonicLabels()
     >>> layer(torch.ones(1, 2, 1, 3), torch.tensor([[[0, -1, 1]]]))[0, :, 0, 1]
@@ -80,20 +89,15 @@ class HarmonicLabels(nn.Module):
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @overload
-    def forward(self, graph: Tensor, weight: Tensor, /) -> Tensor: ...
-
-    @overload
-    def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor) -> Tensor: ...
-
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
-    def forward(self, graph: Graph | Tensor, weight: Tensor, seeds: Tensor | None = None) -> Tensor:
-        """Label probabilities; see the class for the two ways to call it."""
-        if isinstance(graph, Tensor) and seeds is None:
-            return self._on_images(widened(graph), weight)
-        if seeds is None:
-            raise TypeError("`HarmonicLabels` on a graph needs graph, weight and seeds; got no seeds.")
-        graph, weight = as_graph(graph, weight, len(seeds), directed=self.directed)
+    def forward(self, graph: Given, weight: Tensor | None = None, seeds: Tensor | None = None) -> Tensor:
+        """Label probabilities; see the class for the ways to call it."""
+        if seeds is None and (not is_graph(graph) or is_integral(weight)):
+            weight, seeds = None, weight  # of two arguments, the second are seeds
+        seeds = checked_seeds(self, seeds)
+        if weight is None and not is_graph(graph):
+            return self._on_images(widened(as_tensor("weight", graph, "(B, 2, H, W) or (B, 3, D, H, W)")), seeds)
+        graph, weight, _ = as_graph(graph, weight, len(seeds), directed=self.directed)
         if self.num_samples is not None:
             weight = sample_gradient(graph, weight, self.num_samples)
         return hitting_probabilities(
@@ -105,11 +109,14 @@ class HarmonicLabels(nn.Module):
             prune=self.prune,
         )
 
+    def reset_parameters(self) -> None:
+        """Nothing: the layer has no parameters, but PyG's containers ask every layer for this."""
+
     def extra_repr(self) -> str:
         return options(self, "num_labels", "num_samples", "prune", "directed", "solver")
 
     def _on_images(self, weight: Tensor, seeds: Tensor) -> Tensor:
         graph, shape = self._grids.of("weight", weight, (2, 3), seeds)
-        probability = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
+        probability: Tensor = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         # Nodes come first, images channels first: moved for good, as convolutions behind would read it again and again.
         return probability.reshape(len(weight), *shape, -1).movedim(-1, 1).contiguous()

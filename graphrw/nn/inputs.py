@@ -1,49 +1,119 @@
 """What every module takes, a `Graph` with weights or PyG's edge_index and edge_weight, and what it says of itself."""
 
+from dataclasses import replace
+from typing import TypeGuard
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graphrw.convert import from_edge_index
-from graphrw.convert.edge_index import checked_edge_index
+from graphrw.convert.edge_index import SOURCE, checked_edge_index, plain
+from graphrw.convert.fold import Folded, Source, fold
+from graphrw.convert.torch_sparse import is_sparse, square_entries
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 from graphrw.functional.seeds import check_distribution
 
+Given = Graph | Tensor
+"""A `Graph`; PyG's edge_index (2, M), of torch or NumPy; or its adj_t, a sparse matrix of torch or torch_sparse."""
+
+ONE_WAY = "make the layer with `directed=True`, as for attention weights and for edges dropped in one direction alone"
+LAYER = replace(SOURCE, one_way=ONE_WAY)
+ADJ_T = replace(LAYER, entries="`adj_t`", values="`adj_t`", symmetrise="`(adj_t + adj_t.t()) / 2`")
+
 
 def as_graph(
-    graph: Graph | Tensor, weight: Tensor | None, num_nodes: int, *, directed: bool = False
-) -> tuple[Graph, Tensor]:
-    """The graph and its weights (E,), in whichever of the two ways they were given.
+    graph: Given,
+    weight: Tensor | None,
+    num_nodes: int,
+    *,
+    directed: bool = False,
+    mask: Tensor | None = None,
+    one_way: str = ONE_WAY,
+) -> tuple[Graph, Tensor, Tensor | None]:
+    """The graph, its weights (E,) and those of its self loops (N,), in whichever of the ways they were given.
 
     Args:
-        graph: a `Graph`, or PyG's (2, M) edge_index, in which an undirected edge stands once in each direction.
-        weight: (E,) or (M,); half-precision weights are widened; None: ones.
-        num_nodes: N, for an edge_index.
+        graph: a `Graph`; PyG's (2, M) edge_index, in which an undirected edge stands once in each direction; or PyG's
+            adj_t (N, N), which holds its weights itself.
+        weight: (E,) or (M,), or one column of them; half-precision weights are widened; None: ones.
+        num_nodes: N, for all but a `Graph`.
         directed: keep each direction of an edge_index as an edge of its own, turned round: a walker moves against it,
-            so that labels and features run from source to target, as PyG's messages do.
+            so that labels and features run from source to target, as PyG's messages do. An adj_t is turned already.
+        mask: (M,) factors of the weights of an edge_index, as PyG's explainers learn them. Those of the two directions
+            of an undirected edge count with their mean.
+        one_way: what to do where the two directions of an edge are not alike, for the error.
 
     Raises:
-        ValueError: as `from_edge_index`, for an edge_index; a `Graph` is taken as it is.
+        ValueError: as `from_edge_index`, for an edge_index; a `Graph` is taken as it is, and has no self loops: None.
     """
-    weight = None if weight is None else widened(weight)
-    if isinstance(graph, Tensor):
-        return from_edge_index(graph.flip(0) if directed else graph, weight, num_nodes=num_nodes, directed=directed)
-    return graph, torch.ones(graph.num_edges, device=graph.device) if weight is None else weight
+    weight = None if weight is None else widened(as_tensor("weight", weight, "floats"))
+    if isinstance(graph, Graph):
+        if mask is not None:
+            raise ValueError("PyG's explainers mask the edges of an edge_index; got a `Graph`.")
+        return graph, torch.ones(graph.num_edges, device=graph.device) if weight is None else column(weight), None
+    if is_sparse(graph):
+        if weight is not None:
+            raise ValueError("`adj_t` holds its weights itself; leave out `weight`.")
+        return _of_adj_t(graph, num_nodes, directed, replace(ADJ_T, one_way=one_way)).triple
+    if not isinstance(graph, Tensor | np.ndarray):
+        raise ValueError(
+            f"`graph` must be a `Graph`, or PyG's edge_index (2, M) or adj_t (N, N); got {type(graph).__name__}."
+        )
+    if mask is not None:
+        weight = mask if weight is None else column(weight) * mask
+    index = plain(as_tensor("edge_index", graph, "(2, M)"))
+    index = index.flip(0) if directed else index
+    source, average = replace(LAYER, one_way=one_way), mask is not None and not directed
+    return fold(index, weight, num_nodes, directed=directed, source=source, loops=True, average=average).triple
+
+
+def _of_adj_t(adj_t: Tensor, num_nodes: int, directed: bool, source: Source) -> Folded:
+    index, value, size = square_entries(adj_t, "`adj_t`")
+    if size != num_nodes:
+        raise ValueError(f"`adj_t` must be (N, N) with N = {num_nodes}; got ({size}, {size}).")
+    value = None if value is None else widened(value)
+    return fold(index, value, size, directed=directed, source=source, loops=True)
+
+
+def is_graph(value: object) -> bool:
+    """Whether `value` is a graph in one of the ways that `as_graph` takes, rather than an image."""
+    return isinstance(value, Graph) or is_sparse(value) or (is_integral(value) and value.ndim == 2)
+
+
+def is_integral(value: object) -> TypeGuard[Tensor | NDArray[np.integer]]:
+    """Whether `value` holds whole numbers, as an edge_index and seeds do and weights do not."""
+    if isinstance(value, np.ndarray):
+        return np.issubdtype(value.dtype, np.integer)
+    return isinstance(value, Tensor) and not (value.is_floating_point() or value.is_complex())
+
+
+def checked_seeds(layer: nn.Module, seeds: object) -> Tensor:
+    """The seeds that `layer` was called with, as a tensor."""
+    if seeds is None:
+        raise TypeError(f"`{type(layer).__name__}` needs seeds, int64 labels and −1 where there is none; got none.")
+    return as_tensor("seeds", seeds, "int64 labels, −1 where there is none")
 
 
 def edge_ends(graph: Graph | Tensor, num_nodes: int | None) -> Tensor:
     """The two ends (2, E) or (2, M) of each edge as it is listed, for modules that make weights.
 
     Args:
-        graph: a `Graph`, or PyG's edge_index; int32 is widened, one direction of an edge alone is taken too.
+        graph: a `Graph`, or PyG's edge_index; int32 is widened, one direction of an edge alone is taken too, and so are
+            self loops.
         num_nodes: N, as the caller's node features have it; None: there are none to check.
 
     Raises:
-        ValueError: if the features do not fit the graph; and as `from_edge_index`, self loops included.
+        ValueError: if the features do not fit the graph; and as `from_edge_index`.
     """
-    if isinstance(graph, Tensor):
-        return checked_edge_index(graph, num_nodes)
+    if isinstance(graph, np.ndarray) or (isinstance(graph, Tensor) and not is_sparse(graph)):
+        return checked_edge_index(as_tensor("edge_index", graph, "(2, M)"), num_nodes)
+    if not isinstance(graph, Graph):
+        got = type(graph).__name__
+        raise ValueError(f"Weights are made for the edges of a `Graph` or of PyG's edge_index (2, M); got {got}.")
     if num_nodes not in (None, graph.num_nodes):
         raise ValueError(f"The features have {num_nodes} rows, but the graph has {graph.num_nodes} nodes: one each.")
     return graph.edges
@@ -53,6 +123,7 @@ def times(predicted: Tensor, weight: Tensor | None) -> Tensor:
     """`predicted` weights (E,) or (M,), times those that the caller gave for the same edges, if any."""
     if weight is None:
         return predicted
+    weight = column(as_tensor("weight", weight, "floats"))
     if weight.shape != predicted.shape:
         wanted = tuple(predicted.shape)
         raise ValueError(f"`weight` must be {wanted}, one per edge of `graph`; got {tuple(weight.shape)}.")
@@ -75,6 +146,11 @@ def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> int | 
 def widened_shares(unreachable: Tensor | None) -> Tensor | None:
     """`unreachable` with sum 1 also after a module was cast to half precision, which rounds it."""
     return None if unreachable is None else widened(unreachable) / widened(unreachable).sum()
+
+
+def column(weight: Tensor) -> Tensor:
+    """(M,) for (M, 1), as PyG's layers take edge attributes."""
+    return weight.squeeze(1) if weight.ndim == 2 and weight.shape[1] == 1 else weight
 
 
 def options(layer: nn.Module, *names: str) -> str:

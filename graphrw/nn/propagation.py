@@ -4,17 +4,20 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
-from graphrw.nn.inputs import as_graph, options
+from graphrw.nn.bipartite import between
+from graphrw.nn.inputs import Given, as_graph, options
 from graphrw.solvers import Auto, Solver
 
 
-class Propagation(nn.Module):
+class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, but explainers and `to_hetero` look for it
     """Features spread along a random walk with transition matrix A (Bertasius et al., CVPR 2017).
 
     * ``Propagation()``: the limit (1 − α)(I − αA)⁻¹ f of the steps below, by one solve, with an exact gradient;
@@ -31,19 +34,28 @@ class Propagation(nn.Module):
         learn_alpha: learn α, as the sigmoid of a parameter `logit`.
         average: whether the limit has the factor 1 − α, with which rows sum to 1 (not if `symmetric`).
         symmetric: the symmetric normalisation.
-        self_loops: s ≥ 0, in the units of weights.
-        directed: keep each direction of an edge_index as an edge of its own; a `Graph` knows.
+        self_loops: s ≥ 0, in the units of weights, at every node that has no self loop in the edge_index.
+        directed: keep each direction of an edge_index as an edge of its own, also where their weights differ, as those
+            of attention do; a `Graph` knows.
         solver: how to solve for the limit. On graphs without geometry, where factors fill up, `solvers.CG()` needs few
             iterations (undirected graphs only): I − αA is well conditioned.
 
     Raises:
         ValueError: for values out of range, or options that exclude each other; and as `step` and `resolvent`.
 
-    Call it as ``layer(x, graph, weight)``, or without weight: x (N, K), a `Graph` with weights (E,), or PyG's
-    edge_index and edge_weight → (N, K). A node gathers from where a walker goes: along the edges of a directed `Graph`,
-    against those of a directed edge_index, as PyG's messages run from source to target. Self loops in an edge_index are
-    refused: `self_loops` makes them. Half precision, as autocast makes it, is widened to float32. An edge_index is
-    folded, and planned for, anew at each call; a `Graph` once.
+    Call it as ``layer(x, graph, weight)``, or without weight: x (N, K), a `Graph` with weights (E,), PyG's edge_index
+    and edge_weight, or its adj_t → (N, K). A node gathers from where a walker goes: along the edges of a directed
+    `Graph`, against those of a directed edge_index, as PyG's messages run from source to target. Self loops of an
+    edge_index are steps that stay. Weights are normalised here: those of `gcn_norm` would be so twice. Half precision,
+    as autocast makes it, is widened to float32. An edge_index is folded, and planned for, anew at each call; a `Graph`
+    once.
+
+    A node without any edge or self loop gathers nothing. It holds (1 − α) x in the limit and after any number of steps,
+    as in APPNP without self loops; x if not `average`; 0 without restart. With self loops it gathers from itself and
+    holds x.
+
+    As PyG's convolutions, the layer takes ``x = (x_source, x_target)`` with an edge_index between two kinds of nodes,
+    as `to_hetero` passes it: walks go from targets to sources and end there. PyG's explainers can mask its edges.
 
     APPNP(K, a) is ``Propagation(1 − a, K, symmetric=True, self_loops=1.0)``; for K → ∞ leave K out.
 
@@ -64,7 +76,7 @@ class Propagation(nn.Module):
         directed: bool = False,
         solver: Solver = Auto(),
     ) -> None:
-        super().__init__()
+        super().__init__(aggr=None)
         _check_options(alpha, steps, learn_alpha, average)
         check_rates("self_loops", torch.tensor(self_loops))
         self._alpha, self.steps, self.average = alpha, steps, average
@@ -76,21 +88,47 @@ class Propagation(nn.Module):
         """α: a number, or a tensor () if it is learned; None without restart."""
         return self._alpha if self.logit is None else widened(self.logit).sigmoid()
 
+    def reset_parameters(self) -> None:
+        """α as the layer was made with."""
+        if self.logit is not None:
+            nn.init.constant_(self.logit, torch.logit(torch.tensor(self._alpha)).item())
+
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
-    def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor | tuple[Tensor, Tensor], graph: Given, weight: Tensor | None = None) -> Tensor:
         """The features after the walk; see the class for the ways to call it."""
-        x, alpha = widened(x), self.alpha
-        graph, weight = as_graph(graph, weight, len(x), directed=self.directed)
+        if isinstance(x, tuple):
+            if self.symmetric:
+                raise ValueError("`symmetric` needs nodes of one kind; got sources and targets. Leave it out.")
+            both, graph, weight = between(x, graph, weight, self._mask())
+            return self._walked(both, graph, weight, None)[len(x[0]) :]
+        x = widened(as_tensor("x", x, "(N, K) floats"))
+        return self._walked(x, *as_graph(graph, weight, len(x), directed=self.directed, mask=self._mask()))
+
+    def _walked(self, x: Tensor, graph: Graph, weight: Tensor, listed: Tensor | None) -> Tensor:
+        """The features after a walk with the self loops that are `listed` (N,), and the layer's own at other nodes."""
+        alpha = self.alpha
+        loops = self.self_loops if listed is None else torch.where(listed > 0, listed, self.self_loops)
         moved = walk(graph, weight.to(torch.promote_types(x.dtype, weight.dtype)))
         if alpha is not None:
             check_alpha(alpha)
         if self.steps is not None:
             restart = None if alpha is None else 1 - alpha
-            return step(moved, x, self.steps, restart, self_loops=self.self_loops, symmetric=self.symmetric)
+            return step(moved, x, self.steps, restart, self_loops=loops, symmetric=self.symmetric)
         alpha = cast(Tensor | float, alpha)  # without α there are steps
-        damped = damp(moved, alpha, self_loops=self.self_loops)
-        y = resolvent(damped, x, self.solver, self_loops=self.self_loops, symmetric=self.symmetric)
+        damped = damp(moved, alpha, self_loops=loops)
+        y = resolvent(damped, x, self.solver, self_loops=loops, symmetric=self.symmetric)
         return (1 - alpha) * y if self.average else y
+
+    def _mask(self) -> Tensor | None:
+        """(M,): what an explainer lets through of each edge."""
+        mask: Tensor | None = self._edge_mask if self.explain else None
+        return mask.sigmoid() if mask is not None and self._apply_sigmoid else mask
+
+    def propagate(self, *_: object, **__: object) -> Tensor:
+        raise NotImplementedError("`Propagation` sends no messages along single edges: call the layer itself.")
+
+    def __repr__(self) -> str:
+        return nn.Module.__repr__(self)
 
     def extra_repr(self) -> str:
         alpha = self._alpha if self.logit is None else f"{float(self.logit.detach().sigmoid()):.4g}, learn_alpha=True"

@@ -53,7 +53,14 @@ class RegionClassifier(nn.Module):
             raise ValueError(f"`sharpness` must be finite and > 0; got {sharpness}.")
         self.pooling = RegionPooling(threshold)
         self.classifier = nn.Linear(in_channels, num_classes)
-        self.log_sharpness = nn.Parameter(torch.full((num_classes,), math.log(sharpness)))
+        self.log_sharpness = nn.Parameter(torch.empty(num_classes))
+        self._start = sharpness
+        nn.init.constant_(self.log_sharpness, math.log(sharpness))
+
+    def reset_parameters(self) -> None:
+        """A new draw of the classifier, and γ as the layer was made with."""
+        self.classifier.reset_parameters()
+        nn.init.constant_(self.log_sharpness, math.log(self._start))
 
     def forward(self, x: Tensor, similarity: Tensor | Rows, batch: Tensor | None = None) -> ClassMaps:
         """Scores (B, L) and maps (N, L); see the class."""

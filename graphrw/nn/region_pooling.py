@@ -24,6 +24,9 @@ class RegionPooling(nn.Module):
         self.threshold = threshold
         self.rows_at_once = rows_at_once
 
+    def reset_parameters(self) -> None:
+        """Nothing: the layer has no parameters, but PyG's containers ask every layer for this."""
+
     def forward(self, x: Tensor, similarity: Tensor | Rows) -> Tensor:
         """Pooled features, (N, F)."""
         return region_pooling(x, similarity, threshold=self.threshold, rows_at_once=self.rows_at_once)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.nn.edge_weights.head import PairHead
@@ -39,6 +40,10 @@ class EdgeWeightsCNN(nn.Module):
             raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes}.")
         self.in_channels = in_channels
         self.heads = nn.ModuleList(PairHead(in_channels, 0, hidden, floor) for _ in range(axes))
+
+    def reset_parameters(self) -> None:
+        """A new draw of what the module starts with."""
+        reset(self.heads)
 
     def forward(self, features: Tensor) -> Tensor:
         """Weight images; see the class."""

@@ -47,8 +47,13 @@ class EdgeWeightsGaussian(nn.Module):
             raise ValueError(f"`beta` must be positive and finite; got {beta}.")
         self.in_channels = check_whole("in_channels", in_channels, 1)
         self.floor = checked_floor(floor)
-        start = EXPONENT / self.in_channels if beta is None else beta
-        self.log_beta = nn.Parameter(torch.full((self.in_channels if per_channel else 1,), math.log(start)))
+        self._start = EXPONENT / self.in_channels if beta is None else beta
+        self.log_beta = nn.Parameter(torch.empty(self.in_channels if per_channel else 1))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """β as the module was made with."""
+        nn.init.constant_(self.log_beta, math.log(self._start))
 
     @property
     def beta(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.convert import to_edge_index
@@ -56,6 +57,11 @@ class EdgeWeightsGNN(nn.Module):
             )
         self.encoder = encoder
         self.head = EdgeWeightsMLP(in_channels, num_attributes, hidden=hidden, floor=floor)
+
+    def reset_parameters(self) -> None:
+        """A new draw of what encoder and head start with."""
+        reset(self.encoder)
+        self.head.reset_parameters()
 
     def forward(self, x: Tensor, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""

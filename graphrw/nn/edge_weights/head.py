@@ -40,6 +40,16 @@ class PairHead(nn.Module):
         self.floor = checked_floor(floor)
         self.inner = nn.Linear(3 * in_channels + num_attributes, hidden)
         self.outer = nn.Linear(hidden, 1)
+        self._start()
+
+    def reset_parameters(self) -> None:
+        """A new draw of what the head starts with."""
+        self.inner.reset_parameters()
+        self.outer.reset_parameters()
+        self._start()
+
+    def _start(self) -> None:
+        """All weights near `WEIGHT`."""
         with torch.no_grad():
             self.outer.weight *= SPREAD
             # The score at which exp(−s · softplus) is the weight to start from.

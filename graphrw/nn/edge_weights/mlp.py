@@ -45,6 +45,10 @@ class EdgeWeightsMLP(nn.Module):
         self.num_attributes = num_attributes
         self.head = PairHead(in_channels, num_attributes, hidden, floor)
 
+    def reset_parameters(self) -> None:
+        """A new draw of what the module starts with."""
+        self.head.reset_parameters()
+
     def forward(self, x: Tensor | None, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
         if (x is None) == (self.in_channels > 0):
