@@ -253,9 +253,19 @@ REFUSED = {
         "`seeds` are all −1, so that their labels have no shares: pass a `prior`",
     ),
     "a label without mass": (
-        lambda: class_mass_normalize(torch.eye(2)[[0, 1, 0]], torch.tensor([-1, 1, -1])),
+        lambda: class_mass_normalize(torch.eye(2)[[0, 1, 0]], torch.tensor([-1, 1, -1]), torch.tensor([0.0, 1.0])),
         "`prior` gives label 1 a share of 1, but no unlabelled node has any probability of it",
     ),
+    "a node of labels without seeds": (
+        lambda: class_mass_normalize(torch.eye(2)[[0, 1, 0]], torch.tensor([-1, 1, -1])),
+        "Node 0 can only have labels that no seed has: pass a `prior` with positive shares for them",
+    ),
+    "pseudo labels": (
+        lambda: class_mass_normalize(probabilities(), FREE, pseudo_labels=-1.0),
+        "`pseudo_labels` must be finite and not negative; got -1.0",
+    ),
+    "a list": (lambda: class_mass_normalize([[1.0]], FREE), r"`probability` must be \(N, L\) floats, of torch or"),
+    "a dict": (lambda: class_mass_normalize(probabilities(), {0: 1}), r"`seeds` must be \(N,\) int64, of torch or N"),
     "a node without possible label": (
         lambda: class_mass_normalize(CERTAIN, torch.tensor([0, -1, -1]), torch.tensor([0.0, 1.0])),
         "Node 1 can only have labels whose `prior` is 0",

@@ -1,8 +1,11 @@
 """Node labelling from few seeds: class-mass normalisation and Poisson learning."""
 
+import math
+
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.walk import Walk, check_rates, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
@@ -10,7 +13,9 @@ from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 
-def class_mass_normalize(probability: Tensor, seeds: Tensor, prior: Tensor | None = None) -> Tensor:
+def class_mass_normalize(
+    probability: Tensor, seeds: Tensor, prior: Tensor | None = None, *, pseudo_labels: float = 0.0
+) -> Tensor:
     """Label probabilities reweighted so that the labels share the unlabelled nodes as `prior` says.
 
     From few seeds harmonic labels are nearly the same at all nodes, and the label of the best connected seed wins
@@ -27,36 +32,40 @@ def class_mass_normalize(probability: Tensor, seeds: Tensor, prior: Tensor | Non
         probability: (N, L) ≥ 0, as from `hitting_probabilities`.
         seeds: (N,) int64, −1 at the unlabelled nodes. The other rows stay what they are.
         prior: q, (L,) ≥ 0 of sum 1, the expected share of each label; None: its share of the seeds (on Planetoid-like
-            splits this is uniform). For equal shares pass ``torch.full((L,), 1 / L)``.
+            splits this is uniform), of those labels alone that some unlabelled node can have. For equal shares pass
+            ``torch.full((L,), 1 / L)``.
+        pseudo_labels: ≥ 0, without `prior`: how many seeds to add to each label's own when their shares are counted.
+            Shares of few seeds are chance, and drawn to equal ones so.
 
     Returns:
         (N, L), differentiable in `probability`. Of a batch of graphs, all nodes count together.
 
     Raises:
-        ValueError: for wrong shapes, types or values; for a label of positive prior that no unlabelled node has any
-            probability of; and for a node that has only labels of prior 0.
+        ValueError: for wrong shapes, types or values; for a label of positive `prior` that no unlabelled node has any
+            probability of; and for a node that has only labels of prior 0, or without `prior` only labels without seed.
 
     >>> probability = torch.tensor([[1.0, 0.0], [0.8, 0.2], [0.7, 0.3], [0.0, 1.0]])
     >>> class_mass_normalize(probability, torch.tensor([0, -1, -1, 1])).argmax(1)
     tensor([0, 0, 1, 1])
     """
+    probability = as_tensor("probability", probability, "(N, L) floats")
+    seeds = as_tensor("seeds", seeds, "(N,) int64")
     _check_table(probability, seeds)
-    prior = _checked_prior(prior, seeds, probability)
     free = (seeds < 0)[:, None]
     mass = torch.where(free, probability, 0.0).sum(0)
-    empty = (prior > 0) & (mass.detach() == 0) & bool(free.any())
-    if bool(empty.any()):
-        label = int(empty.nonzero()[0])
-        raise ValueError(
-            f"`prior` gives label {label} a share of {float(prior.detach()[label]):.3g}, but no unlabelled node has "
-            "any probability of it. Give it a seed, or the prior 0."
-        )
-    scaled = probability * (prior / torch.where(mass > 0, mass, 1.0))
+    if prior is None:
+        shares = _seed_shares(seeds, probability, pseudo_labels)
+    else:
+        shares = check_distribution("prior", as_tensor("prior", prior, "(L,)"), probability)
+        _check_mass(shares, mass, free)
+    # Without a `prior`, a label of mass 0 drops out by itself: all its probabilities are 0, and rows are divided anew.
+    scaled = probability * (shares / torch.where(mass > 0, mass, 1.0))
     before, after = probability.sum(1, keepdim=True), scaled.sum(1, keepdim=True)
     undecided = (free & (before > 0) & (after == 0)).detach().squeeze(1)
     if bool(undecided.any()):
         node = int(undecided.nonzero()[0])
-        raise ValueError(f"Node {node} can only have labels whose `prior` is 0. Give them a positive prior.")
+        cause = "labels that no seed has: pass a `prior`" if prior is None else "labels whose `prior` is 0: raise it"
+        raise ValueError(f"Node {node} can only have {cause} with positive shares for them.")
     return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability)
 
 
@@ -148,11 +157,22 @@ def _prior_factor(prior: Tensor, target: Tensor) -> Tensor:
     return prior * count.sum() / count.clamp(min=1)
 
 
-def _checked_prior(prior: Tensor | None, seeds: Tensor, like: Tensor) -> Tensor:
-    """The prior, or the share of each label among the seeds."""
-    if prior is not None:
-        return check_distribution("prior", prior, like)
-    count = seeds[seeds >= 0].bincount(minlength=like.shape[1]).to(like)
+def _check_mass(prior: Tensor, mass: Tensor, free: Tensor) -> None:
+    """Raise `ValueError` if the caller's prior gives a share to a label that no unlabelled node can have."""
+    empty = (prior > 0) & (mass.detach() == 0) & bool(free.any())
+    if bool(empty.any()):
+        label = int(empty.nonzero()[0])
+        raise ValueError(
+            f"`prior` gives label {label} a share of {float(prior.detach()[label]):.3g}, but no unlabelled node has "
+            "any probability of it. Give it a seed, or the prior 0."
+        )
+
+
+def _seed_shares(seeds: Tensor, like: Tensor, pseudo_labels: float) -> Tensor:
+    """(L,): the share of each label among the seeds, and as many more of each label."""
+    if not 0 <= pseudo_labels < math.inf:
+        raise ValueError(f"`pseudo_labels` must be finite and not negative; got {pseudo_labels}.")
+    count = seeds[seeds >= 0].bincount(minlength=like.shape[1]).to(like) + pseudo_labels
     if not bool(count.sum() > 0):
         raise ValueError("`seeds` are all −1, so that their labels have no shares: pass a `prior`.")
     return count / count.sum()
