@@ -98,7 +98,10 @@ def test_labels_are_hitting_probabilities_on_the_graph_of_neighbours(beta):
     seeds = torch.tensor([{3: 0, 7: 1, -1: -1}[label] for label in given])
     moved = rw.walk(graph, 1e-6 + (1 - 1e-6) * weight)
     harmonic = rw.hitting_probabilities(moved, seeds)
-    assert np.allclose(RandomWalkClassifier(8, beta=beta).fit(points, given).label_distributions_, harmonic)
+    flat = RandomWalkClassifier(8, beta=beta, class_mass=False).fit(points, given)
+    assert np.allclose(flat.label_distributions_, harmonic)
+    default = RandomWalkClassifier(8, beta=beta).fit(points, given)
+    assert np.allclose(default.label_distributions_, class_mass_normalize(harmonic, seeds, pseudo_labels=20))
     by_shares = RandomWalkClassifier(8, beta=beta, class_mass=True, solver=Dense()).fit(points, given)
     assert np.allclose(by_shares.label_distributions_, class_mass_normalize(harmonic, seeds))
     prior = torch.tensor([0.2, 0.8], dtype=torch.float64)
@@ -116,10 +119,10 @@ def test_affinities_of_every_form_give_the_labels_of_their_graph(form):
     with_diagonal = form(matrix.toarray() + np.eye(120))
     seeds = torch.tensor([{3: 0, 7: 1, -1: -1}[label] for label in given])
     expected = rw.hitting_probabilities(rw.walk(graph, torch.exp(-distance)), seeds)
-    fitted = RandomWalkClassifier(precomputed=True).fit(with_diagonal, given)
+    fitted = RandomWalkClassifier(precomputed=True, class_mass=False).fit(with_diagonal, given)
     assert np.allclose(fitted.label_distributions_, expected)
-    one_step = matrix @ expected.numpy()
-    assert np.allclose(fitted.predict_proba(form(matrix.toarray())), one_step / one_step.sum(1, keepdims=True))
+    new = np.random.default_rng(0).random((5, 120))
+    assert np.allclose(fitted.predict_proba(form(new)), new @ expected.numpy() / new.sum(1, keepdims=True))
 
 
 def test_poisson_learning_names_digits_from_one_example_each_where_harmonic_labels_cannot():
@@ -131,7 +134,7 @@ def test_poisson_learning_names_digits_from_one_example_each_where_harmonic_labe
         given = np.full(600, -1)
         for digit in range(10):
             given[order[digits[order] == digit][0]] = digit
-        models = [RandomWalkClassifier(), RandomWalkClassifier(class_mass=True), PoissonClassifier()]
+        models = [RandomWalkClassifier(class_mass=False), RandomWalkClassifier(), PoissonClassifier()]
         for name, model in zip(right, models, strict=True):
             right[name].append((model.fit(pixels, given).transduction_ == digits)[given == -1].mean())
     harmonic, class_mass, poisson = (np.mean(shares) for shares in right.values())
@@ -159,9 +162,8 @@ def test_a_new_sample_gets_the_harmonic_value_of_a_node_joined_to_its_neighbours
     distance = np.linalg.norm(new[:, None] - points, axis=2)
     order = distance.argsort(axis=1)[:, :8]
     for sample, near, ours in zip(distance, order, fitted.predict_proba(new), strict=True):
-        exponent = sample[near] ** 2
-        exponent = exponent / (sample[near[6]] * fitted.scale_[near]) if beta is None else beta * exponent
-        weight = np.exp(-exponent)
+        scale = sample[near[6]] * fitted.neighbourhoods_.scale[near] if beta is None else 1 / beta
+        weight = np.exp(-(sample[near] ** 2) / scale)
         assert np.allclose(ours, weight @ fitted.label_distributions_[near] / weight.sum())
 
 
@@ -219,6 +221,18 @@ REFUSED = {
         lambda: RandomWalkClassifier(class_mass=[0.5, 0.4]).fit(POINTS, GIVEN),
         r"`prior` must be a distribution \(≥ 0, sum 1\); got \[0.5, 0.4\]",
     ),
+    "a new sample with a negative affinity": (
+        lambda: RandomWalkClassifier(precomputed=True).fit(AFFINITY + AFFINITY.T, GIVEN).predict(-np.eye(120)[1:3]),
+        "Negative values in data passed to",
+    ),
+    "unreachable that is none": (
+        lambda: RandomWalkClassifier(unreachable=[0.5, 0.4]).fit(POINTS, GIVEN),
+        r"`unreachable` must be a distribution \(≥ 0, sum 1\); got \[0.5, 0.4\]",
+    ),
+    "a −1 that became a string": (
+        lambda: RandomWalkClassifier(3).fit(np.arange(6.0)[:, None], np.array(["a", -1, -1, -1, -1, "b"])),
+        "`y` holds the string '-1', as NumPy makes it of a −1 among strings. Mark .* dtype object",
+    ),
     "affinities that are not square": (
         lambda: RandomWalkClassifier(precomputed=True).fit(POINTS, GIVEN),
         r"`X` must be a square matrix of affinities \(`precomputed=True`\); got \(120, 2\)",
@@ -229,11 +243,11 @@ REFUSED = {
     ),
     "negative affinities": (
         lambda: RandomWalkClassifier(precomputed=True).fit(-AFFINITY, GIVEN),
-        "`matrix` must be finite and not negative; got -1.0",
+        "Negative values in data passed to",
     ),
     "a new sample without affinity": (
         lambda: RandomWalkClassifier(precomputed=True).fit(AFFINITY + AFFINITY.T, GIVEN).predict(np.eye(120)[:3] * 0),
-        "Sample 0 of `X` has no affinity to any sample of `fit`",
+        r"3 of 3 samples of `X` \(first: 0\) have no affinity to any sample of `fit`, so no class. Give `unreachable`",
     ),
 }
 

@@ -1,36 +1,33 @@
 """Semi-supervised classification in scikit-learn's manner. Needs scikit-learn, which graphrw itself does not."""
 
-import math
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.special import softmax
 from torch import Tensor
 
-from graphrw.build.affinity import local_scale, self_tuning_affinity
-from graphrw.build.knn import knn_graph
-from graphrw.convert import from_scipy
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
+from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
-from graphrw.core.whole import check_whole
 from graphrw.functional import hitting_probabilities
+from graphrw.functional.harmonic import check_distribution
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
 from graphrw.solvers import Auto, Solver
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.neighbors import NearestNeighbors
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
+
+    from graphrw.estimators.affinities import graph_of, group_of, prints_of, rows_of
+    from graphrw.estimators.equals import keep, number_equal
+    from graphrw.estimators.points import Neighbourhoods
 except ImportError as error:
     raise MissingDependencyError("`graphrw.estimators` needs scikit-learn ≥ 1.6: pip install scikit-learn") from error
 
-FLOOR = 1e-6  # added to weights that are at most 1: an exponential that underflows would cut the graph
-SCALE_NEIGHBOUR = 7  # K of self-tuning scales, as in the paper
+PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
 
 
 class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -43,9 +40,9 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     solver: Solver | None
     classes_: NDArray[Any]
     label_distributions_: NDArray[np.float64]
-    points_: NDArray[np.float64]
-    scale_: NDArray[np.float64]
-    neighbours_: Any
+    labelled_: NDArray[np.bool_]
+    neighbourhoods_: Neighbourhoods
+    prints_: NDArray[np.float64]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Label all samples from the labelled ones.
@@ -58,15 +55,18 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             ValueError: for what the parameters, scikit-learn's own checks, or the walk refuse.
         """
         X, y = self._validated(X, y=y, ensure_min_samples=2)
-        known = np.array([label != -1 for label in y.tolist()])
-        if not known.any():
-            raise ValueError("`y` is −1 everywhere: without a labelled sample there is no class. Label at least one.")
-        check_classification_targets(y[known])
-        self.classes_, place = np.unique(y[known], return_inverse=True)
+        self.labelled_ = _labelled(y)
+        check_classification_targets(y[self.labelled_])
+        self.classes_, place = np.unique(y[self.labelled_], return_inverse=True)
         seeds = torch.full((len(y),), -1)
-        seeds[torch.from_numpy(known)] = torch.from_numpy(place.astype(np.int64))
-        graph, weight = _from_affinity(X) if self.precomputed else self._from_points(X)
-        self.label_distributions_ = self._scores(walk(graph, weight), seeds).numpy()
+        seeds[torch.from_numpy(self.labelled_)] = torch.from_numpy(place.astype(np.int64))
+        graph, weight = self._from_affinity(X) if self.precomputed else self._from_points(X)
+        unreachable = self._unreachable()
+        if self.labelled_.all():
+            scores = torch.nn.functional.one_hot(seeds, len(self.classes_)).double()
+        else:
+            scores = self._scores(walk(graph, weight), seeds, unreachable)
+        self.label_distributions_ = scores.numpy()
         self.transduction_ = self.classes_[self.label_distributions_.argmax(1)]
         return self
 
@@ -76,64 +76,68 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         labels: NDArray[Any] = self.classes_[place]
         return labels
 
-    def _scores(self, walk: Walk, seeds: Tensor) -> Tensor:
-        """(N, L) for seeds (N,)."""
+    def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
+        """(N, L) for seeds (N,), some of them −1."""
         raise NotImplementedError
 
     def _validated(self, X: Any, **options: Any) -> Any:
         accepted = ["csr", "csc", "coo"] if self.precomputed else False
         return validate_data(self, X, dtype=np.float64, accept_sparse=accepted, **options)
 
+    def _unreachable(self) -> Tensor | None:
+        """(L,): the caller's distribution, checked whether it is needed or not."""
+        like = torch.zeros(1, len(self.classes_), dtype=torch.float64)
+        return None if self.unreachable is None else check_distribution("unreachable", _tensor(self.unreachable), like)
+
+    def _from_affinity(self, X: Any) -> tuple[Graph, Tensor]:
+        graph, weight = graph_of(X)
+        self.prints_ = prints_of(X)
+        return graph, weight
+
     def _from_points(self, X: NDArray[np.float64]) -> tuple[Graph, Tensor]:
         """The graph of nearest neighbours, and its weights."""
-        check_whole("n_neighbors", self.n_neighbors, 1)
-        if self.beta is not None and not 0 < self.beta < math.inf:
-            raise ValueError(f"`beta` must be positive and finite, or None for self-tuning scales; got {self.beta}.")
-        k = min(int(self.n_neighbors), len(X) - 1)
-        graph, distance = knn_graph(torch.tensor(X), k)
-        self.neighbours_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(X))).fit(X)
-        self.points_ = X
-        if self.beta is None:
-            nearest = min(k, SCALE_NEIGHBOUR)
-            self.scale_ = local_scale(graph, distance, nearest).numpy()
-            weight = self_tuning_affinity(graph, distance, nearest)
-        else:
-            weight = torch.exp(-self.beta * distance.square())
-        return graph, FLOOR + (1 - FLOOR) * weight
+        self.neighbourhoods_ = Neighbourhoods.of(X, self.n_neighbors, self.beta)
+        return self.neighbourhoods_.graph, self.neighbourhoods_.weight
 
     def _extended(self, X: Any) -> NDArray[np.float64]:
         """(M, L): for each new sample the mean over the samples of `fit`, weighted by affinity."""
         check_is_fitted(self)
         X = self._validated(X, reset=False)
-        if self.precomputed:
-            affinity = csr_array(X)
-            total = affinity.sum(1)
-            if not (total > 0).all():
-                sample = int(np.flatnonzero(~(total > 0))[0])
-                raise ValueError(f"Sample {sample} of `X` has no affinity to any sample of `fit`, so no class.")
-            mean: NDArray[np.float64] = (affinity @ self.label_distributions_) / total[:, None]
-            return mean
-        index = self.neighbours_.kneighbors(X, return_distance=False)
-        share = self._shares(X, index)
-        average: NDArray[np.float64] = np.einsum("mk,mkl->ml", share, self.label_distributions_[index])
-        return average
+        return self._by_affinity(X) if self.precomputed else self._by_points(X)
 
-    def _shares(self, X: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(M, k): the shares that the neighbours `index` (M, k) have in new samples `X` (M, C)."""
-        distance = np.stack([np.linalg.norm(X - self.points_[nearest], axis=1) for nearest in index.T], axis=1)
-        same = distance == 0
-        if self.beta is None:
-            own = distance[:, min(index.shape[1], SCALE_NEIGHBOUR) - 1, None]
-            exponent = distance**2 / np.where(own > 0, own * self.scale_[index], 1.0)
-        else:
-            exponent = self.beta * distance**2
-        exponent = np.where(same.any(1, keepdims=True), np.where(same, 0.0, np.inf), exponent)
-        share: NDArray[np.float64] = softmax(-exponent, axis=1)
-        return share
+    def _by_points(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        index, share = self.neighbourhoods_.nearest(X)
+        average = np.einsum("mk,mkl->ml", share, self.label_distributions_[index])
+        group, known = number_equal(X, self.neighbourhoods_.points, self.labelled_)
+        return keep(average, group, self.label_distributions_, known, self.labelled_)
+
+    def _by_affinity(self, X: Any) -> NDArray[np.float64]:
+        rows, prints = rows_of(X), prints_of(X)
+        group, known = np.split(group_of(np.concatenate([prints, self.prints_])), [len(prints)])
+        if np.array_equal(group, known):  # all samples of `fit`: also those that equal each other are told apart
+            return self.label_distributions_.copy()
+        total = rows.sum(1)
+        mean = (rows @ self.label_distributions_) / np.where(total > 0, total, 1.0)[:, None]
+        empty = total == 0
+        if empty.any():
+            mean[empty] = self._of_nowhere(empty)
+        group = np.where(empty, -1, group)  # rows of zeros are of any sample that hangs on nothing
+        return keep(mean, group, self.label_distributions_, known, self.labelled_)
+
+    def _of_nowhere(self, empty: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(L,): what samples have that have no affinity to any of `fit`."""
+        unreachable = self._unreachable()
+        if unreachable is None:
+            raise ValueError(
+                f"{empty.sum()} of {len(empty)} samples of `X` (first: {int(empty.argmax())}) have no affinity to any "
+                "sample of `fit`, so no class. Give `unreachable`, the probabilities of the classes for such samples."
+            )
+        return unreachable.numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = tags.input_tags.sparse = bool(self.precomputed)
+        inputs = tags.input_tags
+        inputs.pairwise = inputs.sparse = inputs.positive_only = bool(self.precomputed)
         return tags
 
 
@@ -148,22 +152,26 @@ class RandomWalkClassifier(_TransductiveClassifier):
         beta: > 0: weights are exp(−β d²), in inverse squared units of the distance d. None: exp(−d² / (σ_i σ_j)), σ the
             distance to the 7th neighbour (`self_tuning_affinity`). Either is raised by 1e-6, so that none vanishes.
         class_mass: make up for classes that win everywhere because their few labelled samples are well connected, see
-            `class_mass_normalize`: True, each class is expected with its share of the labelled samples; or these
-            shares, (L,) in the order of `classes_`.
+            `class_mass_normalize`: the shares with which classes are expected, (L,) in the order of `classes_`; True,
+            those of the labelled samples; None, these, with 20 more labels counted for each class, so that the shares
+            of few labels, which are chance, stay near equal ones; False, nothing is made up for.
         unreachable: (L,) probabilities for samples in parts of the graph without any label; None: they are an error.
         precomputed: X holds affinities between samples instead of points.
         solver: how to solve; None: `Auto()`.
 
     A new sample gets the mean of its nearest neighbours' probabilities, weighted as edges are: the harmonic value it
-    would have if it were joined to the graph without changing it. A sample that was in `fit` gets what it got there.
-    So ``predict`` of the samples of ``fit`` is `transduction_`, unless equal points have different labels.
+    would have if it were joined to the graph without changing it. A sample that was in `fit` gets what it got there: a
+    labelled one its label; so ``predict`` of the samples of ``fit`` is `transduction_`, unless equal ones have
+    different labels there (then labelled ones decide, by their mean).
 
     Affinities are (N, N) ≥ 0, symmetric, dense or sparse, their diagonal ignored, in `fit`; (M, N), from each new
-    sample to those of `fit`, in `predict`. Nothing is added to them.
+    sample to those of `fit`, in `predict`. Nothing is added to them. Samples of `fit` are known by their rows, diagonal
+    included. One without any affinity gets what `unreachable` says.
 
     Attributes after `fit`:
         classes_: (L,) class ids, as they came in, sorted.
         label_distributions_: (N, L) probabilities of the samples of `fit`.
+        labelled_: (N,) which of them were labelled.
         transduction_: (N,) their class ids.
 
     >>> points = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]]
@@ -177,7 +185,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
         n_neighbors: int = 10,
         *,
         beta: float | None = None,
-        class_mass: bool | ArrayLike = False,
+        class_mass: bool | ArrayLike | None = None,
         unreachable: ArrayLike | None = None,
         precomputed: bool = False,
         solver: Solver | None = None,
@@ -193,11 +201,17 @@ class RandomWalkClassifier(_TransductiveClassifier):
         """(M, L) probabilities of each sample, in the order of `classes_`; rows sum to 1."""
         return self._extended(X)
 
-    def _scores(self, walk: Walk, seeds: Tensor) -> Tensor:
-        unreachable, solver = _tensor(self.unreachable), self.solver or Auto()
-        probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=solver)
-        if self.class_mass is False:
-            return probability
+    def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
+        probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=self.solver or Auto())
+        if self.class_mass is not False:
+            reached = ~stranded(walk, seeds >= 0)  # what the caller says of the others is not ours to change
+            probability[reached] = self._made_up(probability[reached], seeds[reached])
+        return probability
+
+    def _made_up(self, probability: Tensor, seeds: Tensor) -> Tensor:
+        """`probability` by class mass, as `class_mass` says."""
+        if self.class_mass is None:
+            return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
         return class_mass_normalize(probability, seeds, None if self.class_mass is True else _tensor(self.class_mass))
 
 
@@ -238,20 +252,24 @@ class PoissonClassifier(_TransductiveClassifier):
         scores = self._extended(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def _scores(self, walk: Walk, seeds: Tensor) -> Tensor:
-        prior, unreachable = _tensor(self.prior), _tensor(self.unreachable)
+    def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
+        prior = None if self.prior is None else _tensor(self.prior)
         return poisson_labels(walk, seeds, prior=prior, unreachable=unreachable, solver=self.solver or Auto())
 
 
-def _tensor(values: ArrayLike | None) -> Tensor | None:
-    return None if values is None else torch.tensor(np.asarray(values, dtype=np.float64))
+def _tensor(values: ArrayLike) -> Tensor:
+    return torch.tensor(np.asarray(values, dtype=np.float64))
 
 
-def _from_affinity(X: Any) -> tuple[Graph, Tensor]:
-    """The graph and weights of an (N, N) affinity matrix, without its diagonal."""
-    entries = coo_array(X)
-    if entries.shape[0] != entries.shape[1]:
-        raise ValueError(f"`X` must be a square matrix of affinities (`precomputed=True`); got {entries.shape}.")
-    row, column = entries.coords
-    apart = (row != column) & (entries.data != 0)
-    return from_scipy(coo_array((entries.data[apart], (row[apart], column[apart])), shape=entries.shape))
+def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,): where `y` holds a class, not −1."""
+    labels = y.tolist()
+    if "-1" in labels:
+        raise ValueError(
+            "`y` holds the string '-1', as NumPy makes it of a −1 among strings. Mark unlabelled samples by the number "
+            "in an array of dtype object: `numpy.array(['a', -1, 'b'], dtype=object)`."
+        )
+    known = np.array([label != -1 for label in labels], dtype=bool)
+    if not known.any():
+        raise ValueError("`y` is −1 everywhere: without a labelled sample there is no class. Label at least one.")
+    return known
