@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.transforms import plainly
 
@@ -38,7 +39,7 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
 
     Args:
         graph: N nodes, E edges.
-        weight: (E,) float32 or float64, finite and ≥ 0, in the order of `graph.edges`.
+        weight: (E,) float32 or float64, of torch or NumPy, finite and ≥ 0, in the order of `graph.edges`.
         killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
 
     Raises:
@@ -49,6 +50,9 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
     tensor([1.5000, 3.5000, 2.5000])
     """
+    if not isinstance(graph, Graph):
+        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    weight = as_tensor("weight", weight, f"(E,) = ({graph.num_edges},) float32 or float64")
     if weight.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
     if weight.shape != (graph.num_edges,):
@@ -62,6 +66,12 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     check_rates("killing", killing)
     check_finite_rate(graph, weight, killing)
     return Walk(graph, weight, killing.expand(graph.num_nodes))  # one number is not written out N times
+
+
+def check_walk(walk: object) -> None:
+    """Raise `ValueError` unless `walk` is a `Walk`."""
+    if not isinstance(walk, Walk):
+        raise ValueError(f"`walk` must be a `Walk`, as `walk(graph, weight)` makes it; got {type(walk).__name__}.")
 
 
 def check_rates(name: str, rates: Tensor, *, batched: bool = False) -> None:

@@ -12,8 +12,8 @@ from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities
-from graphrw.functional.harmonic import check_distribution
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.seeds import check_distribution
 from graphrw.solvers import Auto, Solver
 
 try:

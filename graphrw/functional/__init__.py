@@ -13,6 +13,7 @@ from graphrw.functional.diffusion import (
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.numbering import renumber_labels, restore_labels
 from graphrw.functional.pooling import region_pooling
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.functional.resistance import effective_resistance
@@ -40,7 +41,9 @@ __all__ = [
     "pagerank",
     "poisson_labels",
     "region_pooling",
+    "renumber_labels",
     "resolvent",
+    "restore_labels",
     "sample_gradient",
     "step",
     "unrolled_diffusion_map",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
@@ -76,6 +77,7 @@ def boundary_probabilities(
     >>> boundary_probabilities(line, torch.tensor([0.0, 0.0, 1.0, 0.0]), seeds)[:, 1]
     tensor([0.0000, 0.1554, 0.6667, 1.0000])
     """
+    seeds = as_tensor("seeds", seeds, f"({graph.num_nodes},) int64")
     _check_nodes(graph, "boundary", boundary)
     weight, kind = _checked_weight(graph, boundary, weight)
     total, stay, exits = _steps(graph, weight, stay, exits, degree_normalised=degree_normalised)

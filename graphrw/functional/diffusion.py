@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
-from graphrw.core.walk import Walk, check_nodes
+from graphrw.core.walk import Walk, check_nodes, check_walk
 from graphrw.core.whole import check_whole
 from graphrw.spectral import (
     TOLERANCE,
@@ -59,6 +60,7 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
             [4., 0., 4.],
             [0., 4., 0.]], dtype=torch.float64)
     """
+    check_walk(walk)
     check_undirected(walk)
     return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
 
@@ -119,7 +121,8 @@ def diffusion_distance(
     >>> diffusion_distance(line, time=1.0, k=2, pairs=torch.tensor([[0, 1], [0, 2]])).round(decimals=6)
     tensor([4., 0.], dtype=torch.float64)
     """
-    _check_chosen(walk.graph, pairs, rows)
+    check_walk(walk)
+    pairs, rows = _checked_nodes(walk.graph, pairs, rows)
     return squared_distance(walk.graph, diffusion_map(walk, time, k, tolerance=tolerance), pairs, rows)
 
 
@@ -128,7 +131,7 @@ def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows:
 
     Arguments `pairs` and `rows`, result and errors as for `diffusion_distance`.
     """
-    _check_chosen(graph, pairs, rows)
+    pairs, rows = _checked_nodes(graph, pairs, rows)
     distance = _to_all(z, rows) if pairs is None else (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
     index = _component_of(graph)
     if index is None:
@@ -213,6 +216,7 @@ def unrolled_diffusion_map(
     >>> torch.allclose(torch.cdist(z, z), torch.tensor([[0, 2, 0], [2, 0, 2], [0, 2, 0]]).double(), atol=1e-6)
     True
     """
+    check_walk(walk)
     check_undirected(walk)
     time = check_time(time, walk.weight)
     iterate = power_iteration_as_published if as_published else power_iteration
@@ -281,14 +285,18 @@ def _component_of(graph: Graph) -> Tensor | None:
     return torch.repeat_interleave(sizes) if len(sizes) > 1 else None
 
 
-def _check_chosen(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> None:
+def _checked_nodes(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """`pairs` and `rows` as tensors, of which there is one at most."""
     if pairs is not None and rows is not None:
         raise ValueError("Give `pairs` or `rows`, not both.")
     if pairs is not None:
+        pairs = as_tensor("pairs", pairs, "(P, 2) int64")
         if pairs.ndim != 2 or pairs.shape[1] != 2:
             raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
         check_nodes(graph, pairs.reshape(-1), "pairs")
     if rows is not None:
+        rows = as_tensor("rows", rows, "(R,) int64")
         if rows.ndim != 1:
             raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
         check_nodes(graph, rows, "rows")
+    return pairs, rows

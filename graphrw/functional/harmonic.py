@@ -5,10 +5,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.reach import stranded
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb_where, check_finite_rate, node_mask
+from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask
 from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
@@ -84,7 +85,7 @@ def hitting_probabilities(
 
     Args:
         walk: N nodes.
-        seeds: (N,) int64: the label of each seed, −1 elsewhere.
+        seeds: (N,) int64, of torch or NumPy: the label of each seed, −1 elsewhere.
         num_labels: L; by default that of `absorption`, or the largest seed + 1.
         absorption: (N, L) rates ≥ 0 into each label, of the walk's type: soft seeds or priors, in the units of weights.
         unreachable: (L,) the distribution to give to nodes from which no walker can ever end. Without it they are an
@@ -107,6 +108,8 @@ def hitting_probabilities(
     >>> hitting_probabilities(line, torch.tensor([0, -1, -1, 1]))[:, 1]
     tensor([0.0000, 0.3333, 0.6667, 1.0000], dtype=torch.float64)
     """
+    check_walk(walk)
+    seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
     remedy = "label at least one node, or give `absorption`"
     num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
     seeded, killing = seeds >= 0, walk.killing

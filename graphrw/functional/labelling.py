@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import Walk, check_rates, degree
+from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
@@ -30,7 +30,7 @@ def class_mass_normalize(
 
     Args:
         probability: (N, L) ≥ 0, as from `hitting_probabilities`.
-        seeds: (N,) int64, −1 at the unlabelled nodes. The other rows stay what they are.
+        seeds: (N,) int64, of torch or NumPy, −1 at the unlabelled nodes. The other rows stay what they are.
         prior: q, (L,) ≥ 0 of sum 1, the expected share of each label; None: its share of the seeds (on Planetoid-like
             splits this is uniform), of those labels alone that some unlabelled node can have. For equal shares pass
             ``torch.full((L,), 1 / L)``.
@@ -95,7 +95,7 @@ def poisson_labels(
 
     Args:
         walk: on an undirected graph, without killing, which would drain what the seeds send out.
-        seeds: (N,) int64: the label of each seed, −1 elsewhere.
+        seeds: (N,) int64, of torch or NumPy: the label of each seed, −1 elsewhere.
         num_labels: L; by default the largest seed + 1.
         prior: q, (L,) ≥ 0 of sum 1: the expected share of each label. Its scores are multiplied by q_l / ȳ_l, with ȳ
             the mean over all seeds (so that the seeds' own shares change nothing).
@@ -116,6 +116,7 @@ def poisson_labels(
     tensor([-0.7500, -0.2500,  0.2500,  0.7500], dtype=torch.float64)
     """
     _check_walk(walk)
+    seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
     num_labels = count_labels(walk, seeds, num_labels)
     seeded = seeds >= 0
     target = one_hot(seeds, num_labels, walk.weight)
@@ -128,7 +129,7 @@ def poisson_labels(
     # All seeds of the component carry one label: nothing flows, and the mean seed is that label.
     scores = torch.where(mean.amax(1, keepdim=True) == 1, mean, scores)
     if prior is not None:
-        scores = scores * _prior_factor(prior, target)
+        scores = scores * _prior_factor(as_tensor("prior", prior, "(L,)"), target)
     lost = counts.sum(1) == 0
     if not bool(lost.any()):
         return scores
@@ -192,6 +193,7 @@ def _check_table(probability: Tensor, seeds: Tensor) -> None:
 
 
 def _check_walk(walk: Walk) -> None:
+    check_walk(walk)
     if walk.graph.directed:
         raise ValueError("`poisson_labels` is defined on undirected graphs only; got a directed one.")
     killed = (walk.killing.detach() > 0).nonzero()

@@ -6,6 +6,7 @@ from torch import Tensor
 from graphrw.core.errors import SingularWalkError
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
+from graphrw.functional.numbering import check_columns, warn_if_all_are_seeds
 
 ROUNDED_SUM = 1e-5  # how far from 1 a sum of shares may lie: more than float32 makes of a thousand of them
 
@@ -25,6 +26,7 @@ def count_labels(
     low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
     if low < -1:
         raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
+    warn_if_all_are_seeds(low)
     if absorption is not None:
         if absorption.ndim != 2 or len(absorption) != num_nodes or absorption.dtype != walk.weight.dtype:
             got = f"{tuple(absorption.shape)} {absorption.dtype}"
@@ -35,6 +37,7 @@ def count_labels(
         num_labels = absorption.shape[1]
     elif high < 0 and num_labels is None:
         raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
+    check_columns(seeds, high + 1 if num_labels is None else num_labels, inferred=num_labels is None)
     num_labels = high + 1 if num_labels is None else num_labels
     if high >= num_labels:
         raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
