@@ -111,6 +111,12 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 IMAGE, LABELS = noise(4, 5), markers((4, 5))
 REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "floating labels": (IMAGE, LABELS * 1.0, {}, "`labels` must be integers; got torch.float64"),
+    "labels beyond int64": (
+        IMAGE,
+        np.where(LABELS > 0, LABELS.astype(np.uint64) + np.uint64(2**63 + 5), 0).astype(np.uint64),
+        {},
+        r"`labels` holds 92233720368547758\d\d, which is more than int64 does",
+    ),
     "boolean labels": (IMAGE, LABELS > 0, {}, "`labels` must be integers; got torch.bool"),
     "another shape": (IMAGE, LABELS[:3], {}, r"shape \(H, W\) or \(D, H, W\); got \(4, 5\) and \(3, 5\)"),
     "one axis": (IMAGE[0], LABELS[0], {}, r"must be \(H, W\) or \(D, H, W\) and not empty; got \(5,\)"),

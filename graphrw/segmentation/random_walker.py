@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphrw.build import grid_graph
 from graphrw.build.affinity import gaussian_affinity
+from graphrw.core.arrays import whole_numbers
 from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
@@ -140,7 +141,7 @@ def _as_label_image(labels: NDArray[Any] | Tensor) -> Tensor:
         raise ValueError(f"`labels` must be integers; got {label_image.dtype}.")
     if label_image.ndim not in (2, 3) or label_image.numel() == 0:
         raise ValueError(f"`labels` must be (H, W) or (D, H, W) and not empty; got {tuple(label_image.shape)}.")
-    return label_image.to(torch.int64)
+    return whole_numbers("labels", label_image, "integers")
 
 
 def _as_pixels(image: NDArray[Any] | Tensor, channel_axis: int | None, label_image: Tensor) -> Tensor:
