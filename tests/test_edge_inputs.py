@@ -67,6 +67,13 @@ def test_pygs_own_edge_index_is_taken(make: Callable[[], nn.Module]) -> None:
     torch.testing.assert_close(module(x, EdgeIndex(edge_index, sparse_size=(20, 20))), module(x, edge_index))
 
 
+@pytest.mark.parametrize("name", ["Gaussian", "MLP"])
+@pytest.mark.parametrize("wrong", [[[1.0]], {0: 1.0}, "x"], ids=["list", "dict", "str"])
+def test_features_of_another_type_are_refused_by_it(name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=rf"`x` must be \(N, 6\) floats; got {type(wrong).__name__}\."):
+        MODULES[name]()(wrong, GRAPH)
+
+
 @pytest.mark.parametrize("name", WEIGHTED)
 def test_given_weights_multiply_those_predicted(name: str) -> None:
     module, x, weight = MODULES[name](), features(20, CHANNELS), features(31).abs()

@@ -217,6 +217,7 @@ REFUSED = {
     ),
     "half neighbours": (lambda: RandomWalkClassifier(2.5).fit(POINTS, GIVEN), "must be a whole number from 1; got 2.5"),
     "beta": (lambda: PoissonClassifier(beta=0.0).fit(POINTS, GIVEN), "`beta` must be positive and finite, or None"),
+    "beta in words": (lambda: RandomWalkClassifier(beta="3").fit(POINTS, GIVEN), "or None for self-tuning .*; got '3'"),
     "shares": (
         lambda: RandomWalkClassifier(class_mass=[0.5, 0.4]).fit(POINTS, GIVEN),
         r"`prior` must be a distribution \(≥ 0, sum 1\); got \[0.5, 0.4\]",

@@ -1,6 +1,7 @@
-"""Whole numbers, wherever they come from."""
+"""Whole numbers, and positive ones, wherever they come from."""
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 
 
 def is_whole(value: object) -> bool:
@@ -29,3 +30,19 @@ def check_whole(name: str, value: int, low: int, high: int | None = None, *, rea
         return int(value)
     bounds = f"from {low}" if high is None else f"from {low} to {high}"
     raise ValueError(f"`{name}` must be a whole number {bounds}{reason}; got {value!r}.")
+
+
+def check_positive(name: str, value: float, *, reason: str = "") -> float:
+    """`value` as a float; raise `ValueError` unless it is a positive, finite number.
+
+    Args:
+        name: of the argument.
+        value: what came for it.
+        reason: what else it may be, as the message goes on.
+
+    >>> check_positive("mu", 3)
+    3.0
+    """
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
+    raise ValueError(f"`{name}` must be positive and finite{reason}; got {value!r}.")

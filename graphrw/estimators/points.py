@@ -1,6 +1,5 @@
 """The graph of samples that are given as points, and where new samples hang on it."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from graphrw.build.knn import knn_graph
 from graphrw.core.graph import Graph
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_positive, check_whole
 
 FLOOR = 1e-6  # added to weights that are at most 1: an exponential that underflows would cut the graph
 SCALE_NEIGHBOUR = 7  # K of self-tuning scales, as in the paper
@@ -43,8 +42,8 @@ class Neighbourhoods:
     def of(cls, points: NDArray[np.float64], n_neighbors: int, beta: float | None) -> Self:
         """Join samples to their nearest ones; errors are those of the estimator's parameters."""
         n_neighbors = check_whole("n_neighbors", n_neighbors, 1)
-        if beta is not None and not 0 < beta < math.inf:
-            raise ValueError(f"`beta` must be positive and finite, or None for self-tuning scales; got {beta}.")
+        if beta is not None:
+            beta = check_positive("beta", beta, reason=", or None for self-tuning scales")
         k = min(n_neighbors, len(points) - 1)
         graph, distance = knn_graph(torch.tensor(points), k)
         if beta is None:

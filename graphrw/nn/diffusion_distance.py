@@ -12,7 +12,7 @@ from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.diffusion import (
     dense_squared_distance,
     diffusion_map,
@@ -65,14 +65,13 @@ class DiffusionDistance(nn.Module):
 
     def __init__(self, k: int = 50, *, mu: float = 5e-3, time: float = 8.0, scale: float = 1.0) -> None:
         super().__init__()
-        self._start = {"log_mu": mu, "log_time": time, "log_scale": scale}
-        for name, value in (("mu", mu), ("time", time), ("scale", scale)):
-            if not 0 < value < math.inf:
-                raise ValueError(f"`{name}` must be positive and finite; got {value}.")
+        start = {"mu": mu, "time": time, "scale": scale}
+        self._start = {f"log_{name}": check_positive(name, value) for name, value in start.items()}
         self.k = check_whole("k", k, 1)
-        self.log_mu = nn.Parameter(torch.tensor(math.log(mu)))
-        self.log_time = nn.Parameter(torch.tensor(math.log(time)))
-        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.log_mu = nn.Parameter(torch.empty(()))
+        self.log_time = nn.Parameter(torch.empty(()))
+        self.log_scale = nn.Parameter(torch.empty(()))
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """μ, t and γ as the layer was made with."""

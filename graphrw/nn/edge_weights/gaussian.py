@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from graphrw.build.affinity import FLOOR, above, gaussian_affinity
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_positive, check_whole
 from graphrw.nn.edge_weights.head import checked_floor
 from graphrw.nn.edge_weights.pairs import check_features, pairs_of
 from graphrw.nn.edge_weights.start import EXPONENT
@@ -43,11 +43,9 @@ class EdgeWeightsGaussian(nn.Module):
         self, in_channels: int, *, per_channel: bool = True, beta: float | None = None, floor: float = FLOOR
     ) -> None:
         super().__init__()
-        if beta is not None and not 0 < beta < math.inf:
-            raise ValueError(f"`beta` must be positive and finite; got {beta}.")
         self.in_channels = check_whole("in_channels", in_channels, 1)
         self.floor = checked_floor(floor)
-        self._start = EXPONENT / self.in_channels if beta is None else beta
+        self._start = EXPONENT / self.in_channels if beta is None else check_positive("beta", beta)
         self.log_beta = nn.Parameter(torch.empty(self.in_channels if per_channel else 1))
         self.reset_parameters()
 

@@ -64,5 +64,7 @@ def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
 
 def check_features(x: Tensor, in_channels: int) -> None:
     """Raise `ValueError` unless `x` holds (N, in_channels) floats."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"`x` must be (N, {in_channels}) floats; got {type(x).__name__}.")
     if x.ndim != 2 or x.shape[1] != in_channels or not x.is_floating_point():
         raise ValueError(f"`x` must be (N, {in_channels}) floats; got {tuple(x.shape)} {x.dtype}.")
