@@ -1,4 +1,4 @@
-"""The code of the README and of the page on the systems runs as it stands, and links lead somewhere."""
+"""The code of the README and of two pages runs as it stands, and links lead somewhere."""
 
 import re
 import runpy
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "systems.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "systems.md", ROOT / "docs" / "other_libraries.md")
 BLOCKS = {
     f"{page.name}-{number}": block
     for page in PAGES
@@ -23,7 +23,7 @@ def test_a_block_of_code_runs(name, tmp_path):
 
 
 def test_the_pages_have_their_blocks():
-    assert len(BLOCKS) == 2 + 3
+    assert len(BLOCKS) == 2 + 3 + 4
 
 
 @pytest.mark.parametrize("page", [PAGES[0], *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
