@@ -162,6 +162,26 @@ def test_self_loops_count_as_in_appnp(steps: int | None, loops: bool) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize("steps", [2, None], ids=["steps", "limit"])
+@pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
+def test_weights_of_self_loops_have_exact_gradients(steps: int | None, directed: bool) -> None:
+    layer = Propagation(0.8, steps, directed=directed, self_loops=0.5)
+    leaf = LOOPED_WEIGHT.clone().requires_grad_()
+
+    def loss(weight: Tensor) -> Tensor:
+        both = weight if directed else (weight + mirrored(weight)) / 2  # the two directions stay alike
+        return layer(X, LOOPED, both).square().sum()
+
+    assert torch.autograd.gradcheck(loss, leaf)
+    assert float(torch.autograd.grad(loss(leaf), leaf)[0][-2:].abs().min()) > 0
+
+
+def mirrored(weight: Tensor) -> Tensor:
+    """The weight of the reverse of each entry."""
+    matrix = weight.new_zeros(N, N).index_put((LOOPED[0], LOOPED[1]), weight)
+    return matrix[LOOPED[1], LOOPED[0]]
+
+
 def test_a_mean_over_neighbours_counts_self_loops_as_pyg_does() -> None:
     torch.testing.assert_close(Propagation(None, 1)(X, LOOPED), SimpleConv("mean")(X, LOOPED))
 

@@ -22,7 +22,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 
     from graphrw.estimators.affinities import graph_of, group_of, prints_of, rows_of
-    from graphrw.estimators.equals import keep, number_equal
+    from graphrw.estimators.equals import Known, keep, number_equal
     from graphrw.estimators.points import Neighbourhoods
 except ImportError as error:
     raise MissingDependencyError("`graphrw.estimators` needs scikit-learn ≥ 1.6: pip install scikit-learn") from error
@@ -109,7 +109,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         index, share = self.neighbourhoods_.nearest(X)
         average = np.einsum("mk,mkl->ml", share, self.label_distributions_[index])
         group, known = number_equal(X, self.neighbourhoods_.points, self.labelled_)
-        return keep(average, group, self.label_distributions_, known, self.labelled_)
+        return keep(average, group, Known(known, self.labelled_, self.label_distributions_))
 
     def _by_affinity(self, X: Any) -> NDArray[np.float64]:
         rows, prints = rows_of(X), prints_of(X)
@@ -122,7 +122,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         if empty.any():
             mean[empty] = self._of_nowhere(empty)
         group = np.where(empty, -1, group)  # rows of zeros are of any sample that hangs on nothing
-        return keep(mean, group, self.label_distributions_, known, self.labelled_)
+        return keep(mean, group, Known(known, self.labelled_, self.label_distributions_))
 
     def _of_nowhere(self, empty: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(L,): what samples have that have no affinity to any of `fit`."""

@@ -1,35 +1,44 @@
 """Samples that are met again: they keep what they had, labelled ones above all."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def keep(
-    answer: NDArray[np.float64],
-    group: NDArray[np.int64],
-    values: NDArray[np.float64],
-    known: NDArray[np.int64],
-    labelled: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """`answer` with the rows of the samples that are among those of a fit replaced by what these have.
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The samples of a fit.
+
+    Attributes:
+        group: (N,): a number for each, which equal ones share; −1: none.
+        labelled: (N,): which of them count before all others that equal them.
+        values: (N, L): what they have.
+    """
+
+    group: NDArray[np.int64]
+    labelled: NDArray[np.bool_]
+    values: NDArray[np.float64]
+
+
+def keep(answer: NDArray[np.float64], group: NDArray[np.int64], known: Known) -> NDArray[np.float64]:
+    """`answer` (M, L) with the rows of samples that some of a fit equal replaced by what these have.
 
     Args:
         answer: (M, L).
-        group: (M,): the number of each row, which equal samples share; −1: of none.
-        values: (N, L) of the samples of the fit.
-        known: (N,): their numbers, or −1.
-        labelled: (N,): which of them count before all others that equal them.
+        group: (M,): the number of each row; −1: none.
+        known: the samples of the fit.
 
     Returns:
-        (M, L): for each row that some sample equals the mean over these samples, over those that are labelled if any.
+        (M, L): for each such row the mean over the samples that equal it, over those that are labelled if any.
     """
-    count = int(max(group.max(initial=-1), known.max(initial=-1))) + 1
-    decided = np.zeros(count + 1, dtype=bool)
-    decided[known[labelled & (known >= 0)]] = True
-    used = (known >= 0) & (labelled | ~decided[known])
-    total = np.zeros((count + 1, values.shape[1]))
-    np.add.at(total, known[used], values[used])
-    size = np.bincount(known[used], minlength=count + 1)
+    numbered, count = known.group >= 0, int(max(group.max(initial=-1), known.group.max(initial=-1))) + 1
+    decided = np.zeros(count + 1, dtype=bool)  # one more, for −1
+    decided[known.group[known.labelled & numbered]] = True
+    used = numbered & (known.labelled | ~decided[known.group])
+    total = np.zeros((count + 1, known.values.shape[1]))
+    np.add.at(total, known.group[used], known.values[used])
+    size = np.bincount(known.group[used], minlength=count + 1)
     met = (group >= 0) & (size[group] > 0)
     replaced = answer.copy()
     replaced[met] = total[group[met]] / size[group[met], None]

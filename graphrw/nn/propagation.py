@@ -124,7 +124,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
         mask: Tensor | None = self._edge_mask if self.explain else None
         return mask.sigmoid() if mask is not None and self._apply_sigmoid else mask
 
-    def propagate(self, *_: object, **__: object) -> Tensor:
+    def propagate(self, edge_index: Given, size: object = None) -> Tensor:
         raise NotImplementedError("`Propagation` sends no messages along single edges: call the layer itself.")
 
     def __repr__(self) -> str:
