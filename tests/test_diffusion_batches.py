@@ -133,6 +133,17 @@ def test_a_graph_without_nodes_may_stand_in_a_batch() -> None:
     assert float(distance[1, 0, 1]) == pytest.approx(4.0)
 
 
+@pytest.mark.parametrize("call", [layer(5), layer(5).map, layer(5).dense], ids=["distance", "map", "dense"])
+def test_an_edge_index_that_falls_apart_is_warned_of_unless_batch_says_what_it_is(call: Callable[..., Tensor]) -> None:
+    with pytest.warns(
+        UserWarning, match=r"falls into 5 components, .* pass PyG's `batch`; if not, `batch=torch\.zeros"
+    ):
+        call(MOLECULES.x, MOLECULES.edge_index)
+    call(MOLECULES.x, MOLECULES.edge_index, batch=torch.zeros(38, dtype=torch.int64))
+    call(MOLECULES.x, LONE)  # a `Graph` that is no batch says so itself
+    call(RINGS[0].x, RINGS[0].edge_index)
+
+
 LONE = rw.from_edge_index(MOLECULES.edge_index, num_nodes=38)[0]
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "k of a graph alone": (

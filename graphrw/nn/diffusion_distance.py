@@ -1,6 +1,7 @@
 """Neural Diffusion Distance's layer: node features in, diffusion distances out."""
 
 import math
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn.functional import pad
 from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.convert.pyg import split
 from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.components import node_components
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
@@ -49,7 +51,8 @@ class DiffusionDistance(nn.Module):
     ``layer.similarity(distance)`` is K_D, of the shape of `distance`. Features in half precision are widened.
 
     The graphs of a batch do not meet: a `Graph` that `Graph.batch` or `from_pyg` made knows them, an edge_index needs
-    PyG's ``batch`` (N,), the graph of each node. Without it, it is one graph. Nodes of different graphs are infinitely
+    PyG's ``batch`` (N,), the graph of each node. Without it, it is one graph, and a warning tells if it does not hang
+    together. Nodes of different graphs are infinitely
     far apart; ``layer.dense(x, graph)`` → (B, n, n) and a mask (B, n) has the distances within graphs alone. In the
     coordinates of a graph of fewer than k nodes the last columns are 0: see `map_mask`.
 
@@ -115,7 +118,8 @@ class DiffusionDistance(nn.Module):
 
     def _mapped(self, x: Tensor, graph: Given, weight: Tensor | None, batch: Tensor | None) -> tuple[Graph, Tensor]:
         x = widened(as_tensor("x", x, "(N, C) floats"))
-        graph, prior, loops = as_graph(graph, weight, len(x), one_way=ONE_WAY)
+        given = graph
+        graph, prior, loops = as_graph(given, weight, len(x), one_way=ONE_WAY)
         if loops is not None and bool(loops.detach().any()):
             raise ValueError(
                 "`DiffusionDistance` has no self loops (see the class): remove them with `torch_geometric.utils."
@@ -123,8 +127,22 @@ class DiffusionDistance(nn.Module):
             )
         if batch is not None:
             graph, prior = _parted(graph, prior, batch)
+        elif given is not graph:
+            _warn_of_parts(graph)
         weight = above(gaussian_affinity(graph, x, self.log_mu.exp())) * prior
         return graph, diffusion_map(walk(graph, weight), self.log_time.exp(), self.k)
+
+
+def _warn_of_parts(graph: Graph) -> None:
+    """Warn of an edge_index of several components: they are most often the graphs of a batch."""
+    count = len(node_components(graph.edges, graph.num_nodes).unique())
+    if count > 1:
+        warnings.warn(
+            f"The edge_index falls into {count} components, which are taken for one graph, so that they share its k "
+            "eigenpairs. If they are graphs of a batch, pass PyG's `batch`; if not, `batch=torch.zeros(N, "
+            "dtype=torch.int64)` says so.",
+            stacklevel=4,
+        )
 
 
 def _parted(graph: Graph, weight: Tensor, batch: Tensor) -> tuple[Graph, Tensor]:
