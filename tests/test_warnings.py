@@ -14,8 +14,8 @@ from torch_geometric.nn import Sequential
 
 import graphrw
 from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, solve, walk
-from graphrw.models import NDD
-from graphrw.nn import DiffusionDistance
+from graphrw.models import NDD, LearnedRandomWalker
+from graphrw.nn import DiffusionDistance, HarmonicLabels
 from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, spectral_map
 
@@ -24,10 +24,12 @@ UNIFORM = walk(SQUARE, torch.ones(24, dtype=torch.float64))
 BOTH_WAYS = torch.cat([SQUARE.edges, SQUARE.edges.flip(0)], 1)
 ALIKE = torch.ones(16, 2)  # features that make a uniform walk
 IMAGE = torch.zeros(1, 1, 64, 64)
+PAIRS, ALL_SEEDS = torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]]), torch.zeros(16, dtype=torch.int64)
 SEEDS = np.array([[1, 0, -1, 0], [0, 2, -1, 0]])
 
 layer = DiffusionDistance(3)
 of_pyg = Sequential("x, edge_index", [(layer, "x, edge_index -> x")])
+labeller = LearnedRandomWalker(1, 8)
 model = NDD(1, 8, k=2, mu=1e-30)  # weights of 1, whatever the features
 
 # Each of them stands on a line of its own, at which the warning has to point.
@@ -41,6 +43,10 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "model": ("k = 2 cuts", lambda: model(IMAGE)),
     "segments of the model": ("k = 2 cuts", lambda: model.segment(IMAGE, [2])),
     "pixels without seed": ("2 unlabelled pixels are", lambda: random_walker(np.zeros((2, 4)), SEEDS)),
+    "all seeds": ("All nodes are seeds", lambda: graphrw.hitting_probabilities(UNIFORM, ALL_SEEDS)),
+    "all seeds of a layer": ("All nodes are seeds", lambda: HarmonicLabels()(SQUARE, ALL_SEEDS)),
+    "all seeds of a model": ("All nodes are seeds", lambda: labeller(IMAGE, torch.zeros(1, 64, 64).long())),
+    "edges that fall apart": ("falls into 2 components", lambda: DiffusionDistance(4)(ALIKE[:4], PAIRS)),
     "tolerance": (r"leave \[0, 1\]", lambda: random_walker(np.zeros((2, 2)), SEEDS[:, :2], prob_tol=-0.1)),
 }
 

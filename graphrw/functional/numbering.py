@@ -1,12 +1,11 @@
 """Labels as they come, numbered as seeds are: from 0 without gaps, −1 where there is none."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.transforms import plainly
+from graphrw.core.warn import warn
 
 MOST_UNUSED = 10_000  # columns of labels that no seed has: many more are ids, not numbers, of labels
 MOST_BYTES_UNUSED = 2**30  # … and what they may take: no more than a small machine has left
@@ -74,10 +73,10 @@ def restore_labels(seeds: Tensor, ids: Tensor, *, unlabelled: int = -1) -> Tenso
 def warn_if_all_are_seeds(lowest: int) -> None:
     """Warn of seeds in another convention, which leave nothing to label; `lowest` is the smallest of them."""
     if lowest >= 0:
-        warnings.warn(
+        warn(
             "All nodes are seeds, so that nothing is left to label. Here −1 marks a node without seed, for "
-            "scikit-image 0 does: convert such labels with `graphrw.functional.renumber_labels(labels, unlabelled=0)`.",
-            stacklevel=4,
+            "scikit-image 0 does: convert such labels with "
+            "`graphrw.functional.renumber_labels(labels, unlabelled=0)`."
         )
 
 

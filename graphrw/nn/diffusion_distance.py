@@ -1,7 +1,6 @@
 """Neural Diffusion Distance's layer: node features in, diffusion distances out."""
 
 import math
-import warnings
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from graphrw.core.components import node_components
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
+from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.diffusion import (
     dense_squared_distance,
@@ -137,11 +137,10 @@ def _warn_of_parts(graph: Graph) -> None:
     """Warn of an edge_index of several components: they are most often the graphs of a batch."""
     count = len(node_components(graph.edges, graph.num_nodes).unique())
     if count > 1:
-        warnings.warn(
+        warn(
             f"The edge_index falls into {count} components, which are taken for one graph, so that they share its k "
             "eigenpairs. If they are graphs of a batch, pass PyG's `batch`; if not, `batch=torch.zeros(N, "
-            "dtype=torch.int64)` says so.",
-            stacklevel=4,
+            "dtype=torch.int64)` says so."
         )
 
 
