@@ -9,12 +9,8 @@ import torch
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.functional.diffusion import (
-    diffusion_distance,
-    diffusion_map,
-    squared_distance,
-    unrolled_diffusion_map,
-)
+from graphrw.functional.diffusion import diffusion_distance, diffusion_map, unrolled_diffusion_map
+from graphrw.functional.distances import squared_distance
 
 
 def ring(count: int) -> Graph:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from graphrw import Graph, grid_graph, walk
 from graphrw.functional import unrolled_diffusion_map
-from graphrw.functional.diffusion import diffusion_map, squared_distance
+from graphrw.functional.diffusion import diffusion_map
+from graphrw.functional.distances import squared_distance
 
 TIME = 4.0
 

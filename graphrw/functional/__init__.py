@@ -2,14 +2,8 @@
 
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.functional.classes import ClassMaps, class_maps
-from graphrw.functional.diffusion import (
-    dense_squared_distance,
-    diffusion_distance,
-    diffusion_map,
-    diffusion_similarity,
-    map_mask,
-    unrolled_diffusion_map,
-)
+from graphrw.functional.diffusion import diffusion_distance, diffusion_map, map_mask, unrolled_diffusion_map
+from graphrw.functional.distances import dense_squared_distance, diffusion_similarity
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
-from graphrw.core.walk import Walk, check_nodes, check_walk
+from graphrw.core.walk import Walk, check_walk
 from graphrw.core.whole import check_whole
+from graphrw.functional.distances import checked_nodes, leaves, squared_distance
 from graphrw.spectral import (
     TOLERANCE,
     check_time,
@@ -80,7 +80,7 @@ def map_mask(graph: Graph, k: int) -> Tensor:
     tensor([False, False,  True,  True,  True])
     """
     _check_k(graph, k)
-    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=graph.device)
+    sizes = torch.tensor([leaf.num_nodes for leaf in leaves(graph)], device=graph.device)
     return torch.arange(k, device=graph.device) < torch.repeat_interleave(sizes, sizes)[:, None]
 
 
@@ -122,69 +122,8 @@ def diffusion_distance(
     tensor([4., 0.], dtype=torch.float64)
     """
     check_walk(walk)
-    pairs, rows = _checked_nodes(walk.graph, pairs, rows)
+    pairs, rows = checked_nodes(walk.graph, pairs, rows)
     return squared_distance(walk.graph, diffusion_map(walk, time, k, tolerance=tolerance), pairs, rows)
-
-
-def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
-    """Squared distances between rows of a map `z` (N, k), infinite between graphs of a batch.
-
-    Arguments `pairs` and `rows`, result and errors as for `diffusion_distance`.
-    """
-    pairs, rows = _checked_nodes(graph, pairs, rows)
-    distance = _to_all(z, rows) if pairs is None else (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
-    index = _component_of(graph)
-    if index is None:
-        return distance
-    first, second = (index if rows is None else index[rows])[:, None], index
-    if pairs is not None:
-        first, second = index[pairs.T]
-    return torch.where(first == second, distance, torch.inf)
-
-
-def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
-    """K_D = exp(−γ D_t), the similarity of Neural Diffusion Distance (Sun & Xu, NeurIPS 2019).
-
-    Args:
-        distance: D_t ≥ 0, of any shape, as from `diffusion_distance`; infinite between graphs of a batch.
-        scale: γ ≥ 0, a number or a tensor (), which may be learned.
-
-    Returns:
-        In [0, 1], of the shape of `distance`; 0 at an infinite distance.
-
-    >>> diffusion_similarity(torch.tensor([0.0, 1.0, torch.inf]), scale=2.0)
-    tensor([1.0000, 0.1353, 0.0000])
-    """
-    finite = torch.isfinite(distance)
-    # The infinite is taken out before the exponential: its derivative would be 0 · ∞, a NaN for `scale`.
-    return torch.where(finite, torch.exp(-scale * torch.where(finite, distance, 0.0)), 0.0)
-
-
-def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distances between rows of a map `z` (N, k), one matrix for each graph of a batch.
-
-    This is PyG's form of dense batches: where N × N is large, the distances within graphs are few.
-
-    Args:
-        graph: N nodes, in B graphs of at most n nodes.
-        z: (N, k), as `diffusion_map` returns it.
-
-    Returns:
-        ``distance`` (B, n, n), 0 where a graph has no such node; and ``mask`` (B, n) bool, true where it has.
-
-    >>> pair, triangle = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
-    >>> distance, mask = dense_squared_distance(Graph.batch([pair, triangle]), torch.arange(5.0)[:, None])
-    >>> distance[0], mask[0]
-    (tensor([[0., 1., 0.],
-            [1., 0., 0.],
-            [0., 0., 0.]]), tensor([ True,  True, False]))
-    """
-    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=z.device)
-    mask = torch.arange(int(sizes.max()), device=z.device) < sizes[:, None]
-    rows = z.new_zeros(*mask.shape, z.shape[1]).index_put(mask.nonzero(as_tuple=True), z)
-    centred = rows.double() - rows.double().sum(1, keepdim=True) / sizes.clamp(min=1)[:, None, None]
-    distance = _between(centred, centred).to(z.dtype)
-    return torch.where(mask[:, :, None] & mask[:, None], distance, 0.0), mask
 
 
 def unrolled_diffusion_map(
@@ -247,19 +186,6 @@ def _check_k(graph: Graph, k: int) -> None:
         check_whole("k", k, 1, graph.num_nodes, reason=", the number of nodes")
 
 
-def _to_all(z: Tensor, rows: Tensor | None) -> Tensor:
-    """(R, N): squared distances, from centred rows in float64, so that next to nothing cancels."""
-    centred = z.double() - z.double().mean(0)
-    chosen = centred if rows is None else centred[rows]
-    return _between(chosen[None], centred[None])[0].to(z.dtype)
-
-
-def _between(x: Tensor, y: Tensor) -> Tensor:
-    """(B, R, N): |x_i|² + |y_j|² − 2 x_i · y_j, for (B, R, k) and (B, N, k)."""
-    square = torch.baddbmm(x.square().sum(2, keepdim=True), x, y.mT, alpha=-2)
-    return (square + y.square().sum(2)[:, None]).clamp(min=0)
-
-
 def _scaled(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
     rate = walk.rate
@@ -268,35 +194,7 @@ def _scaled(walk: Walk, z: Tensor) -> Tensor:
 
 def _parts(walk: Walk) -> list[Walk]:
     """The walks on the graphs of a batch, or the walk alone."""
-    graphs = _leaves(walk.graph)
+    graphs = leaves(walk.graph)
     weights = walk.weight.split([graph.num_edges for graph in graphs])
     killings = walk.killing.split([graph.num_nodes for graph in graphs])
     return [Walk(*part) for part in zip(graphs, weights, killings, strict=True)]
-
-
-def _leaves(graph: Graph) -> list[Graph]:
-    """The graphs of a batch, those of batches inside it too."""
-    return [leaf for part in graph.parts for leaf in _leaves(part)] if graph.parts else [graph]
-
-
-def _component_of(graph: Graph) -> Tensor | None:
-    """(N,): the graph of the batch of each node; None if there is one only."""
-    sizes = torch.tensor([leaf.num_nodes for leaf in _leaves(graph)], device=graph.device)
-    return torch.repeat_interleave(sizes) if len(sizes) > 1 else None
-
-
-def _checked_nodes(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """`pairs` and `rows` as tensors, of which there is one at most."""
-    if pairs is not None and rows is not None:
-        raise ValueError("Give `pairs` or `rows`, not both.")
-    if pairs is not None:
-        pairs = as_tensor("pairs", pairs, "(P, 2) int64")
-        if pairs.ndim != 2 or pairs.shape[1] != 2:
-            raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
-        check_nodes(graph, pairs.reshape(-1), "pairs")
-    if rows is not None:
-        rows = as_tensor("rows", rows, "(R,) int64")
-        if rows.ndim != 1:
-            raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
-        check_nodes(graph, rows, "rows")
-    return pairs, rows

@@ -15,12 +15,8 @@ from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, check_whole
-from graphrw.functional.diffusion import (
-    dense_squared_distance,
-    diffusion_map,
-    diffusion_similarity,
-    squared_distance,
-)
+from graphrw.functional.diffusion import diffusion_map
+from graphrw.functional.distances import dense_squared_distance, diffusion_similarity, squared_distance
 from graphrw.nn.inputs import Given, as_graph
 
 ONE_WAY = "drop both directions of an edge at once (`force_undirected=True`): a diffusion distance needs both"

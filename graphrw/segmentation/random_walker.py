@@ -16,6 +16,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
+from graphrw.functional.seeds import one_hot
 from graphrw.solvers import Auto, Solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
@@ -198,6 +199,8 @@ def _propagate(graph: Graph, weight: Tensor, labels: Tensor, solver: Solver) -> 
     if len(ids) == 0:
         raise ValueError("`labels` holds no seed: mark at least one pixel with a label > 0.")
     seeds = torch.full_like(labels, -1).masked_scatter(seeded, index)
+    if bool(seeded.all()):  # here no sign of seeds in the other convention, of which a walk would warn
+        return one_hot(seeds, len(ids), weight), ids, ~seeded
     closed = (labels < 0)[graph.edges].any(0)
     weight = torch.where(closed, 0.0, weight)
     lost = stranded(walk(graph, weight), seeded)
