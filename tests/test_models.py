@@ -56,6 +56,19 @@ def test_the_trunk_keeps_one_pixel_for_each_stride(stride: int, shape: tuple[int
     assert Trunk(2, 8, stride=stride)(torch.zeros(3, 2, 13, 9)).shape == (3, 8, *shape)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 4, 8, 16])
+def test_at_every_stride_the_trunk_has_a_way_up(stride: int) -> None:
+    """At least two levels lie below that of the features, and their weights count."""
+    trunk = Trunk(1, 8, stride=stride)
+    assert len(trunk.up) >= 2
+    trunk(image(64, 64)).square().mean().backward()
+    assert all(float(parameter.grad.abs().max()) > 0 for parameter in trunk.up.parameters())
+
+
+def test_deep_levels_do_not_make_the_trunk_heavy() -> None:
+    assert sum(value.numel() for value in Trunk(3, stride=8).parameters()) < 7e6
+
+
 def test_the_trunk_takes_volumes() -> None:
     assert Trunk(1, 8, levels=1, axes=3)(torch.zeros(1, 1, 5, 6, 7)).shape == (1, 8, 5, 6, 7)
 
@@ -72,9 +85,10 @@ def test_the_trunk_sees_farther_than_its_levels_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"width": 12}, r"`width` must be a multiple of 8; got 12"),
+        ({"width": 0}, r"`width` must be a whole number from 1; got 0"),
         ({"stride": 3}, r"`stride` must be a power of two; got 3"),
-        ({"stride": 16}, r"`levels` must be at least log2\(stride\) = 4; got 3"),
+        ({"stride": 0}, r"`stride` must be a whole number from 1; got 0"),
+        ({"stride": 16, "levels": 3}, r"`levels` must be at least log2\(stride\) = 4; got 3"),
         ({"axes": 1}, r"`axes` must be 2 \(images\) or 3 \(volumes\); got 1"),
     ],
 )
@@ -185,9 +199,9 @@ def test_rawks_starts_with_boundaries_that_hardly_kill() -> None:
 
 
 def test_rwn_walks_one_step_in_training_and_to_the_limit_in_evaluation() -> None:
-    model = RWN(1, 2, 8, alpha=0.95, radius=1.0, training_radius=1.0)
+    model = RWN(1, 2, 8, stride=1, alpha=0.95, radius=1.0, training_radius=1.0)
     picture = image(8, 8)
-    f = model.classes(model.trunk(picture))
+    f = model.scores(picture)
     smoothness = [float(y.detach().diff().abs().mean()) for y in (f, model.train()(picture), model.eval()(picture))]
     assert smoothness[0] > smoothness[1] > smoothness[2]
 

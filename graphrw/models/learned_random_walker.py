@@ -1,26 +1,41 @@
 """The Learned Random Walker, ready to train: image and seeds in, label probabilities out."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
 
 from graphrw.losses import cross_entropy, weight_side_loss
-from graphrw.models.trunk import Trunk
+from graphrw.models.base import Model
+from graphrw.models.cells import upsampled
+from graphrw.models.features import channels_of, reach_of
+from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
+from graphrw.models.scale import InputScale
+from graphrw.models.seeds import coarse_seeds
+from graphrw.models.tiling import apply_in_tiles, fitting_tile
 from graphrw.nn import EdgeWeightsCNN, HarmonicLabels
 from graphrw.solvers import Auto, Solver
 
 
-class LearnedRandomWalker(nn.Module):
+class LearnedRandomWalker(Model):
     """A CNN predicts the edge weights of an image, the walk labels it (Cerrone, Zeilmann & Hamprecht, CVPR 2019).
 
     As in the paper weights are predicted at half resolution, seeds are brought there, and probabilities come back by
-    linear interpolation. The trunk is our own small U-Net, not the paper's network.
+    linear interpolation. The trunk is our own small U-Net, not the paper's network, unless you give one.
 
     Args:
         in_channels: C of the image.
-        width: channels of the trunk's features, a multiple of 8.
-        stride: how many pixels of the image make one node along each axis: 1, 2, 4, …
+        width: channels of the trunk's features; None: 32, or those of `trunk`.
+        stride: how many pixels of the image make one node along each axis: 1, 2, 4, …; None: 2, or that of `trunk`.
         axes: 2 for images, 3 for volumes.
+        trunk: any `FeatureTrunk` in place of our own.
+        input_scale: how `predict` and `as_input` read a NumPy image.
         solver: how to solve.
+
+    Raises:
+        ValueError: for values out of range, or a trunk that does not fit.
 
     >>> import torch
     >>> model = LearnedRandomWalker(in_channels=1)
@@ -31,13 +46,28 @@ class LearnedRandomWalker(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, width: int = 32, *, stride: int = 2, axes: int = 2, solver: Solver = Auto()
+        self,
+        in_channels: int,
+        width: int | None = None,
+        *,
+        stride: int | None = None,
+        axes: int = 2,
+        trunk: nn.Module | None = None,
+        input_scale: InputScale = InputScale(),
+        solver: Solver = Auto(),
     ) -> None:
-        super().__init__()
-        self.trunk = Trunk(in_channels, width, stride=stride, axes=axes)
-        self.head = EdgeWeightsCNN(width, axes=axes)
+        super().__init__(
+            in_channels,
+            width,
+            stride=stride,
+            usual_stride=2,
+            axes=axes,
+            trunk=trunk,
+            input_scale=input_scale,
+            arguments={},
+        )
+        self.head = EdgeWeightsCNN(channels_of(self.trunk), axes=axes)
         self.walk = HarmonicLabels(solver=solver)
-        self.stride = stride
 
     def forward(self, image: Tensor, seeds: Tensor) -> Tensor:
         """Label probabilities of each pixel.
@@ -50,14 +80,82 @@ class LearnedRandomWalker(nn.Module):
             (B, L, H, W) or (B, L, D, H, W); sums over labels are 1.
 
         Raises:
-            ValueError: if a label is lost because all its seeds share their coarse pixels with other labels' seeds.
+            ValueError: for shapes or types that do not fit; if a label is lost because all its seeds share their coarse
+                pixels with other labels' seeds.
         """
-        return self._upsampled(self.walk(self.edge_weights(image), coarse_seeds(seeds, self.stride)), image)
+        return self._walked(self.edge_weights(image), image, seeds)
 
     def edge_weights(self, image: Tensor) -> Tensor:
-        """(B, 2, H / stride, W / stride) or (B, 3, …): weights as `HarmonicLabels` takes them."""
-        weight: Tensor = self.head(self.trunk(image))
+        """(B, 2, ⌈H / stride⌉, ⌈W / stride⌉) or (B, 3, …): weights as `HarmonicLabels` takes them."""
+        weight: Tensor = self.head(self._features(image, self.trunk))
         return weight
+
+    def tiled_edge_weights(self, image: Tensor, tile: int | Sequence[int] | None = None) -> Tensor:
+        """`edge_weights` of an image of any size, tile by tile, without a gradient; see `apply_in_tiles`.
+
+        Args:
+            image: (B, C, H, W) or (B, C, D, H, W), where the weights are wanted too; tiles go to where the model is.
+            tile: pixels along each axis, or one number for each axis; None: as many as some GiB of memory hold, or all
+                if the trunk says nothing of its `halo`.
+
+        Raises:
+            ValueError: as `apply_in_tiles`, and if a `tile` is given and the trunk has no `halo`.
+        """
+        if tile is None and getattr(self.trunk, "halo", None) is None:
+            with torch.no_grad():
+                return self.edge_weights(image)
+        halo, alignment = reach_of(self.trunk)
+        halo += self.stride  # an edge looks at the next cell too
+        if tile is None:
+            tile = fitting_tile(self.axes, channels_of(self.trunk), halo, alignment)
+        return apply_in_tiles(self.edge_weights, image, tile=tile, halo=halo, stride=self.stride, alignment=alignment)
+
+    def predict(
+        self,
+        image: NDArray[Any],
+        labels: NDArray[Any],
+        *,
+        return_full_prob: bool = False,
+        channel_axis: int | None = None,
+        tile: int | Sequence[int] | None = None,
+    ) -> NDArray[Any]:
+        """Segment a NumPy image of any size from seeds, as `random_walker` does, with learned weights.
+
+        Weights are found tile by tile and are those of the whole image; the walk runs once over all of it. The model is
+        in evaluation mode meanwhile.
+
+        Args:
+            image: (H, W) or (D, H, W), with `channel_axis` one axis more, scaled by the model's `input_scale`. Pixels
+                outside may hold anything.
+            labels: whole numbers of the spatial shape, in scikit-image's convention: > 0 a seed, 0 to be labelled,
+                < 0 outside (no walker enters).
+            return_full_prob: return probabilities instead of labels.
+            channel_axis: which axis of `image` holds channels.
+            tile: as in `tiled_edge_weights`.
+
+        Returns:
+            Labels in the type of `labels` (int64 if that has no sign): seed 7 comes out as label 7. Or probabilities
+            (L, \\*spatial) float32, labels in ascending order, 0 outside and where no seed reaches. Pixels that no seed
+            reaches are −1, with a warning.
+
+        Raises:
+            ValueError: for shapes or types that do not fit, no seed, NaN inside, or a label that has no coarse pixel of
+                its own.
+
+        >>> import numpy as np
+        >>> image, labels = np.zeros((9, 9)), np.zeros((9, 9), int)
+        >>> labels[1, 1], labels[7, 7] = 3, 7
+        >>> np.unique(LearnedRandomWalker(1).predict(image, labels)).tolist()
+        [3, 7]
+        """
+        marks, was_training = marks_of(labels), self.training
+        self.eval()
+        try:
+            weight = self.tiled_edge_weights(masked(self.as_input(image, channel_axis), marks), tile)[0]
+        finally:
+            self.train(was_training)
+        cells = walked(weight, marks, self.stride, self.walk.solver)
+        return pixel_probabilities(cells, marks) if return_full_prob else pixel_labels(cells, marks, labels)
 
     def loss(self, image: Tensor, seeds: Tensor, target: Tensor, *, side: float = 1e-2) -> Tensor:
         """CE(Z) + `side` · CE(w): the paper's loss; with a large `side`, its pre-training.
@@ -68,40 +166,11 @@ class LearnedRandomWalker(nn.Module):
             side: ≥ 0, weight of the side loss on the edge weights.
         """
         weight = self.edge_weights(image)
-        probability = self._upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), image)
-        fit = cross_entropy(probability, target)
+        fit = cross_entropy(self._walked(weight, image, seeds), target)
         if side == 0:
             return fit
         every = (slice(None), *(slice(None, None, self.stride) for _ in target.shape[1:]))
         return fit + side * weight_side_loss(weight, target[every])
 
-    def _upsampled(self, probability: Tensor, image: Tensor) -> Tensor:
-        if self.stride == 1:
-            return probability
-        mode = "bilinear" if image.ndim == 4 else "trilinear"
-        return interpolate(probability, size=image.shape[2:], mode=mode, align_corners=False)
-
-
-def coarse_seeds(seeds: Tensor, stride: int) -> Tensor:
-    """Seeds (B, H, W) at a coarser resolution: the largest label in each block of `stride` pixels along each axis.
-
-    Raises:
-        ValueError: if some image loses a label so.
-
-    >>> import torch
-    >>> coarse_seeds(torch.tensor([[[0, -1, -1], [-1, -1, 1]]]), 2)
-    tensor([[[0, 1]]])
-    """
-    axes = seeds.ndim - 1
-    padding = [amount for size in reversed(seeds.shape[1:]) for amount in (0, -size % stride)]
-    blocks = pad(seeds, padding, value=-1)
-    shape = [part for size in blocks.shape[1:] for part in (size // stride, stride)]
-    coarse = blocks.reshape(len(seeds), *shape).amax(dim=tuple(range(2, 2 * axes + 1, 2)))
-    for index, (fine, left) in enumerate(zip(seeds, coarse, strict=True)):
-        lost = sorted(set(fine.unique().tolist()) - set(left.unique().tolist()) - {-1})
-        if lost:
-            raise ValueError(
-                f"At stride {stride} image {index} loses label {lost[0]}: each of its seeds shares a block of pixels "
-                "with a larger label's seed. Move a seed, or use a smaller `stride`."
-            )
-    return coarse
+    def _walked(self, weight: Tensor, image: Tensor, seeds: Tensor) -> Tensor:
+        return upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), self.stride, image.shape[2:])

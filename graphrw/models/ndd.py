@@ -1,35 +1,48 @@
 """Neural Diffusion Distance, ready to train: an image in, similarities of its pixels and nested segmentations out."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.graph import Graph
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_whole
+from graphrw.functional.diffusion import diffusion_map, squared_distance
 from graphrw.losses import kernel_matching
-from graphrw.models.trunk import Trunk
-from graphrw.nn import DiffusionDistance
+from graphrw.models.base import Model
+from graphrw.models.scale import InputScale
+from graphrw.nn.edge_weights.head import FLOOR, above
 from graphrw.nn.grids import Grids
 from graphrw.partition.hierarchy import map_hierarchy
 
+GAIN = 10.0  # of log μ, log t and log γ: with 1, Adam at a rate of 1e-3 needs 700 steps to double one of them
 
-class NDD(nn.Module):
+
+class NDD(Model):
     """A CNN's features, a walk between alike cells, and how its spread tells them apart (Sun & Xu, NeurIPS 2019).
 
     The image is seen at a stride; cells within a radius are joined with weights exp(−μ |f_i − f_j|²), and k eigenpairs
     give the diffusion distance D_t, with learned μ, t and scale. The trunk is our own small U-Net in place of the
-    paper's pre-trained network; `DiffusionDistance` says what else departs.
+    paper's pre-trained network, unless you give one; `DiffusionDistance` says what else departs.
 
     Args:
         in_channels: C of the image.
-        width: channels of the trunk's features, a multiple of 8.
+        width: channels of the trunk's features; None: 32, or those of `trunk`.
         k: eigenpairs, at most the number of cells.
-        stride: pixels for each cell along each axis: 1, 2, 4, …
+        stride: pixels for each cell along each axis: 1, 2, 4, …; None: 8, or that of `trunk`.
         radius: how far cells are joined, in cells, ≥ 1.
-        mu: initial μ, in inverse squared units of the features.
-        scale: initial γ of the similarity exp(−γ D_t), as a multiple of one over the number of cells.
+        mu: initial μ > 0, in inverse squared units of the features.
+        time: initial t > 0, in steps.
+        scale: initial γ > 0 of the similarity exp(−γ D_t), as a multiple of one over the number of cells.
         axes: 2 for images, 3 for volumes.
+        trunk: any `FeatureTrunk` in place of our own.
+        input_scale: how `as_input` reads a NumPy image.
 
     Raises:
-        ValueError: for values out of range; when called, if an image has fewer than k cells.
+        ValueError: for values out of range, or a trunk that does not fit; when called, if an image has fewer than k
+            cells.
 
     >>> model = NDD(in_channels=3, k=8, stride=4)
     >>> model(torch.rand(1, 3, 32, 32)).shape
@@ -39,28 +52,60 @@ class NDD(nn.Module):
     def __init__(
         self,
         in_channels: int,
-        width: int = 32,
+        width: int | None = None,
         *,
         k: int = 50,
-        stride: int = 8,
+        stride: int | None = None,
         radius: float = 5.0,
         mu: float = 0.1,
+        time: float = 8.0,
         scale: float = 1.0,
         axes: int = 2,
+        trunk: nn.Module | None = None,
+        input_scale: InputScale = InputScale(),
     ) -> None:
-        super().__init__()
-        self.trunk = Trunk(in_channels, width, stride=stride, axes=axes)
-        self.distance = DiffusionDistance(k, mu=mu, scale=scale)
+        starts = {"mu": mu, "time": time, "scale": scale}
+        super().__init__(
+            in_channels,
+            width,
+            stride=stride,
+            usual_stride=8,
+            axes=axes,
+            trunk=trunk,
+            input_scale=input_scale,
+            arguments={"k": k, "radius": radius, **starts},
+        )
+        for name, value in starts.items():
+            if not 0 < value < math.inf:
+                raise ValueError(f"`{name}` must be positive and finite; got {value}.")
+        self.k = check_whole("k", k, 1)
         self.radius = radius
+        self.exponents = nn.ParameterDict(
+            {name: nn.Parameter(torch.tensor(math.log(value) / GAIN)) for name, value in starts.items()}
+        )
         self._grids = Grids()
+
+    @property
+    def mu(self) -> Tensor:
+        """μ, ()."""
+        return self._learned("mu")
+
+    @property
+    def time(self) -> Tensor:
+        """t, ()."""
+        return self._learned("time")
+
+    @property
+    def scale(self) -> Tensor:
+        """γ times the number of cells, ()."""
+        return self._learned("scale")
 
     def forward(self, image: Tensor) -> Tensor:
         """K_D: (B, C, H, W) → (B, n, n), the similarity of the n = ⌈H / stride⌉ · ⌈W / stride⌉ cells of each image.
 
         (B, C, D, H, W) likewise.
         """
-        features = self._features(image)
-        return torch.stack([self._similarity(*self._nodes(one)) for one in features])
+        return torch.stack([self._similarity(*self._map(one)) for one in self._cells(image)])
 
     def loss(self, image: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
         """Cosine kernel matching at the resolution of the cells; see `losses.kernel_matching`.
@@ -78,31 +123,35 @@ class NDD(nn.Module):
     def segment(self, image: Tensor, num_segments: list[int]) -> Tensor:
         """Nested segmentations: (B, C, H, W) → (B, M, h, w) int64, one for each of the M numbers of segments.
 
-        (B, C, D, H, W) likewise.         Each is made of segments of the finer ones, and all of them are connected; see
-        `map_hierarchy`.
+        (B, C, D, H, W) likewise. Each is made of segments of the finer ones, and all of them are connected: each cell
+        of a segment reaches the others over cells beside, above and below it. See `map_hierarchy`.
         """
-        features = self._features(image)
-        levels = []
-        for one in features:
-            nodes, graph = self._nodes(one)
-            levels.append(map_hierarchy(self.distance.map(nodes, graph), num_segments, edges=graph.edges))
-        return torch.stack(levels).reshape(len(image), -1, *features.shape[2:])
+        cells = self._cells(image)
+        shape = tuple(cells.shape[2:])
+        touching = self._grids.batch(1, shape, image.device).edges
+        levels = [map_hierarchy(self._map(one)[1], num_segments, edges=touching) for one in cells]
+        return torch.stack(levels).reshape(len(image), -1, *shape)
 
-    def _features(self, image: Tensor) -> Tensor:
+    def _cells(self, image: Tensor) -> Tensor:
         """(B, width, h, w), of at least k cells."""
-        features: Tensor = self.trunk(image)
+        features = self._features(image, self.trunk)
         size, cells = tuple(image.shape[2:]), features.shape[2:].numel()
-        if cells < self.distance.k:
+        if cells < self.k:
             raise ValueError(
-                f"An image of {size} pixels has {cells} cells at stride {self.trunk.stride}, too few for "
-                f"k = {self.distance.k} eigenpairs: lower `k` or `stride`, or give larger images."
+                f"An image of {size} pixels has {cells} cells at stride {self.stride}, too few for "
+                f"k = {self.k} eigenpairs: lower `k` or `stride`, or give larger images."
             )
         return features
 
-    def _nodes(self, features: Tensor) -> tuple[Tensor, Graph]:
-        """(n, width) features of the cells of one image, and their graph."""
-        shape = tuple(features.shape[1:])
-        return features.flatten(1).T, self._grids.batch(1, shape, features.device, self.radius)
+    def _map(self, features: Tensor) -> tuple[Graph, Tensor]:
+        """The graph of the cells of one image, and their diffusion map (n, k)."""
+        graph = self._grids.batch(1, tuple(features.shape[1:]), features.device, self.radius)
+        weight = above(FLOOR, gaussian_affinity(graph, features.flatten(1).T, self.mu))
+        return graph, diffusion_map(walk(graph, weight), self.time, self.k)
 
-    def _similarity(self, nodes: Tensor, graph: Graph) -> Tensor:
-        return self.distance.similarity(self.distance(nodes, graph) / graph.num_nodes)
+    def _similarity(self, graph: Graph, coordinates: Tensor) -> Tensor:
+        return torch.exp(-self.scale / graph.num_nodes * squared_distance(graph, coordinates, None, None))
+
+    def _learned(self, name: str) -> Tensor:
+        value: Tensor = (GAIN * self.exponents[name]).exp()
+        return value

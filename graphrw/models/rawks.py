@@ -1,30 +1,47 @@
 """RAWKS, ready to train: a segmenter that learns from scribbles, which a random walk spreads."""
 
+from pathlib import Path
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from graphrw.losses import propagation_loss
-from graphrw.models.trunk import Trunk
+from graphrw.models.base import Model, make_trunk
+from graphrw.models.cells import upsampled
+from graphrw.models.features import channels_of
+from graphrw.models.scale import InputScale
+from graphrw.models.seeds import coarse_seeds
 from graphrw.nn import BoundaryLabels
 from graphrw.solvers import Auto, Solver
 
-START = -6.0  # before the softplus: scores start near 0.0025, and a walk lives for some 400 steps, or 20 pixels
+START = -3.0  # before the softplus: scores start at 0.05, and a walk lives for some 20 steps
+GAIN = 5.0  # of the head of the scores: with 1, they had hardly moved after 40 steps of Adam at a rate of 1e-3
 
 
-class RAWKS(nn.Module):
+class RAWKS(Model):
     """A segmenter and a boundary detector that a random walk lets learn together (Vernaza & Chandraker, CVPR 2017).
 
-    Two heads on one trunk: logits of the classes, Q, and boundary scores B ≥ 0. In training the walk spreads the
-    scribbles up to the boundaries, and Q learns from what comes out, P; in use Q stands alone. The paper has two
-    networks of its own for Q and B; this shared small U-Net is ours.
+    One trunk with a head gives logits of the classes, Q, another with a head boundary scores B ≥ 0. In training the
+    walk spreads the scribbles up to the boundaries, and Q learns from what comes out, P; in use Q stands alone. The
+    paper has two networks of its own for Q and B, at a quarter of the resolution; these two small U-Nets are ours.
 
     Args:
         in_channels: C of the image.
         num_classes: L.
-        width: channels of the trunk's features, a multiple of 8.
+        width: channels of the trunks' features; None: 32, or those of `trunk` (and 32 for boundaries).
+        stride: pixels for each node of the walk, and each logit, along each axis; None: 1, or that of `trunk`. The
+            paper has 4.
         axes: 2 for images, 3 for volumes.
+        trunk: any `FeatureTrunk` for Q, in place of our own.
+        boundary_trunk: any `FeatureTrunk` for B, with the stride of the other; the same module: they share it, and
+            training one without the other changes both.
+        input_scale: how `as_input` reads a NumPy image.
         solver: how to solve.
+
+    Raises:
+        ValueError: for values out of range, or trunks that do not fit.
 
     >>> model = RAWKS(in_channels=3, num_classes=2)
     >>> model(torch.zeros(1, 3, 16, 16)).shape
@@ -32,33 +49,71 @@ class RAWKS(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, num_classes: int, width: int = 32, *, axes: int = 2, solver: Solver = Auto()
+        self,
+        in_channels: int,
+        num_classes: int,
+        width: int | None = None,
+        *,
+        stride: int | None = None,
+        axes: int = 2,
+        trunk: nn.Module | None = None,
+        boundary_trunk: nn.Module | None = None,
+        input_scale: InputScale = InputScale(),
+        solver: Solver = Auto(),
     ) -> None:
-        super().__init__()
+        super().__init__(
+            in_channels,
+            width,
+            stride=stride,
+            usual_stride=1,
+            axes=axes,
+            trunk=trunk,
+            input_scale=input_scale,
+            arguments={"num_classes": num_classes},
+        )
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
-        self.trunk = Trunk(in_channels, width, axes=axes)
-        self.classes = convolution(width, num_classes, 1)
-        self.edges = convolution(width, 1, 1)
+        self.boundary_trunk = make_trunk(
+            in_channels,
+            boundary_trunk,
+            width=width if trunk is None else None,
+            stride=self.stride,
+            usual_stride=self.stride,
+            axes=axes,
+            name="boundary_trunk",
+        )
+        if boundary_trunk is not None:
+            self._given["boundary_trunk"] = type(boundary_trunk).__name__
+        self.classes = convolution(channels_of(self.trunk), num_classes, 1)
+        self.edges = convolution(channels_of(self.boundary_trunk), 1, 1)
         nn.init.zeros_(self.edges.weight)
-        nn.init.constant_(self.edges.bias, START)  # type: ignore[arg-type]
+        nn.init.constant_(self.edges.bias, START / GAIN)  # type: ignore[arg-type]
         self.walk = BoundaryLabels(num_labels=num_classes, solver=solver)
 
     def forward(self, image: Tensor) -> Tensor:
         """The logits of Q: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
-        logits: Tensor = self.classes(self.trunk(image))
-        return logits
+        return upsampled(self._logits(image), self.stride, image.shape[2:])
 
     def boundary(self, image: Tensor) -> Tensor:
-        """The boundary scores B ≥ 0: (B, 1, H, W)."""
-        return softplus(self.edges(self.trunk(image)))
+        """The boundary scores B ≥ 0 of the nodes: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        return softplus(GAIN * self.edges(self._features(image, self.boundary_trunk)))
 
     def propagate(self, image: Tensor, seeds: Tensor) -> Tensor:
         """P: the seeds (B, H, W), −1 where there is none, spread by the walk; (B, L, H, W)."""
-        probability: Tensor = self.walk(self.boundary(image), seeds)
-        return probability
+        return upsampled(self._spread(image, seeds), self.stride, image.shape[2:])
 
     def loss(self, image: Tensor, seeds: Tensor, *, alpha: float = 1.0) -> Tensor:
-        """The paper's joint loss (11) of P and Q; see `losses.propagation_loss`."""
-        features = self.trunk(image)
-        probability = self.walk(softplus(self.edges(features)), seeds)
-        return propagation_loss(probability, torch.log_softmax(self.classes(features), 1), alpha)
+        """The paper's joint loss (11) of P and Q at the nodes; see `losses.propagation_loss`."""
+        return propagation_loss(self._spread(image, seeds), torch.log_softmax(self._logits(image), 1), alpha)
+
+    @classmethod
+    def load(cls, path: str | Path, *, trunk: nn.Module | None = None, boundary_trunk: nn.Module | None = None) -> Self:
+        """As `Model.load`, which tells of `trunk`; with a `boundary_trunk` likewise."""
+        return cls._load(path, {"trunk": trunk, "boundary_trunk": boundary_trunk})
+
+    def _logits(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.classes(self._features(image, self.trunk))
+        return logits
+
+    def _spread(self, image: Tensor, seeds: Tensor) -> Tensor:
+        probability: Tensor = self.walk(self.boundary(image), coarse_seeds(seeds, self.stride))
+        return probability

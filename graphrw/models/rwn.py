@@ -4,30 +4,44 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 from graphrw.losses import affinity_loss, cross_entropy
-from graphrw.models.trunk import Trunk
+from graphrw.models.base import Model
+from graphrw.models.cells import upsampled
+from graphrw.models.features import channels_of, check_image
+from graphrw.models.scale import InputScale
 from graphrw.nn import FeatureAffinity, Propagation
 from graphrw.nn.grids import Grids
 from graphrw.solvers import Auto, Solver
 
 
-class RWN(nn.Module):
+class RWN(Model):
     """A segmenter, an affinity branch, and a walk between them (Bertasius, Torresani, Yu & Shi, CVPR 2017).
 
-    The walk carries the logits f of a CNN along edges whose weights fall with the L1 distances of features: in training
-    one step, A f, with a large radius; in evaluation the limit (1 − α)(I − αA)⁻¹ f with a small one. Features are the
-    image and those of the trunk. Departs from the paper: the trunk is our own small U-Net, and α is 0.9, where the 0.01
-    printed there hardly spreads anything.
+    The walk carries the logits f of a coarse CNN, brought to the pixels, along edges whose weights fall with the L1
+    distances of features: in training one step, A f, with a large radius; in evaluation the limit (1 − α)(I − αA)⁻¹ f
+    with a small one. Features are the image and those of two convolutions on it, as the paper takes RGB and the first
+    two layers: what is fine, while f is coarse. Departs from the paper: the trunk is our own small U-Net unless you
+    give one, the two convolutions are not part of it, and α is 0.5, where the 0.01 printed there hardly spreads
+    anything.
 
     Args:
         in_channels: C of the image.
         num_classes: L.
-        width: channels of the trunk's features, a multiple of 8.
+        width: channels of the trunk's features; None: 32, or those of `trunk`.
+        stride: pixels for each logit of the trunk along each axis; None: 8, as in the paper, or that of `trunk`. At 1
+            the walk has little to repair.
+        early: channels of each of the two convolutions for affinities.
         alpha: α in (0, 1), for evaluation.
         radius: R of the walk in evaluation, in pixels, ≥ 1.
         training_radius: R of the step in training.
         axes: 2 for images, 3 for volumes.
+        trunk: any `FeatureTrunk` in place of our own.
+        input_scale: how `as_input` reads a NumPy image.
         solver: how to solve for the limit.
+
+    Raises:
+        ValueError: for values out of range, or a trunk that does not fit.
 
     >>> model = RWN(in_channels=3, num_classes=4).eval()
     >>> model(torch.zeros(1, 3, 16, 16)).shape
@@ -38,19 +52,34 @@ class RWN(nn.Module):
         self,
         in_channels: int,
         num_classes: int,
-        width: int = 32,
+        width: int | None = None,
         *,
-        alpha: float = 0.9,
+        stride: int | None = None,
+        early: int = 16,
+        alpha: float = 0.5,
         radius: float = 5.0,
         training_radius: float = 10.0,
         axes: int = 2,
+        trunk: nn.Module | None = None,
+        input_scale: InputScale = InputScale(),
         solver: Solver = Auto(),
     ) -> None:
-        super().__init__()
+        arguments = {"num_classes": num_classes, "early": early, "alpha": alpha}
+        super().__init__(
+            in_channels,
+            width,
+            stride=stride,
+            usual_stride=8,
+            axes=axes,
+            trunk=trunk,
+            input_scale=input_scale,
+            arguments={**arguments, "radius": radius, "training_radius": training_radius},
+        )
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
-        self.trunk = Trunk(in_channels, width, axes=axes)
-        self.classes = convolution(width, num_classes, 1)
-        self.affinity = FeatureAffinity(in_channels + width)
+        early = check_whole("early", early, 1)
+        self.classes = convolution(channels_of(self.trunk), num_classes, 1)
+        self.early = nn.ModuleList(convolution(channels, early, 3, padding=1) for channels in (in_channels, early))
+        self.affinity = FeatureAffinity(in_channels + 2 * early)
         self.step = Propagation(None, steps=1)
         self.limit = Propagation(alpha, solver=solver)
         self.radius = radius
@@ -60,6 +89,19 @@ class RWN(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """The logits after the walk: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
         return self._walked(image)[0]
+
+    def scores(self, image: Tensor) -> Tensor:
+        """f, the logits before the walk, at the pixels: (B, L, H, W)."""
+        return upsampled(self.classes(self._features(image, self.trunk)), self.stride, image.shape[2:])
+
+    def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
+        """The graph of the pixels of all images of the batch, and its weights (E,), in training or in evaluation."""
+        check_image(image, self.in_channels, self.axes, self.classes.weight.dtype)
+        radius = self.training_radius if self.training else self.radius
+        graph = self._grids.batch(len(image), tuple(image.shape[2:]), image.device, radius)
+        first = torch.relu(self.early[0](image))
+        second = torch.relu(self.early[1](first))
+        return graph, self.affinity(torch.cat([image, first, second], 1), graph)
 
     def loss(self, image: Tensor, target: Tensor, *, side: float = 1.0) -> Tensor:
         """Cross entropy of the classes + `side` · squared error of the weights against the true affinity.
@@ -75,10 +117,7 @@ class RWN(nn.Module):
 
     def _walked(self, image: Tensor) -> tuple[Tensor, Tensor, Graph]:
         """The logits after the walk, its weights and its graph."""
-        radius = self.training_radius if self.training else self.radius
-        graph = self._grids.batch(len(image), tuple(image.shape[2:]), image.device, radius)
-        features = self.trunk(image)
-        weight = self.affinity(torch.cat([image, features], 1), graph)
-        f = self.classes(features).movedim(1, -1)
+        f = self.scores(image).movedim(1, -1)
+        graph, weight = self.affinities(image)
         walked = (self.step if self.training else self.limit)(f.flatten(0, -2), graph, weight)
         return walked.reshape(f.shape).movedim(-1, 1).contiguous(), weight, graph

@@ -1,0 +1,114 @@
+"""Files of weights: what is in them besides, and what is refused when they are read."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+FORMAT = "graphrw.model"
+VERSION = 1  # of the format: raised when old readers would misread new files
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds: the class, the arguments that make it anew, its input scale, and its tensors."""
+
+    model: str
+    arguments: dict[str, Any]
+    input_scale: dict[str, Any]
+    modules: dict[str, str]  # arguments that were modules of the caller's, by name, with their classes
+    tensors: dict[str, Tensor]
+
+
+def write(path: str | Path, contents: Contents) -> None:
+    """Write a safetensors file; a file that is there already is replaced in one go, once all is written."""
+    described = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "model": contents.model,
+        "arguments": json.dumps(contents.arguments),
+        "input_scale": json.dumps(contents.input_scale),
+        "modules": json.dumps(contents.modules),
+    }
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, unfinished, metadata=described)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read(path: str | Path, model: str) -> Contents:
+    """What the file at `path` holds.
+
+    Args:
+        path: of the file.
+        model: name of the class that wants to read it.
+
+    Raises:
+        ValueError: if it is no file of a model, of another class, or of another version of the format.
+        FileNotFoundError: if there is none.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise ValueError(
+            f"`{path}` is no safetensors file ({error}). Only what `save` has written can be loaded: a file of "
+            "`torch.save` goes through `model.load_state_dict(torch.load(path))`."
+        ) from error
+    _check(described, path, model)
+    parts = {name: json.loads(described[name]) for name in ("arguments", "input_scale", "modules")}
+    return Contents(model, **parts, tensors=tensors)
+
+
+def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Put the tensors of a file into `model`.
+
+    Raises:
+        ValueError: if some are missing, left over, or of another shape.
+    """
+    wanted = model.state_dict()
+    problems = [
+        *(f"`{name}` is missing" for name in wanted if name not in tensors),
+        *(f"`{name}` belongs to nothing" for name in tensors if name not in wanted),
+        *(
+            f"`{name}` is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in wanted.items()
+            if name in tensors and tensors[name].shape != value.shape
+        ),
+    ]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ValueError(
+            f"`{path}` does not fit {type(model).__name__}: {problems[0]}{more}. The file is damaged, or the trunk is "
+            "another one than that it was saved with."
+        )
+    if any(value.dtype == torch.float64 for value in tensors.values()):
+        model.double()
+    model.load_state_dict(tensors)
+
+
+def _check(described: Mapping[str, str], path: str | Path, model: str) -> None:
+    if described.get("format") != FORMAT:
+        raise ValueError(
+            f"`{path}` holds tensors, but no model of graphrw: its metadata lack `format`. Load what `{model}.save` "
+            "has written."
+        )
+    if described["version"] != str(VERSION):
+        raise ValueError(
+            f"`{path}` has version {described['version']} of the file format; this graphrw reads version {VERSION}. "
+            "Install the graphrw that wrote it, or a newer one."
+        )
+    if described["model"] != model:
+        raise ValueError(f"`{path}` holds a {described['model']}, not a {model}: use `{described['model']}.load`.")
