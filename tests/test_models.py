@@ -1,14 +1,17 @@
 """The four systems ready to train: shapes, gradients to every parameter, learning, saving, and what they refuse."""
 
 import io
+import math
 
 import pytest
 import torch
+from scipy import ndimage
+from skimage import data
 from torch import Tensor, nn
 
 from graphrw import losses
 from graphrw.models import NDD, RAWKS, RWN, LearnedRandomWalker, Trunk
-from graphrw.models.learned_random_walker import coarse_seeds
+from graphrw.models.seeds import coarse_seeds
 
 
 def image(*shape: int) -> Tensor:
@@ -192,10 +195,99 @@ def test_rawks_spreads_seeds_that_keep_their_labels() -> None:
     assert not spread[:, 2].any()
 
 
-def test_rawks_starts_with_boundaries_that_hardly_kill() -> None:
-    boundary = RAWKS(1, 2, 8).boundary(image(8, 8))
-    assert boundary.shape == (1, 1, 8, 8)
-    assert 0.001 < float(boundary.detach().mean()) < 0.01
+def adam(model: nn.Module, loss, steps: int = 20) -> None:
+    """So many steps at the rate that most people begin with."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+
+
+def photograph(*corner: int, size: tuple[int, int]) -> Tensor:
+    """A part of a photograph of an astronaut, (1, 3, H, W) in [0, 1]."""
+    rows, columns = (slice(low, low + step) for low, step in zip(corner, size, strict=True))
+    return torch.from_numpy(data.astronaut()[rows, columns] / 255).movedim(-1, 0)[None].float()
+
+
+def test_rawks_starts_with_boundaries_that_do_not_kill_at_once_and_that_move() -> None:
+    """A walk lives for some 20 steps at first. With a bias of −6 and no gain, scores had moved by 1e-4 after 20."""
+    head, seeds = photograph(40, 160, size=(128, 128)), torch.full((1, 128, 128), -1)
+    seeds[0, 40:90, 64], seeds[0, 10:120, 4], seeds[0, 4, 10:110] = 1, 0, 0
+    model = RAWKS(3, 2, 8, stride=2)
+    before = model.boundary(head).detach()
+    assert before.shape == (1, 1, 64, 64)
+    assert 0.02 < float(before.mean()) < 0.2
+    adam(model, lambda: model.loss(head, seeds))
+    assert float((model.boundary(head).detach() - before).abs().mean()) > 0.004
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_rawks_walks_at_its_stride_and_answers_at_that_of_the_image(stride: int) -> None:
+    model, picture, seeds = RAWKS(1, 3, 8, stride=stride), image(18, 23), two_seeds(18, 23)
+    assert model.boundary(picture).shape == (1, 1, -(-18 // stride), -(-23 // stride))
+    assert model(picture).shape == (1, 3, 18, 23)
+    spread = model.propagate(picture, seeds)
+    assert spread.shape == (1, 3, 18, 23)
+    torch.testing.assert_close(spread.sum(1), torch.ones(1, 18, 23))
+    assert losses_of(model, lambda: model.loss(picture, seeds), steps=1)[0] > 0
+
+
+def test_rawks_learns_boundaries_and_classes_apart_unless_a_trunk_is_shared() -> None:
+    model, picture, seeds = RAWKS(1, 2, 8), image(12, 12), two_seeds(12, 12)
+    before = model.boundary(picture).detach()
+    optimiser = torch.optim.SGD([*model.trunk.parameters(), *model.classes.parameters()], lr=0.1)
+    model.loss(picture, seeds).backward()
+    optimiser.step()
+    assert torch.equal(model.boundary(picture).detach(), before)
+    shared = Trunk(1, 8)
+    assert RAWKS(1, 2, trunk=shared, boundary_trunk=shared).boundary_trunk is shared
+
+
+@pytest.mark.parametrize("stride", [1, 2, 8])
+def test_rwn_takes_scores_at_a_stride_and_walks_on_pixels(stride: int) -> None:
+    model, picture = RWN(1, 2, 8, stride=stride, radius=2.0, training_radius=3.0), image(18, 23)
+    assert model.scores(picture).shape == model(picture).shape == (1, 2, 18, 23)
+    graph, weight = model.affinities(picture)
+    assert graph.num_nodes == 18 * 23
+    assert weight.shape == (graph.num_edges,)
+    assert model.eval().affinities(picture)[0].num_edges < graph.num_edges
+
+
+def test_rwn_draws_coarse_scores_to_the_edges_of_the_image() -> None:
+    """What the walk is for: scores at a stride of 8 know the halves, affinities their border."""
+    torch.manual_seed(0)
+    shape = (24, 28)  # the border is in the middle of a block of 8
+    model, target = RWN(1, 2, 8, radius=3.0, training_radius=3.0), halves(*shape)
+    losses_of(model, lambda: model.loss(image(*shape), target), steps=60)
+    model.eval()
+    pictures = [image(*shape) for _ in range(4)]
+    before, after = (
+        sum(float(losses.cross_entropy(torch.softmax(f(p), 1), target).detach()) for p in pictures)
+        for f in (model.scores, model)
+    )
+    assert after < before
+
+
+def test_ndd_starts_with_similarities_that_differ_and_that_move() -> None:
+    """As K was, 0.996 on average, neither loss nor gradient told a start from any other."""
+    picture = photograph(0, 100, size=(160, 240))
+    model = NDD(3, 16, k=30)
+    similarity = model(picture).detach()
+    assert 0.2 < float(similarity.mean()) < 0.7
+    target = halves(1, 20, 30)
+    before = {name: float(getattr(model, name).detach()) for name in ("mu", "time", "scale")}
+    adam(model, lambda: model.loss(picture, target))
+    moved = {name: abs(math.log(float(getattr(model, name).detach()) / start)) for name, start in before.items()}
+    assert min(moved.values()) > 0.02
+    assert max(moved.values()) > 0.1
+
+
+def test_segments_of_ndd_hang_together_from_cell_to_cell() -> None:
+    segments = NDD(1, 8, k=8, stride=2, radius=3.0).segment(image(24, 24), [12, 6])[0]
+    for level in segments.numpy():
+        for label in range(level.max() + 1):
+            assert ndimage.label(level == label)[1] == 1
 
 
 def test_rwn_walks_one_step_in_training_and_to_the_limit_in_evaluation() -> None:

@@ -17,6 +17,7 @@ from graphrw.nn.edge_weights.head import FLOOR, above
 from graphrw.nn.grids import Grids
 from graphrw.partition.hierarchy import map_hierarchy
 
+TOLERANCE = 1e-6  # of eigenpairs and their derivatives: features are in single precision
 GAIN = 10.0  # of log μ, log t and log γ: with 1, Adam at a rate of 1e-3 needs 700 steps to double one of them
 
 
@@ -57,9 +58,9 @@ class NDD(Model):
         k: int = 50,
         stride: int | None = None,
         radius: float = 5.0,
-        mu: float = 0.1,
+        mu: float = 1.0,
         time: float = 8.0,
-        scale: float = 1.0,
+        scale: float = 200.0,
         axes: int = 2,
         trunk: nn.Module | None = None,
         input_scale: InputScale = InputScale(),
@@ -147,7 +148,7 @@ class NDD(Model):
         """The graph of the cells of one image, and their diffusion map (n, k)."""
         graph = self._grids.batch(1, tuple(features.shape[1:]), features.device, self.radius)
         weight = above(FLOOR, gaussian_affinity(graph, features.flatten(1).T, self.mu))
-        return graph, diffusion_map(walk(graph, weight), self.time, self.k)
+        return graph, diffusion_map(walk(graph, weight), self.time, self.k, tolerance=TOLERANCE)
 
     def _similarity(self, graph: Graph, coordinates: Tensor) -> Tensor:
         return torch.exp(-self.scale / graph.num_nodes * squared_distance(graph, coordinates, None, None))
