@@ -60,11 +60,12 @@ def test_the_trunk_keeps_one_pixel_for_each_stride(stride: int, shape: tuple[int
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4, 8, 16])
-def test_at_every_stride_the_trunk_has_a_way_up(stride: int) -> None:
-    """At least two levels lie below that of the features, and their weights count."""
-    trunk = Trunk(1, 8, stride=stride)
-    assert len(trunk.up) >= 2
-    trunk(image(64, 64)).square().mean().backward()
+@pytest.mark.parametrize(("axes", "least"), [(2, 2), (3, 1)])
+def test_at_every_stride_the_trunk_has_a_way_up(axes: int, least: int, stride: int) -> None:
+    """Some levels lie below that of the features, and their weights count."""
+    trunk = Trunk(1, 4, stride=stride, axes=axes)
+    assert len(trunk.up) >= least
+    trunk(image(*[64] * 2 if axes == 2 else [32] * 3)).square().mean().backward()
     assert all(float(parameter.grad.abs().max()) > 0 for parameter in trunk.up.parameters())
 
 
@@ -146,6 +147,13 @@ def test_a_saved_model_answers_as_before(case) -> None:
     before = loss(model)
     torch.manual_seed(1)
     torch.testing.assert_close(loss(saved_and_loaded(model)), before)
+
+
+def test_a_network_that_has_diverged_is_said_to_have() -> None:
+    model = LearnedRandomWalker(1, 8)
+    model.trunk.out.bias.data[0] = torch.nan
+    with pytest.raises(ValueError, match=r"`features` hold NaN .* its training has diverged"):
+        model.edge_weights(image(8, 8))
 
 
 # --- one by one -----------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class Trunk(nn.Module):
         in_channels: C of the image.
         width: channels of the features, from 1.
         levels: how often the resolution is halved, at least `log2(stride)`; None: two more, and at least 3, so that
-            there is a way up.
+            there is a way up; in volumes one more, and at least 2, as a wide rim around each tile costs far more there.
         stride: 1, 2, 4, …: the features have one pixel for so many of the image, along each axis.
         axes: 2 for images, 3 for volumes.
 
@@ -129,7 +129,8 @@ def _checked_levels(width: int, levels: int | None, stride: int, axes: int) -> i
     if check_whole("stride", stride, 1) & (stride - 1):
         raise ValueError(f"`stride` must be a power of two; got {stride}.")
     least = stride.bit_length() - 1
-    levels = max(3, least + 2) if levels is None else check_whole("levels", levels, 0)
+    usual = max(3, least + 2) if axes == 2 else max(2, least + 1)
+    levels = usual if levels is None else check_whole("levels", levels, 0)
     if levels < least:
         raise ValueError(f"`levels` must be at least log2(stride) = {least}; got {levels}.")
     if axes not in (2, 3):

@@ -24,7 +24,7 @@ class EdgeWeightsCNN(nn.Module):
         floor: ε in (0, 1), the smallest weight.
 
     Raises:
-        ValueError: for values outside these ranges.
+        ValueError: for values outside these ranges; when called, for features of another shape, or NaN among them.
 
     Features (B, C, H, W) → (B, 2, H, W); (B, C, D, H, W) → (B, 3, D, H, W): as `grid_weight` and `HarmonicLabels` take
     them, ``weight[:, a]`` at a pixel being that of its edge to the next pixel along axis a. There is none behind the
@@ -51,6 +51,11 @@ class EdgeWeightsCNN(nn.Module):
         if features.ndim != axes + 2 or features.shape[1] != self.in_channels:
             sizes = "H, W" if axes == 2 else "D, H, W"
             raise ValueError(f"`features` must be (B, {self.in_channels}, {sizes}); got {tuple(features.shape)}.")
+        if not bool(features.isfinite().all()):
+            raise ValueError(
+                "`features` hold NaN or infinite values. If a network made them, its training has diverged: go back to "
+                "earlier weights, with a smaller learning rate or clipped gradients."
+            )
         here = features.movedim(1, -1)
         images = [head((here, _next(here, axis)), None) for axis, head in enumerate(self.heads, start=1)]
         return torch.stack(images, dim=1)
