@@ -211,6 +211,12 @@ def test_integers_are_divided_by_the_largest_of_their_type_and_floats_taken_as_t
     assert scale.apply(np.array([[False, True]])).flatten().tolist() == [-2, 2]
 
 
+def test_one_number_is_for_all_channels() -> None:
+    scale = InputScale(mean=0.5, std=0.25)
+    assert scale == InputScale(mean=(0.5,), std=(0.25,))
+    assert scale.apply(np.ones((3, 4, 5)), channel_axis=0).unique().tolist() == [2]
+
+
 def test_the_unit_is_for_data_that_do_not_fill_their_type() -> None:
     assert InputScale(4095).apply(np.array([[0, 4095]], np.uint16)).flatten().tolist() == [0, 1]
 
@@ -231,6 +237,7 @@ def test_a_fitted_scale_gives_mean_0_and_deviation_1_over_all_images() -> None:
         (lambda: InputScale(mean=(float("nan"),)), r"`mean` must be finite"),
         (lambda: InputScale(std=(0.0,)), r"`std` must be positive and finite"),
         (lambda: InputScale.fit([]), r"`images` must hold at least one image"),
+        (lambda: InputScale.fit(np.ones((4, 4))), r"`images` must be several images, .* One image: `\[image\]`"),
         (lambda: InputScale(mean=(0.1, 0.2)).apply(np.ones((4, 4))), r"`image` has 1 channels, .* `mean` is for 2"),
         (lambda: InputScale().apply(np.ones((4, 4)), 2), r"`channel_axis` must be an axis of `image` \(4, 4\); got 2"),
     ],

@@ -146,6 +146,7 @@ def test_the_tile_that_fits_keeps_feature_maps_small(axes: int) -> None:
     [
         ({"halo": -1}, r"`halo` must be a whole number from 0, in pixels; got -1"),
         ({"tile": 0}, r"`tile` must be a whole number from 1, in pixels; got 0"),
+        ({"tile": 2.0}, r"`tile` must be a whole number from 1, in pixels; got 2.0"),
         ({"tile": (4, 4, 4)}, r"`tile` must be a whole number, or 2 of them, one for each axis; got \(4, 4, 4\)"),
         ({"stride": 2}, r"`module` must give \('B', 'K', 4, 4\) for a tile of \(8, 8\) pixels at stride 2; got"),
         ({"stride": 2, "alignment": 3}, r"`alignment` must be a multiple of `stride`; got 3 and 2"),

@@ -37,8 +37,9 @@ class InputScale:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        for field in fields(self)[1:]:  # a list, as it comes out of a file, is taken too
-            object.__setattr__(self, field.name, tuple(float(value) for value in getattr(self, field.name)))
+        for field in fields(self)[1:]:  # a list, as it comes out of a file, and a single number are taken too
+            values = np.atleast_1d(getattr(self, field.name)).astype(float)
+            object.__setattr__(self, field.name, tuple(values.tolist()))
         if self.unit is not None and not 0 < self.unit < math.inf:
             raise ValueError(f"`unit` must be positive and finite, or None (the type's largest); got {self.unit}.")
         if not all(math.isfinite(value) for value in self.mean):
@@ -59,6 +60,8 @@ class InputScale:
         >>> InputScale.fit([np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])])
         InputScale(unit=None, mean=(0.5,), std=(0.5,))
         """
+        if isinstance(images, np.ndarray):
+            raise ValueError("`images` must be several images, such as a list; got an array. One image: `[image]`.")
         count, total, squares = 0, np.zeros(1), np.zeros(1)
         for image in images:
             values = _values(image, unit, channel_axis)

@@ -100,7 +100,7 @@ def _widened(part: tuple[int, int], size: int, halo: int, alignment: int) -> tup
 
 
 def _sides(tile: int | Sequence[int], axes: int, alignment: int) -> list[int]:
-    sides = [tile] * axes if isinstance(tile, int) else list(tile)
+    sides = list(tile) if isinstance(tile, Sequence) else [tile] * axes
     if len(sides) != axes:
         raise ValueError(f"`tile` must be a whole number, or {axes} of them, one for each axis; got {tile}.")
     return [-(-check_whole("tile", side, 1, reason=", in pixels") // alignment) * alignment for side in sides]
