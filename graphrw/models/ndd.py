@@ -5,15 +5,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphrw.build.affinity import gaussian_affinity
+from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.core.graph import Graph
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
-from graphrw.functional.diffusion import diffusion_map, squared_distance
+from graphrw.functional.diffusion import diffusion_map
+from graphrw.functional.distances import squared_distance
 from graphrw.losses import kernel_matching
 from graphrw.models.base import Model
 from graphrw.models.scale import InputScale
-from graphrw.nn.edge_weights.head import FLOOR, above
 from graphrw.nn.grids import Grids
 from graphrw.partition.hierarchy import map_hierarchy
 
@@ -147,7 +147,7 @@ class NDD(Model):
     def _map(self, features: Tensor) -> tuple[Graph, Tensor]:
         """The graph of the cells of one image, and their diffusion map (n, k)."""
         graph = self._grids.batch(1, tuple(features.shape[1:]), features.device, self.radius)
-        weight = above(FLOOR, gaussian_affinity(graph, features.flatten(1).T, self.mu))
+        weight = above(gaussian_affinity(graph, features.flatten(1).T, self.mu))
         return graph, diffusion_map(walk(graph, weight), self.time, self.k, tolerance=TOLERANCE)
 
     def _similarity(self, graph: Graph, coordinates: Tensor) -> Tensor:
