@@ -116,7 +116,7 @@ class Factor:
         if b.numel() == 0:
             return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
-        return _invert(weight, killing, columns, start, self, recordings()).reshape(b.shape)
+        return _invert(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
 
     def _require_fresh(self) -> None:
         for name, before, now in zip(("weight", "killing"), self.versions, _versions(self.walk), strict=True):
@@ -132,6 +132,18 @@ class Factor:
 
     def __repr__(self) -> str:
         return f"Factor({self.inverse}{', transposed' if self.transpose else ''}; {self.walk.graph.num_nodes} nodes)"
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What goes with the tensors of a solve: the factor, and who shall hear of it, on whatever thread it runs."""
+
+    factor: Factor
+    blocks: tuple[Recording, ...]
+
+    @property
+    def T(self) -> "_Task":
+        return _Task(self.factor.T, self.blocks)
 
 
 class _Solve(torch.autograd.Function):
@@ -154,29 +166,28 @@ class _Solve(torch.autograd.Function):
         killing: Tensor,
         b: Tensor,
         start: Tensor | None,
-        factor: Factor,
-        blocks: tuple[Recording, ...],
+        task: _Task,
     ) -> Tensor:
-        return _solve_plain(b, start, factor, blocks)
+        return _solve_plain(b, start, task)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight, killing, _, _, ctx.factor, ctx.blocks = inputs
+        weight, killing, _, _, ctx.task = inputs
         ctx.save_for_backward(weight, killing, output)
         ctx.save_for_forward(weight, killing, output)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
-        adjoint = _invert(weight, killing, g, None, ctx.factor.T, ctx.blocks)
-        left, right = (x, adjoint) if ctx.factor.transpose else (adjoint, x)
-        kept = g.abs() if ctx.factor.prune else None
+        factor = ctx.task.factor
+        adjoint = _invert(weight, killing, g, ctx.task.T)
+        left, right = (x, adjoint) if factor.transpose else (adjoint, x)
+        kept = g.abs() if factor.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
-            _weight_gradient(ctx.factor.walk.graph, left, right, kept) if needs_weight else None,
+            _weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
             -_sum_columns(left * right, kept) if needs_killing else None,
             (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
-            None,
             None,
             None,
         )
@@ -187,13 +198,14 @@ class _Solve(torch.autograd.Function):
         likes = (weight, killing, x)
         pairs = zip(tangents[:3], likes, strict=True)
         dot_weight, dot_killing, dot_b = (torch.zeros_like(like) if dot is None else dot for dot, like in pairs)
-        change = dot_b - apply(Walk(ctx.factor.walk.graph, dot_weight, dot_killing), x, ctx.factor.transpose)
-        return _invert(weight, killing, change, None, ctx.factor, ctx.blocks)
+        factor = ctx.task.factor
+        change = dot_b - apply(Walk(factor.walk.graph, dot_weight, dot_killing), x, factor.transpose)
+        return _invert(weight, killing, change, ctx.task)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
         """Batched right-hand sides are more columns of one solve."""
-        weight, killing, b, start, factor, blocks = inputs
+        weight, killing, b, start, task = inputs
         if in_dims[0] is not None or in_dims[1] is not None:
             raise ValueError("`vmap` over weights or killing needs one factor a walk: use `Graph.batch`, or a loop.")
         columns = (
@@ -202,19 +214,18 @@ class _Solve(torch.autograd.Function):
         if start is not None:
             start = start[:, None] if in_dims[3] is None else start.movedim(in_dims[3], 1)
             start = start.expand_as(columns).flatten(1)
-        x = _invert(weight, killing, columns.flatten(1), start, factor, blocks)
+        x = _invert(weight, killing, columns.flatten(1), task, start=start)
         return x.reshape(columns.shape), 1
 
 
-def _invert(
-    weight: Tensor, killing: Tensor, b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[Recording, ...]
-) -> Tensor:
-    x: Tensor = _Solve.apply(weight, killing, b, start, factor, blocks)  # type: ignore[no-untyped-call]
+def _invert(weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None) -> Tensor:
+    x: Tensor = _Solve.apply(weight, killing, b, start, task)  # type: ignore[no-untyped-call]
     return x
 
 
-def _solve_plain(b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[Recording, ...]) -> Tensor:
+def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     """x of the type of `b`, and a report of it. All tensors are plain: below autograd and functorch."""
+    factor = task.factor
     with not_recorded():
         began = time.perf_counter()
         found = factor.inverse.solve(b.double(), factor.transpose, start)
@@ -223,7 +234,7 @@ def _solve_plain(b: Tensor, start: Tensor | None, factor: Factor, blocks: tuple[
     nodes, columns = found.x.shape
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
-    report(SolveReport(*seen), blocks)
+    report(SolveReport(*seen), task.blocks)
     return found.x.to(b.dtype)
 
 

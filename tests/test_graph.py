@@ -37,13 +37,12 @@ def test_a_directed_graph_may_have_both_directions_but_not_twice_the_same():
         rw.Graph(edges((0, 1), (0, 1)), 2, directed=True)
 
 
-def test_a_batch_is_the_disjoint_union_and_knows_each_nodes_graph():
+def test_a_batch_is_the_disjoint_union_and_knows_its_graphs():
     first, second = rw.Graph(edges((0, 1)), 3), rw.Graph(edges((1, 0)), 2)
     union = rw.Graph.batch([first, second])
     assert union.edges.tolist() == [[0, 4], [1, 3]]
     assert (union.num_nodes, union.num_graphs) == (5, 2)
-    assert union.graph_index.tolist() == [0, 0, 0, 1, 1]
-    assert first.graph_index.tolist() == [0, 0, 0]
+    assert union.parts == (first, second)
 
 
 @pytest.mark.parametrize(

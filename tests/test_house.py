@@ -25,9 +25,6 @@ LATE_IMPORTS = {"solvers/pardiso.py: _pypardiso"}
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`.
 PASSED_ON = {"estimators/classifiers.py: _validated"}
 
-# Rooms under rebuilding, where functions may still take too many; each goes from this list when it is done.
-REBUILDING = ("solve.py", "solvers/", "spectral/")
-
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -80,7 +77,7 @@ def test_no_function_takes_more_than_four_arguments_by_position() -> None:
         for name, function, inside in every_function()
         if num_positional(function, inside) > MOST_POSITIONAL and not called_by_torch(function, inside)
     }
-    assert {name for name in found if not name.startswith(REBUILDING)} == OTHERS_SIGNATURES
+    assert found == OTHERS_SIGNATURES
 
 
 def test_no_function_takes_keywords_that_it_does_not_name() -> None:

@@ -62,12 +62,6 @@ class Graph:
         return len(self.parts) or 1
 
     @property
-    def graph_index(self) -> Tensor:
-        """(N,) int64: which graph of the batch each node belongs to (PyG calls this ``batch``)."""
-        sizes = torch.tensor([part.num_nodes for part in self.parts] or [self.num_nodes])
-        return torch.repeat_interleave(sizes).to(self.device)
-
-    @property
     def device(self) -> torch.device:
         return self.edges.device
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import torch
 from torch import Tensor
@@ -72,6 +72,23 @@ class Solution:
     relative_residual: float  # the worst column's
 
 
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """A x = b, or Aᵀx = b, as the loop of refinement sees it."""
+
+    b: Tensor  # (N, K)
+    norm: Tensor  # (K,): residuals count relative to it
+    transpose: bool = False
+    excepted: Tensor | None = None  # (N,) bool: where x need not add up to 1, as it must elsewhere; None: nowhere
+
+
+class Rest(NamedTuple):
+    """What x has left of a right-hand side."""
+
+    residual: Tensor  # (N, K): b − A x
+    relative: Tensor  # (K,): its norm over that of the equation
+
+
 class Inverse(ABC):
     """What a solver makes of one walk: A⁻¹, applied with care. Everything here is float64 and outside autograd."""
 
@@ -128,7 +145,7 @@ class RefinedInverse(Inverse):
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
         """Whether x (N, K) after the pass `step`, which has added `change`, has an error as small as its residual says.
 
-        `excepted` is None, or the nodes (N,) where x need not add up to 1, as it must elsewhere.
+        `excepted` is that of the equation.
         """
         return True
 
@@ -143,76 +160,67 @@ class RefinedInverse(Inverse):
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
         excepted = None if transpose else excepted_from_sum(self.operator, b, MARGIN**2 * self.asked)
+        equation = Equation(b, norm, transpose, excepted)
         if self._verdict is None and excepted is not None:
-            found = self._try(b, norm, start, excepted)
+            found = self._try(equation, start, excepted)
             if found is not None:
                 return found
         if self.verdict.refusal:
             raise ConvergenceError(self.verdict.refusal)
-        return self._refine(b, norm, transpose, start, self.verdict, excepted)
+        return self._refine(equation, start, self.verdict)
 
-    def _try(self, b: Tensor, norm: Tensor, start: Tensor | None, excepted: Tensor) -> Solution | None:
+    def _try(self, equation: Equation, start: Tensor | None, excepted: Tensor) -> Solution | None:
         """The answer under a clean verdict, where its sum shows that this is the verdict: without a column more.
 
         A sum of answers sees about the same error as the column of its own, within a factor of ten where both were
         taken. So it clears the inverse where it is ten times better than it need be; else the column decides.
         """
         try:
-            found = self._refine(b, norm, False, start, CLEAN, excepted)
+            found = self._refine(equation, start, CLEAN)
         except ConvergenceError:
             return None
-        clear = found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= MARGIN * self.asked
-        if clear:
+        if found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= MARGIN * self.asked:
             self._verdict = CLEAN
         return found if self.verdict == CLEAN else None
 
-    def _refine(
-        self,
-        b: Tensor,
-        norm: Tensor,
-        transpose: bool,
-        start: Tensor | None,
-        verdict: Verdict,
-        excepted: Tensor | None = None,
-    ) -> Solution:
-        """The only loop of refinement. Residuals count relative to `norm` (K,)."""
-        x, residual, iterations, rtol = b.new_zeros(()), b, 0, verdict.sharpness * self.solver.rtol
+    def _refine(self, equation: Equation, start: Tensor | None, verdict: Verdict) -> Solution:
+        """The only loop of refinement."""
+        b, transpose, rtol = equation.b, equation.transpose, verdict.sharpness * self.solver.rtol
+        x, residual, iterations = b.new_zeros(()), b, 0
         if start is not None:
             x, residual = start, self.operator.residual(b, start, transpose, accurate=True)
         for step in range(1 + max(self.most_passes, verdict.refinements)):
-            change, more = self.apply(residual, rtol * norm, transpose, step)
+            change, more = self.apply(residual, rtol * equation.norm, transpose, step)
             x, iterations = x + change if x.ndim else change, iterations + more
-            closely = self.looks_closely or step < verdict.refinements
-            residual, relative = self._residual(b, x, norm, transpose, closely, rtol)
-            enough = step >= verdict.refinements and self.at_rest(step, change, x, excepted)
-            if enough and self._settled(relative, residual, x, transpose, rtol):
-                return Solution(x, self.solver, step + 1, iterations, _worst(relative))
+            rest = self._rest(equation, x, rtol, closely=self.looks_closely or step < verdict.refinements)
+            enough = step >= verdict.refinements and self.at_rest(step, change, x, equation.excepted)
+            if enough and self._settled(equation, x, rtol, rest):
+                return Solution(x, self.solver, step + 1, iterations, _worst(rest.relative))
             if iterations >= self.most_iterations:
                 break
             # Where rounding was all that the first pass saw, or an iteration has run away, 0 is the better start.
-            lost = ~(relative < 1) if step == 0 else ~relative.isfinite()
+            lost = ~(rest.relative < 1) if step == 0 else ~rest.relative.isfinite()
+            residual = rest.residual
             if bool(lost.any()):
                 x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-        raise self._failure(relative, iterations)
+        raise self._failure(rest.relative, iterations)
 
-    def _residual(
-        self, b: Tensor, x: Tensor, norm: Tensor, transpose: bool, closely: bool, rtol: float
-    ) -> tuple[Tensor, Tensor]:
-        """b − A x and its size relative to `norm`; free of cancellation where asked for, or where it decides."""
-        residual = self.operator.residual(b, x, transpose, closely)
-        relative = relative_to(column_norm(residual), norm)
+    def _rest(self, equation: Equation, x: Tensor, rtol: float, *, closely: bool) -> Rest:
+        """Free of cancellation where that is asked for, or where it decides."""
+        residual = self.operator.residual(equation.b, x, equation.transpose, closely)
+        relative = relative_to(column_norm(residual), equation.norm)
         if closely or bool((relative <= rtol).all()):
-            return residual, relative
-        return self._residual(b, x, norm, transpose, True, rtol)
+            return Rest(residual, relative)
+        return self._rest(equation, x, rtol, closely=True)
 
-    def _settled(self, relative: Tensor, residual: Tensor, x: Tensor, transpose: bool, rtol: float) -> bool:
+    def _settled(self, equation: Equation, x: Tensor, rtol: float, rest: Rest) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""
-        missed = ~(relative <= rtol)
+        missed = ~(rest.relative <= rtol)
         if not bool(missed.any()):
             return True
-        residual, x = residual[:, missed], x[:, missed]
-        floor = ROUNDING * column_norm(self.operator.magnitude(x, transpose))
-        return bool(((column_norm(residual) <= floor) & (relative[missed] <= self.most_hidden)).all())
+        residual, x = rest.residual[:, missed], x[:, missed]
+        floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
+        return bool(((column_norm(residual) <= floor) & (rest.relative[missed] <= self.most_hidden)).all())
 
     def _failure(self, relative: Tensor, iterations: int) -> ConvergenceError:
         return ConvergenceError(

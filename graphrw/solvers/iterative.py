@@ -14,7 +14,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
-from graphrw.solvers.base import Plan, RefinedInverse, Solver
+from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
 from graphrw.solvers.norms import column_norm
 from graphrw.solvers.verdict import Verdict, miss, sum_of_answers
 
@@ -119,10 +119,11 @@ class IterativeInverse(RefinedInverse):
 
     def judge(self) -> Verdict:
         """Residuals shrink until the answer to A x = killing is right."""
-        killing, error, x, sharpness = self.operator.walk.killing[:, None], math.inf, None, 1.0
+        equation = Equation(self.operator.walk.killing[:, None], self._moving_norm())
+        error, x, sharpness = math.inf, None, 1.0
         for sharpness in SHARPNESSES:
             try:
-                x = self._refine(killing, self._moving_norm(), False, x, Verdict(sharpness=sharpness)).x
+                x = self._refine(equation, x, Verdict(sharpness=sharpness)).x
             except ConvergenceError as failure:
                 if error > WORST_ANSWER:
                     return Verdict(refusal=str(failure))
