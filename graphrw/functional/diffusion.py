@@ -127,7 +127,7 @@ def diffusion_distance(
 
 
 def unrolled_diffusion_map(
-    walk: Walk, time: Tensor | float, k: int, *, rounds: int = 2, steps: int = 20, as_published: bool = False
+    walk: Walk, time: Tensor | float, k: int, *, rounds: int = 20, steps: int = 2, as_published: bool = False
 ) -> Tensor:
     """The diffusion map from power iteration and QR, differentiated step by step (Sun & Xu, NeurIPS 2019).
 
@@ -138,8 +138,9 @@ def unrolled_diffusion_map(
         walk: on an undirected graph of N nodes.
         time: t ≥ 0 in steps; a tensor () may be learned.
         k: from 1 to the number of nodes, in a batch also more.
-        rounds: QR factorisations.
-        steps: power steps on the squared matrix before each of them.
+        rounds: QR factorisations; 2 in the paper.
+        steps: power steps on the squared matrix before each of them; 20 in the paper, with which gradients can lose all
+            their digits (`graphrw.spectral.power_iteration` says why).
         as_published: iterate on P = C⁻¹W in place of S. This gives Schur vectors q of P, and the coordinates λᵗ q: what
             the paper prints, but their distances are not diffusion distances.
 

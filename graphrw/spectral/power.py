@@ -9,17 +9,17 @@ from graphrw.spectral.checks import check_count
 from graphrw.spectral.matrix import symmetric_weight
 
 
-def power_iteration(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:
+def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> tuple[Tensor, Tensor]:
     """Approximate leading eigenpairs of S = C^{−½} W C^{−½} by power steps on S² and QR (Sun & Xu, NeurIPS 2019).
 
     Departs from the paper in iterating on the symmetric S, so that the columns tend to eigenvectors (on P they tend to
     Schur vectors), and in a fixed random start. What has not converged is not noticed: the gap between |λ_k| and
     |λ_{k+1}| decides, as (λ_{k+1} / λ_k)^(2 · rounds · steps). Memory grows with the number of steps.
 
-    The defaults are the paper's. Values come out about right with them; but where (λ_k / λ_1)^(2 · steps) falls below
-    the rounding of the type (1e-16 in float64, 1e-7 in float32), autograd loses all digits: the columns are parallel
-    before each QR, whose backward divides by what is left between them. ``rounds=20, steps=2`` takes as many steps and
-    keeps the columns apart.
+    The paper takes ``rounds=2, steps=20``. Values come out about right with them; but where (λ_k / λ_1)^(2 · steps)
+    falls below the rounding of the type (1e-16 in float64, 1e-7 in float32), autograd loses all digits: the columns are
+    parallel before each QR, whose backward divides by what is left between them. Our defaults take as many steps and
+    keep the columns apart.
 
     Args:
         walk: on an undirected graph of N nodes.
