@@ -16,6 +16,7 @@ IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 SEEDS = torch.full((1, 16, 16), -1)
 SEEDS[0, 3, 3], SEEDS[0, 12, 12] = 0, 1
 TARGET = torch.zeros(1, 16, 16, dtype=torch.int64)
+TARGET[:, 8:] = 1
 CELLS = torch.zeros(1, 1, 4, 4, dtype=torch.int64)
 MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[..., object], Callable[..., Tensor]]] = {
     "RWN": (lambda: RWN(3, 2, 8), lambda model: model(IMAGE), lambda model: model.loss(IMAGE, TARGET)),

@@ -42,7 +42,7 @@ def answer(model: nn.Module) -> torch.Tensor:
     if not isinstance(model, LearnedRandomWalker):
         return model.eval()(image)
     seeds = torch.full((1, *shape), -1)
-    seeds[0, 0], seeds[0, -1] = 0, 1
+    seeds[0, 0, 0], seeds[0, -1, -1] = 0, 1
     return model.eval()(image, seeds)
 
 

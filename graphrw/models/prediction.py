@@ -1,6 +1,5 @@
 """From seeds in a NumPy image to its labels, when the weights between its cells are known."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from graphrw.build import grid_graph, grid_weight
 from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
+from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
 from graphrw.models.cells import upsampled
 from graphrw.models.seeds import block_maximum, lost_labels
@@ -112,7 +112,7 @@ def pixel_labels(cells: Cells, marks: Marks, labels: NDArray[Any]) -> NDArray[An
     winner = torch.where(marks.seeds[0] >= 0, marks.seeds[0], winner)
     missed = int(((winner < 0) & ~marks.outside[0]).sum())
     if missed:
-        warnings.warn(f"{missed} pixels to be labelled are reached by no seed; they are labelled −1.", stacklevel=3)
+        warn(f"{missed} pixels to be labelled are reached by no seed; they are labelled −1.")
     found = np.where(winner < 0, -1, marks.ids.numpy()[winner.numpy()])
     answer = np.where(marks.outside[0].numpy(), labels, found)
     kind = np.asarray(labels).dtype
