@@ -12,9 +12,8 @@ from graphrw.core.reach import require_ends
 from graphrw.core.transforms import not_recorded, plainly
 from graphrw.core.walk import Walk, apply
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
+from graphrw.solvers.operator import edge_blocks
 from graphrw.solvers.record import Recording, recordings, report
-
-EDGES_AT_ONCE = 16_384  # keeps the gathered rows of the weight gradient within the cache, and its memory bounded
 
 
 def solve(
@@ -72,7 +71,7 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
 class Factor:
     """The operator of a walk, factorised: for solving with it by hand as often as needed. `factorize` makes one.
 
-    It is made of the weights as they are then; should they be changed in place, it says so instead of solving.
+    It is made of the weights as they are then; if they are changed in place, it refuses to solve.
     """
 
     walk: Walk
@@ -250,7 +249,7 @@ def _versions(walk: Walk) -> tuple[int | None, ...]:
 def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
     """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
     blocks = []
-    for tail, head in (edges.unbind() for edges in graph.edges.split(EDGES_AT_ONCE, dim=1)):
+    for tail, head in edge_blocks(graph.edges):
         flow = right.index_select(0, tail) - right.index_select(0, head)
         price = left.index_select(0, tail)
         price = price if graph.directed else price - left.index_select(0, head)

@@ -56,6 +56,14 @@ def test_the_sum_of_answers_and_a_column_of_its_own_give_one_verdict(solver, dec
     assert by_sum.verdict == by_column.judge()
 
 
+def test_a_start_that_is_right_already_is_no_test_of_the_factor():
+    lost = rw.absorb(noise(34)[0], torch.tensor([0, 34 * 34 - 1]))
+    b, right = lost.killing[:, None], torch.ones(34 * 34, 1, dtype=torch.float64)
+    inverse = Cholesky().inverse_of(lost)
+    with pytest.raises(rw.ConvergenceError, match="on A 1 = killing"):
+        inverse.solve(b, start=right)
+
+
 def test_a_verdict_says_what_the_walk_asks_for():
     assert Cholesky().inverse_of(contrast_walk(2)).verdict == CLEAN
     assert Cholesky(1e-14).inverse_of(contrast_walk(12)).verdict.refinements >= 1
@@ -105,7 +113,7 @@ def test_out_of_memory_stays_what_it_is_and_auto_hands_over_with_a_warning(monke
     walk = contrast_walk(1, size=40)
     with pytest.raises(type(error), match=str(error)):
         rw.solve(walk, walk.killing, Cholesky())
-    with pytest.warns(UserWarning, match=r"Cholesky\(.*ran out of memory \(.*a method that needs less takes its place"):
+    with pytest.warns(UserWarning, match=r"Cholesky\(.*ran out of memory \(.*the next method takes its place"):
         x = rw.solve(walk, walk.killing)
     assert (x - 1).abs().max() < 1e-6
 

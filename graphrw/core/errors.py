@@ -2,13 +2,15 @@
 
 import torch
 
+TORCH_SAYS = ("can't allocate memory", "not enough memory")  # Linux and macOS, Windows
+
 
 class SingularWalkError(ValueError):
     """Some nodes can reach neither a seed nor any killing, so that no unique answer exists there."""
 
 
 class ConvergenceError(RuntimeError):
-    """A solve did not reach its tolerance. No unconverged answer is ever returned, forward or backward."""
+    """A solve reached neither its tolerance nor the rounding level of float64; there is no answer, or no gradient."""
 
 
 class MissingDependencyError(ImportError):
@@ -16,9 +18,9 @@ class MissingDependencyError(ImportError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory has run out; torch says it of the CPU's with a plain `RuntimeError`.
+    """Whether `error` says that memory has run out; of the CPU's torch says it with a plain `RuntimeError`.
 
     >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes do not match"))
     (True, False)
     """
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in TORCH_SAYS)

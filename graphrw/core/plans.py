@@ -8,13 +8,13 @@ from typing import Any, TypeVar, cast
 from graphrw.core.transforms import plainly
 
 T = TypeVar("T")
-# A graph that is solved in every way this library knows keeps some 15 plans; a session that tries many settings on it
-# must not grow without end.
+# A session that tries many settings on a graph must not grow without end; of plans that settings do not shape there are
+# fewer than this.
 MOST = 32
 
 
 class Plans:
-    """The plans of one graph by key: each is made once, and the one that was not asked for the longest goes first.
+    """The plans of one graph by key: each is made once, and the least recently used goes first.
 
     Copies and pickles are empty, since plans hold compiled objects that can be neither copied nor sent.
     """

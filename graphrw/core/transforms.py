@@ -23,7 +23,7 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
         make: what looks at the values.
         values: tensors.
         batched: whether `torch.func.vmap` may run over them, as over right-hand sides. They then are those of all its
-            runs in one tensor, with an axis more somewhere.
+            runs in one tensor, with one more axis somewhere.
 
     Raises:
         ValueError: for values that `vmap` runs over, of which there is not one but many, unless `batched`.

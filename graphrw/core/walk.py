@@ -136,7 +136,8 @@ def apply(walk: Walk, x: Tensor, transpose: bool = False) -> Tensor:
 
 
 def absorb(walk: Walk, nodes: Tensor) -> Walk:
-    """The walk that ends on `nodes`: every edge that touches one of them turns into killing at its other end.
+    """The walk that ends on `nodes`: every edge that touches one of them turns into killing, at the end that a
+    walker would leave by it: at both, if the graph is undirected.
 
     Rates stay what they were (c is unchanged), so that A of the new walk is A of the old one with the rows and columns
     of `nodes` cut off their neighbours. The graph, and all that solvers have planned for it, stays the same. An

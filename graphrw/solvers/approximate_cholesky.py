@@ -77,7 +77,7 @@ class ApproximateCholesky(IterativeSolver[RowPlan]):
 
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1).
-        max_iterations: of one pass, ≥ 1; a second, on the true residual, may follow before a `ConvergenceError`.
+        max_iterations: of one pass, ≥ 1; and four times as many in all passes before a `ConvergenceError`.
         forecast_after: raise after so many iterations, ≥ 1, if they will not do at the pace so far; None: never.
         split: how many copies of each edge are sampled from, ≥ 1 (the k of AC(k), Gao, Kyng & Spielman 2025). With 2
             the factor takes about twice as long to make, and on images saves a third of the iterations; hardly any on

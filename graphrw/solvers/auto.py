@@ -23,6 +23,7 @@ from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
 
 DOUBT = 12  # how far off a prediction from levels alone may be
+SHALLOW = 3  # times log2 of the nodes: graphs of no more levels are often well conditioned, as expanders are
 ADVICE = "Solve fewer columns at a time, or a smaller graph: superpixels, a coarser image, a part of it."
 SHARE = 0.75  # of the free memory: answers, gradients and whatever else runs need some, too
 FORECAST, PATIENCE = 16, 80  # iterations after which a try is judged, and within which plain CG should be done
@@ -104,7 +105,8 @@ class Auto(Solver[Choice]):
         solver = self._direct(graph.directed)
         other = self._iterative(graph)
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
-        levels = level_structure(rslab.representative(graph))
+        part = rslab.representative(graph)
+        levels = level_structure(part)
         direct, fits = cost.of_direct_by_levels(graph, levels), False
         limit = SHARE * available_memory() if self.max_bytes is None else self.max_bytes
         if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * limit:
@@ -115,26 +117,28 @@ class Auto(Solver[Choice]):
             name = "BiCGStab" if graph.directed else "multigrid"
             return Choice((solver, other), f"a step with 8 labels should take {direct}; by {name} {iterative}")
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
+        if not direct.bytes <= limit:
+            reason += f", more than the {limit / 2**30:.2g} GiB that it may take"
         if graph.directed:  # analysed or not, a factor stands by wherever it may fit: nothing else does
             other = BiCGStab(self.rtol, forecast_after=FORECAST if fits else None)
             return Choice((other, solver) if direct.bytes <= limit else (other,), reason)
         last = (solver,) if fits else ()
-        if levels.depth > 3 * math.log2(graph.num_nodes):
+        if levels.depth > SHALLOW * math.log2(part.num_nodes):
             return Choice((other, *last), reason)
-        reason += f"; {levels.depth} steps lead everywhere, so that plain CG may do"
+        reason += f"; {levels.depth - 1} steps from its rim lead everywhere, so that plain CG may do"
         return Choice((CG(self.rtol, PATIENCE, FORECAST), other, *last), reason)
 
 
 class _InTurn(Inverse):
     """The inverses of several solvers, tried in turn at every solve: what one cannot answer the next may.
 
-    Nothing is remembered but the inverses themselves, so that an answer does not hang on what was solved before. The
-    first is made at once, the others when they are needed.
+    Nothing is remembered but the inverses themselves, or why one cannot be made, so that an answer does not hang on
+    what was solved before. The first is made at once, the others when they are needed.
     """
 
     def __init__(self, walk: Walk, solvers: tuple[Solver, ...]) -> None:
         self._walk, self._solvers = walk, solvers
-        self._made: dict[Solver, Inverse | ConvergenceError] = {}
+        self._made: dict[Solver, Inverse | str] = {}  # or why it cannot be made
         self._making = Lock()  # two threads shall not factorise the same walk twice
         with suppress(ConvergenceError):
             self._inverse(solvers[0])
@@ -158,10 +162,10 @@ class _InTurn(Inverse):
                 try:
                     self._made[solver] = solver.inverse_of(self._walk)
                 except (ConvergenceError, MemoryError, RuntimeError) as error:
-                    self._made[solver] = self._refusal(solver, error)
+                    self._made[solver] = str(self._refusal(solver, error))
             made = self._made[solver]
-        if isinstance(made, ConvergenceError):
-            raise made
+        if isinstance(made, str):
+            raise ConvergenceError(made)
         return made
 
     def _refusal(self, solver: Solver, error: Exception) -> ConvergenceError:
@@ -173,5 +177,5 @@ class _InTurn(Inverse):
         told = f"{solver} ran out of memory ({error})"
         if solver == self._solvers[-1]:
             raise MemoryError(f"{told}, and no method is left that needs less. {ADVICE}") from error
-        warn(f"{told}: a method that needs less takes its place.")
+        warn(f"{told}: the next method takes its place.")
         return ConvergenceError(f"{told}.")

@@ -19,7 +19,7 @@ from graphrw.solvers.verdict import CLEAN, Verdict, excepted_from_sum, miss, sum
 Plan = TypeVar("Plan", default=Any)
 # Of |A||x|: no float64 x has a residual that is surely below it. 100 covers the sums over a row's many entries.
 ROUNDING = 100 * torch.finfo(torch.float64).eps
-MARGIN = 0.1  # a sum of answers clears an inverse only if it is so many times better than the column of its own must be
+MARGIN = 0.1  # a sum of answers clears an inverse only if its error is this share of what a column of its own may have
 
 
 class Solver(ABC, Generic[Plan]):
@@ -46,6 +46,12 @@ class Solver(ABC, Generic[Plan]):
         Raises:
             ConvergenceError: where that fails for want of digits; whatever else goes wrong stays what it is.
         """
+
+    def refuse_directed(self, graph: Graph) -> None:
+        """Raise `ValueError` for a directed graph; for the plans of solvers that need a symmetric A."""
+        if graph.directed:
+            name = type(self).__name__
+            raise ValueError(f"`{name}` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
 
     @property
     def plan_key(self) -> Hashable:
@@ -82,7 +88,7 @@ class Equation:
     excepted: Tensor | None = None  # (N,) bool: where x need not add up to 1, as it must elsewhere; None: nowhere
 
 
-class Rest(NamedTuple):
+class Remainder(NamedTuple):
     """What x has left of a right-hand side."""
 
     residual: Tensor  # (N, K): b − A x
@@ -105,11 +111,11 @@ class Inverse(ABC):
 class RefinedInverse(Inverse):
     """An inverse whose answers are refined as its verdict asks. Subclasses apply it once, approximately, and judge it.
 
-    The path of a right-hand side: `solve` makes sure that there is a verdict, then `_refine` applies the inverse to
-    what is left of it, pass by pass, until nothing is left that matters.
+    The path of a right-hand side: `_refine` applies the inverse to what is left of it, pass by pass, until nothing is
+    left that matters under the verdict, which `solve` sees to.
     """
 
-    most_passes: int  # after which a solve fails, unless the verdict asks for more
+    most_refinements: int  # passes after the first, unless the verdict asks for more; then a solve fails
     most_iterations: float  # in all passes, after which a solve fails
     most_hidden: float  # the relative residual up to which rounding is an excuse
     looks_closely: bool  # whether every residual is taken without cancellation
@@ -159,24 +165,27 @@ class RefinedInverse(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
-        excepted = None if transpose else excepted_from_sum(self.operator, b, MARGIN**2 * self.asked)
+        looks_at_sums = not transpose and (self._verdict is None or self.looks_closely)
+        # The right-hand sides must add up ten times better still than their answers are asked to.
+        excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.asked) if looks_at_sums else None
         equation = Equation(b, norm, transpose, excepted)
-        if self._verdict is None and excepted is not None:
-            found = self._try(equation, start, excepted)
+        if self._verdict is None and excepted is not None and start is None:  # a start may be right already
+            found = self._try(equation, excepted)
             if found is not None:
                 return found
         if self.verdict.refusal:
             raise ConvergenceError(self.verdict.refusal)
         return self._refine(equation, start, self.verdict)
 
-    def _try(self, equation: Equation, start: Tensor | None, excepted: Tensor) -> Solution | None:
-        """The answer under a clean verdict, where its sum shows that this is the verdict: without a column more.
+    def _try(self, equation: Equation, excepted: Tensor) -> Solution | None:
+        """The answer under a clean verdict, where its sum shows that this is the verdict: no further column then.
 
-        A sum of answers sees about the same error as the column of its own, within a factor of ten where both were
-        taken. So it clears the inverse where it is ten times better than it need be; else the column decides.
+        A sum of answers sees about the same error as a column of its own (`tests/test_direct.py` holds the two to a
+        factor of ten). So it clears the inverse where it is ten times better than it needs to be; else the column
+        decides.
         """
         try:
-            found = self._refine(equation, start, CLEAN)
+            found = self._refine(equation, None, CLEAN)
         except ConvergenceError:
             return None
         if found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= MARGIN * self.asked:
@@ -186,41 +195,41 @@ class RefinedInverse(Inverse):
     def _refine(self, equation: Equation, start: Tensor | None, verdict: Verdict) -> Solution:
         """The only loop of refinement."""
         b, transpose, rtol = equation.b, equation.transpose, verdict.sharpness * self.solver.rtol
-        x, residual, iterations = b.new_zeros(()), b, 0
+        x, residual, iterations = start, b, 0
         if start is not None:
-            x, residual = start, self.operator.residual(b, start, transpose, accurate=True)
-        for step in range(1 + max(self.most_passes, verdict.refinements)):
+            residual = self.operator.residual(b, start, transpose, accurate=True)
+        for step in range(1 + max(self.most_refinements, verdict.refinements)):
             change, more = self.apply(residual, rtol * equation.norm, transpose, step)
-            x, iterations = x + change if x.ndim else change, iterations + more
-            rest = self._rest(equation, x, rtol, closely=self.looks_closely or step < verdict.refinements)
+            x, iterations = change if x is None else x + change, iterations + more
+            left = self._remainder(equation, x, rtol, closely=self.looks_closely or step < verdict.refinements)
             enough = step >= verdict.refinements and self.at_rest(step, change, x, equation.excepted)
-            if enough and self._settled(equation, x, rtol, rest):
-                return Solution(x, self.solver, step + 1, iterations, _worst(rest.relative))
+            if enough and self._settled(equation, x, rtol, left):
+                return Solution(x, self.solver, step + 1, iterations, _worst(left.relative))
             if iterations >= self.most_iterations:
                 break
             # Where rounding was all that the first pass saw, or an iteration has run away, 0 is the better start.
-            lost = ~(rest.relative < 1) if step == 0 else ~rest.relative.isfinite()
-            residual = rest.residual
+            lost = ~(left.relative < 1) if step == 0 else ~left.relative.isfinite()
+            residual = left.residual
             if bool(lost.any()):
                 x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-        raise self._failure(rest.relative, iterations)
+        raise self._failure(left.relative, iterations)
 
-    def _rest(self, equation: Equation, x: Tensor, rtol: float, *, closely: bool) -> Rest:
+    def _remainder(self, equation: Equation, x: Tensor, rtol: float, *, closely: bool) -> Remainder:
         """Free of cancellation where that is asked for, or where it decides."""
         residual = self.operator.residual(equation.b, x, equation.transpose, closely)
         relative = relative_to(column_norm(residual), equation.norm)
         if closely or bool((relative <= rtol).all()):
-            return Rest(residual, relative)
-        return self._rest(equation, x, rtol, closely=True)
+            return Remainder(residual, relative)
+        return self._remainder(equation, x, rtol, closely=True)
 
-    def _settled(self, equation: Equation, x: Tensor, rtol: float, rest: Rest) -> bool:
+    def _settled(self, equation: Equation, x: Tensor, rtol: float, left: Remainder) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""
-        missed = ~(rest.relative <= rtol)
+        missed = ~(left.relative <= rtol)
         if not bool(missed.any()):
             return True
-        residual, x = rest.residual[:, missed], x[:, missed]
+        residual, x = left.residual[:, missed], x[:, missed]
         floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
-        return bool(((column_norm(residual) <= floor) & (rest.relative[missed] <= self.most_hidden)).all())
+        return bool(((column_norm(residual) <= floor) & (left.relative[missed] <= self.most_hidden)).all())
 
     def _failure(self, relative: Tensor, iterations: int) -> ConvergenceError:
         return ConvergenceError(

@@ -20,7 +20,7 @@ class CG(IterativeSolver[None]):
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: of one pass, ≥ 1; a second, on the true residual, may follow before a `ConvergenceError`.
+        max_iterations: of one pass, ≥ 1; and four times as many in all passes before a `ConvergenceError`.
         forecast_after: raise after so many iterations, ≥ 1, if they will not do at the pace so far; None: never.
     """
 

@@ -47,7 +47,7 @@ class CHOLMOD(Solver[CholmodPlan]):
     Needs ``pip install "scikit-sparse>=0.5"``, which has no wheels: it compiles against SuiteSparse 7.4 or later.
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
 
     Raises:
         ValueError: when it plans, for a directed graph.
@@ -57,8 +57,7 @@ class CHOLMOD(Solver[CholmodPlan]):
     rtol: float = 1e-10
 
     def plan(self, graph: Graph) -> CholmodPlan:
-        if graph.directed:
-            raise ValueError("`CHOLMOD` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
+        self.refuse_directed(graph)
         if not AVAILABLE:
             raise MissingDependencyError(
                 'The solver `CHOLMOD` needs the package scikit-sparse: pip install "scikit-sparse>=0.5", which '
@@ -83,7 +82,7 @@ class _CholmodInverse(DirectInverse):
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CholmodWarning)  # near singularity is estimated; `error` measures it
+            warnings.simplefilter("ignore", CholmodWarning)  # near singularity is estimated; the verdict measures it
             x = self._factor.solve(np.asfortranarray(b.cpu().numpy()))
         return torch.from_numpy(np.ascontiguousarray(x)).to(b.device)
 

@@ -16,7 +16,7 @@ class Dense(Solver[None]):
     """LU factors of A as a full matrix: O(N²) memory, O(N³) time, any device, directed or not.
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
     """
 
     rtol: float = 1e-10

@@ -59,7 +59,7 @@ class DirectInverse(RefinedInverse):
     weights themselves have (on diagonally dominant M-matrices parametrised by their row sums see Alfa, Xue & Ye 2002).
     """
 
-    most_passes = 4  # or as many as the verdict asks for
+    most_refinements = 4  # or as many as the verdict asks for
     most_iterations = inf
     most_hidden = inf  # a factor's error is known from its verdict, whatever rounding does to a residual
     looks_closely = False

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
@@ -32,8 +31,8 @@ class IterativeSolver(Solver[Plan]):
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: of one pass, ≥ 1; if a second pass, which looks closer at the residual, does not get there
-            either, a `ConvergenceError`.
+        max_iterations: of one pass, ≥ 1. Further passes, which look closer at the residual, may follow; after four
+            times as many in all, a `ConvergenceError`.
         forecast_after: a `ConvergenceError` after so many iterations, ≥ 1, if `max_iterations` would not do at the pace
             so far; None to go on in any case.
     """
@@ -48,12 +47,6 @@ class IterativeSolver(Solver[Plan]):
         if self.forecast_after is not None:
             check_whole("forecast_after", self.forecast_after, 1)
 
-    def refuse_directed(self, graph: Graph) -> None:
-        """Raise `ValueError` for a directed graph."""
-        if graph.directed:
-            name = type(self).__name__
-            raise ValueError(f"`{name}` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
-
 
 class IterativeInverse(RefinedInverse):
     """A preconditioner for one walk. Subclasses apply it; this class iterates under it.
@@ -64,7 +57,7 @@ class IterativeInverse(RefinedInverse):
     this product, to a smaller target, until a pass hardly moves x.
     """
 
-    most_passes = 8  # the last one asks for residuals 1e-16 times smaller than the first
+    most_refinements = 8  # the last one asks for residuals 1e-16 times smaller than the first
     most_hidden = MOST_HIDDEN
     looks_closely = True
     method: type[krylov.Columns] = krylov.ConjugateGradients
@@ -85,7 +78,7 @@ class IterativeInverse(RefinedInverse):
 
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
         """Passes after the first must hardly move x, and x must add up: as far as is asked, or in the end as it can."""
-        most = self.asked if step < self.most_passes else WORST_ANSWER
+        most = self.asked if step < self.most_refinements else WORST_ANSWER
         moved = float((change.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()) if step else 0.0
         return moved <= most and (excepted is None or miss(sum_of_answers(x, excepted)) <= most)
 

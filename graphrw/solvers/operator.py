@@ -50,18 +50,6 @@ class Operator:
         """|A||x| = 2 c|x| − A|x|: the size of the terms that A x adds up."""
         return 2 * self.diagonal[:, None] * x.abs() - self.matmul(x.abs(), transpose=transpose)
 
-    def apart(self, b: Tensor, rtol: float) -> Tensor | None:
-        """Where the columns of `b` (N, K) add up to k, those of A⁻¹ b add up to 1: a test of x that costs nothing.
-
-        Returns:
-            (N,) bool: nodes that are excepted, since nobody enters or leaves them, such as seeds; None where the
-            columns add up to something else, or have negative entries, with which errors of their answers could be
-            large.
-        """
-        apart = ~torch.isclose(b.sum(1), self.walk.killing, rtol=rtol, atol=0.0)
-        linked = apart if self.walk.graph.directed else apart & (self.degree > 0)
-        return None if bool(linked.any()) or bool((b < 0).any()) else apart
-
     def _flow_out(self, x: Tensor) -> Tensor:
         """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
         tail, head = self.walk.graph.edges

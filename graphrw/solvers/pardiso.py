@@ -66,7 +66,7 @@ class Pardiso(Solver[PardisoPlan]):
     Needs ``pip install pypardiso`` (x86-64; with MKL some 0.7 GB).
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
 
     Raises:
         MissingDependencyError: when it plans, if pypardiso or its MKL is not there.

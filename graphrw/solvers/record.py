@@ -16,7 +16,7 @@ class SolveReport:
     num_nodes: int
     num_columns: int
     transpose: bool
-    iterations: int  # of the iterative method; refinement steps for a direct one
+    iterations: int  # of an iterative method, and steps of refinement
     relative_residual: float  # true ‖b − A x‖ / ‖b‖ in float64, the worst column's
     seconds: float
     factor_seconds: float  # of the factorisation, in the report of the first solve with it; 0 in the others

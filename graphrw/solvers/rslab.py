@@ -70,14 +70,13 @@ class Cholesky(Solver[SparsePlan]):
     solved on the CPU and brought back.
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
     """
 
     rtol: float = 1e-10
 
     def plan(self, graph: Graph) -> SparsePlan:
-        if graph.directed:
-            raise ValueError("`Cholesky` needs an undirected graph (a symmetric A); for a directed one use `LU`.")
+        self.refuse_directed(graph)
         part = representative(graph)
         return _analyse(lower_pattern(graph), "ldlt") if part is graph else self.plan_for(part)
 
@@ -90,7 +89,7 @@ class LU(Solver[SparsePlan]):
     """Sparse LU factors of any A, directed graphs included; solves with Aᵀ on the same factors.
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
     """
 
     rtol: float = 1e-10

@@ -24,7 +24,7 @@ class SuperLU(Solver[Pattern]):
     SuperLU orders anew at each factorisation. Tensors on another device are solved on the CPU and brought back.
 
     Args:
-        rtol: the largest relative residual, and relative error on A 1 = k, that is accepted after refinement.
+        rtol: the largest relative residual that is accepted, and the relative error that refinement aims at.
     """
 
     rtol: float = 1e-10

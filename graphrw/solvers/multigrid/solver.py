@@ -20,12 +20,12 @@ class Multigrid(IterativeSolver[Structure]):
 
     Memory and time grow linearly with the graph: for volumes, and for whatever fills in when factorised. Aggregates
     follow heavy edges, so that the number of iterations (some 5–25 to a residual of 1e-6) hardly depends on the
-    contrast. The preconditioner is float32, the iteration around it float64.
+    contrast. The preconditioner is float32 where that serves, the iteration around it float64.
 
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
             1e-6.
-        max_iterations: of one pass, ≥ 1; a second, on the true residual, may follow before a `ConvergenceError`.
+        max_iterations: of one pass, ≥ 1; and four times as many in all passes before a `ConvergenceError`.
         forecast_after: raise after so many iterations, ≥ 1, if they will not do at the pace so far; None: never.
 
     >>> import torch, graphrw as rw
