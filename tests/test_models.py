@@ -59,6 +59,17 @@ def test_the_trunk_keeps_one_pixel_for_each_stride(stride: int, shape: tuple[int
     assert Trunk(2, 8, stride=stride)(torch.zeros(3, 2, 13, 9)).shape == (3, 8, *shape)
 
 
+def test_a_trunk_sees_no_brightness_until_it_has_learned_to() -> None:
+    """Filters sum to 0 at first; what a pixel is by itself is learned, from weights of 0."""
+    trunk, dark = Trunk(1, 8), image(16, 16)
+    first, inner = trunk.down[0].first[0], (..., slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(first(dark)[inner], first(dark + 1)[inner], atol=1e-5, rtol=0)
+    trunk(dark).square().mean().backward()
+    assert bool(first.level.grad.any())
+    first.level.data += 1
+    torch.testing.assert_close(first(dark + 1)[inner], first(dark)[inner] + 1)
+
+
 @pytest.mark.parametrize("stride", [1, 2, 4, 8, 16])
 @pytest.mark.parametrize(("axes", "least"), [(2, 2), (3, 1)])
 def test_at_every_stride_the_trunk_has_a_way_up(axes: int, least: int, stride: int) -> None:

@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate
 
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape, cropped, padded
+from graphrw.models.filters import StandardisedConvolution
 from graphrw.models.normalisation import PixelNorm
 
 WIDEST = 8  # times the width: deeper levels get no more channels, or their weights would be most of the model
@@ -21,8 +22,8 @@ class Trunk(nn.Module):
     """Features of each pixel from its wider and wider surroundings: a small U-Net (Ronneberger, Fischer & Brox 2015).
 
     Each level halves the resolution and doubles the channels, up to eight times the width; on the way back, features of
-    both levels are added. Sums in place of concatenations, normalisation over the channels of each pixel alone,
-    shortcuts, and levels below that of the features also at large strides, depart from the original.
+    both levels are added. Sums in place of concatenations, standardised filters, normalisation over the channels of
+    each pixel alone, shortcuts, and levels below that of the features also at large strides, depart from the original.
 
     Features at a pixel depend on the image within `halo` pixels of its block alone, not on what else is in the picture:
     an image may be cut into tiles (`apply_in_tiles`).
@@ -54,9 +55,11 @@ class Trunk(nn.Module):
         inputs = [check_whole("in_channels", in_channels, 1), *widths[:-1]]
         last = stride.bit_length() - 1
         self.pool = nn.MaxPool2d(2) if axes == 2 else nn.MaxPool3d(2)
-        self.down = nn.ModuleList(_Block(convolution, *pair) for pair in zip(inputs, widths, strict=True))
+        self.down = nn.ModuleList(
+            _Block(*pair, axes, levels=level == 0) for level, pair in enumerate(zip(inputs, widths, strict=True))
+        )
         self.shrink = nn.ModuleList(convolution(widths[level + 1], widths[level], 1) for level in range(last, levels))
-        self.up = nn.ModuleList(_Block(convolution, widths[level], widths[level]) for level in range(last, levels))
+        self.up = nn.ModuleList(_Block(widths[level], widths[level], axes) for level in range(last, levels))
         self.out = convolution(widths[last], width, 1)
         self.stride, self.levels, self.axes, self.out_channels = stride, levels, axes, width
 
@@ -105,10 +108,10 @@ class _Block(nn.Module):
     The shortcut keeps what the second normalisation would lose, how strong a feature is compared with other pixels'.
     """
 
-    def __init__(self, convolution: type[nn.Conv2d] | type[nn.Conv3d], inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, axes: int, *, levels: bool = False) -> None:
         super().__init__()
-        self.first = _layer(convolution, inputs, outputs)
-        self.second = _layer(convolution, outputs, outputs)
+        self.first = _layer(inputs, outputs, axes, levels=levels)
+        self.second = _layer(outputs, outputs, axes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
@@ -116,11 +119,8 @@ class _Block(nn.Module):
         return x + deeper
 
 
-def _layer(convolution: type[nn.Conv2d] | type[nn.Conv3d], inputs: int, outputs: int) -> nn.Sequential:
-    filters = convolution(inputs, outputs, 3, padding=1)
-    # torch's own start is a third of this in variance, which the ε of the normalisation would let fade.
-    nn.init.kaiming_normal_(filters.weight, nonlinearity="relu")
-    nn.init.zeros_(filters.bias)  # type: ignore[arg-type]  # it has one
+def _layer(inputs: int, outputs: int, axes: int, *, levels: bool = False) -> nn.Sequential:
+    filters = StandardisedConvolution(inputs, outputs, axes, levels=levels)
     return nn.Sequential(filters, PixelNorm(outputs), nn.ReLU(inplace=True))
 
 
