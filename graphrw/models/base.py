@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -67,10 +68,9 @@ class Model(nn.Module):
             axes = "channels and " if self.in_channels > 1 else ""
             raise ValueError(
                 f"`image` must have {axes}{self.axes} axes, and {self.in_channels} channel(s) along `channel_axis`; "
-                f"got {tuple(image.shape)} with `channel_axis` {channel_axis}."
+                f"got {np.shape(image)} with `channel_axis` {channel_axis}."
             )
-        parameter = next(self.parameters())
-        return made.to(dtype=parameter.dtype)
+        return made.to(next(self.parameters()).dtype)
 
     def save(self, path: str | Path) -> None:
         """Write the weights, and all that `load` needs to make the model anew, into one safetensors file.

@@ -33,7 +33,7 @@ def write(path: str | Path, contents: Contents) -> None:
         "format": FORMAT,
         "version": str(VERSION),
         "model": contents.model,
-        "arguments": json.dumps(contents.arguments),
+        "arguments": json.dumps(contents.arguments, default=_plain),
         "input_scale": json.dumps(contents.input_scale),
         "modules": json.dumps(contents.modules),
     }
@@ -97,6 +97,11 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> N
     if any(value.dtype == torch.float64 for value in tensors.values()):
         model.double()
     model.load_state_dict(tensors)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as Python has it."""
+    return value.item()
 
 
 def _check(described: Mapping[str, str], path: str | Path, model: str) -> None:
