@@ -184,6 +184,14 @@ def test_the_side_loss_is_added_as_often_as_asked() -> None:
     torch.testing.assert_close(model.loss(*arguments, side=3.0), expected)
 
 
+@pytest.mark.parametrize("side", [-1.0, math.nan, math.inf])
+def test_a_side_loss_that_would_be_taken_away_is_refused(side: float) -> None:
+    with pytest.raises(ValueError, match="`side`"):
+        LearnedRandomWalker(1, 8).loss(image(8, 8), two_seeds(8, 8), halves(8, 8), side=side)
+    with pytest.raises(ValueError, match="`side`"):
+        RWN(1, 2, 8, training_radius=2.0).loss(image(8, 8), halves(8, 8), side=side)
+
+
 def test_without_a_side_loss_no_edge_has_to_have_two_targets() -> None:
     target = torch.full((1, 8, 8), -1)
     target[0, 1, 1], target[0, 6, 6] = 0, 1
@@ -192,6 +200,16 @@ def test_without_a_side_loss_no_edge_has_to_have_two_targets() -> None:
         rwn.loss(image(8, 8), target)
     assert bool(walker.loss(image(8, 8), two_seeds(8, 8), target, side=0.0).isfinite())
     assert bool(rwn.loss(image(8, 8), target, side=0.0).isfinite())
+
+
+@pytest.mark.parametrize("make", [lambda: LearnedRandomWalker(1, 8), lambda: RAWKS(1, 2, 8, stride=2)])
+def test_seeds_of_another_size_are_refused_though_their_cells_would_fit(make) -> None:
+    model = make()
+    call = model if isinstance(model, LearnedRandomWalker) else model.propagate
+    with pytest.raises(
+        ValueError, match=r"`seeds` must be a torch tensor \(1, 16, 16\), one for each pixel of `image`"
+    ):
+        call(image(16, 16), two_seeds(16, 15))
 
 
 def test_coarse_seeds_keep_the_seed_of_each_block() -> None:

@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphrw.core.walk import check_rates
 from graphrw.losses import cross_entropy, weight_side_loss
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
 from graphrw.models.features import channels_of, reach_of
 from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
 from graphrw.models.scale import InputScale
-from graphrw.models.seeds import coarse_seeds
+from graphrw.models.seeds import check_seeds, coarse_seeds
 from graphrw.models.tiling import apply_in_tiles, fitting_tile
 from graphrw.nn import EdgeWeightsCNN, HarmonicLabels
 from graphrw.solvers import Auto, Solver
@@ -165,6 +166,7 @@ class LearnedRandomWalker(Model):
             target: labels of the shape of `seeds`; −1 does not count.
             side: ≥ 0, weight of the side loss on the edge weights.
         """
+        check_rates("side", torch.as_tensor(side))
         weight = self.edge_weights(image)
         fit = cross_entropy(self._walked(weight, image, seeds), target)
         if side == 0:
@@ -173,4 +175,5 @@ class LearnedRandomWalker(Model):
         return fit + side * weight_side_loss(weight, target[every])
 
     def _walked(self, weight: Tensor, image: Tensor, seeds: Tensor) -> Tensor:
+        check_seeds(seeds, image)
         return upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), self.stride, image.shape[2:])

@@ -12,7 +12,7 @@ from graphrw.models.base import Model, make_trunk
 from graphrw.models.cells import upsampled
 from graphrw.models.features import channels_of
 from graphrw.models.scale import InputScale
-from graphrw.models.seeds import coarse_seeds
+from graphrw.models.seeds import check_seeds, coarse_seeds
 from graphrw.nn import BoundaryLabels
 from graphrw.solvers import Auto, Solver
 
@@ -115,5 +115,7 @@ class RAWKS(Model):
         return logits
 
     def _spread(self, image: Tensor, seeds: Tensor) -> Tensor:
-        probability: Tensor = self.walk(self.boundary(image), coarse_seeds(seeds, self.stride))
+        boundary = self.boundary(image)
+        check_seeds(seeds, image)
+        probability: Tensor = self.walk(boundary, coarse_seeds(seeds, self.stride))
         return probability

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.graph import Graph
+from graphrw.core.walk import check_rates
 from graphrw.core.whole import check_whole
 from graphrw.losses import affinity_loss, cross_entropy
 from graphrw.models.base import Model
@@ -111,6 +112,7 @@ class RWN(Model):
             target: (B, H, W) int64 classes; −1 does not count.
             side: ≥ 0.
         """
+        check_rates("side", torch.as_tensor(side))
         logits, weight, graph = self._walked(image)
         fit = cross_entropy(torch.softmax(logits, 1), target)
         return fit if side == 0 else fit + side * affinity_loss(weight, graph.edges, target.flatten())

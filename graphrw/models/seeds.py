@@ -28,6 +28,17 @@ def coarse_seeds(seeds: Tensor, stride: int) -> Tensor:
     return coarse
 
 
+def check_seeds(seeds: Tensor, image: Tensor) -> None:
+    """Raise `ValueError` unless there is a seed, or −1, for each pixel of the images (B, C, H, W).
+
+    At a stride seeds of a size that is off by one would fit the cells as well, in silence.
+    """
+    wanted = (len(image), *image.shape[2:])
+    if not isinstance(seeds, Tensor) or tuple(seeds.shape) != wanted:
+        got = tuple(seeds.shape) if isinstance(seeds, Tensor) else type(seeds).__name__
+        raise ValueError(f"`seeds` must be a torch tensor {wanted}, one for each pixel of `image`; got {got}.")
+
+
 def block_maximum(values: Tensor, stride: int) -> Tensor:
     """(B, H, W) integers ≥ −1 → (B, ⌈H / stride⌉, ⌈W / stride⌉): the largest of each block; volumes likewise."""
     axes = values.ndim - 1
