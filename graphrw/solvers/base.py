@@ -169,37 +169,38 @@ class RefinedInverse(Inverse):
         # The right-hand sides must add up ten times better still than their answers are asked to.
         excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.asked) if looks_at_sums else None
         equation = Equation(b, norm, transpose, excepted)
+        first = None
         if self._verdict is None and excepted is not None and start is None:  # a start may be right already
-            found = self._try(equation, excepted)
-            if found is not None:
-                return found
+            first = self._first_pass(equation, excepted)
         if self.verdict.refusal:
             raise ConvergenceError(self.verdict.refusal)
-        return self._refine(equation, start, self.verdict)
+        if self.verdict.sharpness != CLEAN.sharpness:  # other residuals are asked for, from the first pass on
+            first = None
+        return self._refine(equation, start, self.verdict, first)
 
-    def _try(self, equation: Equation, excepted: Tensor) -> Solution | None:
-        """The answer under a clean verdict, where its sum shows that this is the verdict: no further column then.
+    def _first_pass(self, equation: Equation, excepted: Tensor) -> tuple[Tensor, int]:
+        """That of a clean verdict; where its sum shows that this is the verdict, no further column is solved for it.
 
         A sum of answers sees about the same error as a column of its own (`tests/test_direct.py` holds the two to a
         factor of ten). So it clears the inverse where it is ten times better than it needs to be; else the column
         decides.
         """
-        try:
-            found = self._refine(equation, None, CLEAN)
-        except ConvergenceError:
-            return None
-        if found.passes == 1 and miss(sum_of_answers(found.x, excepted)) <= MARGIN * self.asked:
+        x, iterations = self.apply(equation.b, self.solver.rtol * equation.norm, equation.transpose, 0)
+        if miss(sum_of_answers(x, excepted)) <= MARGIN * self.asked:
             self._verdict = CLEAN
-        return found if self.verdict == CLEAN else None
+        return x, iterations
 
-    def _refine(self, equation: Equation, start: Tensor | None, verdict: Verdict) -> Solution:
-        """The only loop of refinement."""
+    def _refine(
+        self, equation: Equation, start: Tensor | None, verdict: Verdict, first: tuple[Tensor, int] | None = None
+    ) -> Solution:
+        """The only loop of refinement; `first` is what its first pass gives, where that is known."""
         b, transpose, rtol = equation.b, equation.transpose, verdict.sharpness * self.solver.rtol
         x, residual, iterations = start, b, 0
         if start is not None:
             residual = self.operator.residual(b, start, transpose, accurate=True)
         for step in range(1 + max(self.most_refinements, verdict.refinements)):
-            change, more = self.apply(residual, rtol * equation.norm, transpose, step)
+            change, more = first or self.apply(residual, rtol * equation.norm, transpose, step)
+            first = None
             x, iterations = change if x is None else x + change, iterations + more
             left = self._remainder(equation, x, rtol, closely=self.looks_closely or step < verdict.refinements)
             enough = step >= verdict.refinements and self.at_rest(step, change, x, equation.excepted)
