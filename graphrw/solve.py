@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.reach import require_ends
-from graphrw.core.transforms import not_recorded, plainly
+from graphrw.core.transforms import outside_autograd, plainly
 from graphrw.core.walk import Walk, apply
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
 from graphrw.solvers.operator import edge_blocks
@@ -80,7 +80,7 @@ class Factor:
     transpose: bool = False
     prune: bool = False  # approximate gradients; see `Factor.of`
     versions: tuple[int | None, ...] = ()  # of weight and killing when they were factorised
-    untold_seconds: list[float] = field(default_factory=list)  # of the factorisation, until a report has told them
+    unreported_seconds: list[float] = field(default_factory=list)  # of the factorisation, until a report has told them
 
     @staticmethod
     def of(walk: Walk, solver: Solver, prune: bool = False) -> "Factor":
@@ -115,7 +115,7 @@ class Factor:
         if b.numel() == 0:
             return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
-        return _invert(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
+        return _differentiable_solve(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
 
     def _require_fresh(self) -> None:
         for name, before, now in zip(("weight", "killing"), self.versions, _versions(self.walk), strict=True):
@@ -179,7 +179,7 @@ class _Solve(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
         factor = ctx.task.factor
-        adjoint = _invert(weight, killing, g, ctx.task.T)
+        adjoint = _differentiable_solve(weight, killing, g, ctx.task.T)
         left, right = (x, adjoint) if factor.transpose else (adjoint, x)
         kept = g.abs() if factor.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
@@ -199,7 +199,7 @@ class _Solve(torch.autograd.Function):
         dot_weight, dot_killing, dot_b = (torch.zeros_like(like) if dot is None else dot for dot, like in pairs)
         factor = ctx.task.factor
         change = dot_b - apply(Walk(factor.walk.graph, dot_weight, dot_killing), x, factor.transpose)
-        return _invert(weight, killing, change, ctx.task)
+        return _differentiable_solve(weight, killing, change, ctx.task)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
@@ -213,11 +213,13 @@ class _Solve(torch.autograd.Function):
         if start is not None:
             start = start[:, None] if in_dims[3] is None else start.movedim(in_dims[3], 1)
             start = start.expand_as(columns).flatten(1)
-        x = _invert(weight, killing, columns.flatten(1), task, start=start)
+        x = _differentiable_solve(weight, killing, columns.flatten(1), task, start=start)
         return x.reshape(columns.shape), 1
 
 
-def _invert(weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None) -> Tensor:
+def _differentiable_solve(
+    weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None
+) -> Tensor:
     x: Tensor = _Solve.apply(weight, killing, b, start, task)  # type: ignore[no-untyped-call]
     return x
 
@@ -225,11 +227,11 @@ def _invert(weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: T
 def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     """x of the type of `b`, and a report of it. All tensors are plain: below autograd and functorch."""
     factor = task.factor
-    with not_recorded():
+    with outside_autograd():
         began = time.perf_counter()
         found = factor.inverse.solve(b.double(), factor.transpose, start)
         seconds = time.perf_counter() - began
-    told = factor.untold_seconds.pop() if factor.untold_seconds else 0.0
+    told = factor.unreported_seconds.pop() if factor.unreported_seconds else 0.0
     nodes, columns = found.x.shape
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
@@ -251,9 +253,9 @@ def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | N
     blocks = []
     for tail, head in edge_blocks(graph.edges):
         flow = right.index_select(0, tail) - right.index_select(0, head)
-        price = left.index_select(0, tail)
-        price = price if graph.directed else price - left.index_select(0, head)
-        blocks.append(-_sum_columns(price * flow, None if kept is None else kept[tail] + kept[head]))
+        adjoint_flow = left.index_select(0, tail)
+        adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
+        blocks.append(-_sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head]))
     return torch.cat(blocks)
 
 
