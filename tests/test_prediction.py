@@ -132,7 +132,7 @@ def test_many_labels_are_compared_a_few_at_a_time(monkeypatch: pytest.MonkeyPatc
     found = model.predict(image, labels)
     probability = model.predict(image, labels, return_full_prob=True)
     assert np.array_equal(probability.argmax(0) + 1, found)
-    monkeypatch.setattr("graphrw.models.prediction.ENTRIES_AT_ONCE", 24 * 24 * 2)
+    monkeypatch.setattr("graphrw.models.prediction.MAPS", 24 * 24 * 2)
     assert np.array_equal(model.predict(image, labels), found)
     again = model.predict(image, labels, return_full_prob=True)
     np.testing.assert_allclose(again, probability, atol=1e-6)  # sums of other lengths round differently

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.build import grid_graph, grid_weight
+from graphrw.core.blocks import MAPS
 from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
@@ -17,8 +18,6 @@ from graphrw.functional import hitting_probabilities
 from graphrw.models.cells import upsampled
 from graphrw.models.seeds import block_maximum, lost_labels
 from graphrw.solvers import Solver
-
-ENTRIES_AT_ONCE = 2**26  # probabilities at the resolution of pixels: 256 MiB
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _parts(cells: Cells, shape: torch.Size) -> Iterator[tuple[int, Tensor]]:
     own = cells.known
     for axis in range(own.ndim):
         own = own.repeat_interleave(cells.stride, axis).narrow(axis, 0, shape[axis])
-    size = max(1, ENTRIES_AT_ONCE // max(shape.numel(), 1))
+    size = max(1, MAPS // max(shape.numel(), 1))
     for start in range(0, len(cells.probability), size):
         part = upsampled(cells.probability[None, start : start + size], cells.stride, shape)[0].cpu()
         yield start, torch.where(own.cpu(), part / share.clamp(min=torch.finfo(share.dtype).tiny), 0.0)

@@ -6,10 +6,9 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.blocks import MAPS
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape
-
-ENTRIES_AT_ONCE = 2**26  # of one feature map: 256 MiB in float32, of which a U-Net holds some ten at once
 
 
 @torch.no_grad()
@@ -77,7 +76,7 @@ def apply_in_tiles(
 
 def fitting_tile(axes: int, channels: int, halo: int, alignment: int) -> int:
     """A side of tiles such that a feature map of one tile and its rim has at most 2²⁶ entries, if that can be."""
-    side = int((ENTRIES_AT_ONCE / channels) ** (1 / axes)) - 2 * (-(-halo // alignment) * alignment)
+    side = int((MAPS / channels) ** (1 / axes)) - 2 * (-(-halo // alignment) * alignment)
     return max(side // alignment, 1) * alignment
 
 

@@ -206,6 +206,11 @@ class StabilisedBiconjugateGradients(Columns):
             torch.arange(b.shape[1], device=b.device), x, b.clone(), none, shadow, p, v, t, none, none, none, none
         )
 
+    def narrowed(self, active: Tensor) -> Self:
+        narrow = super().narrowed(active)
+        narrow._chance = self._chance  # goes on, or the next shadow would be one that has failed
+        return narrow
+
     def step(self, system: System) -> None:
         beta = self._turn()
         self.p.addcmul_(self.v, -self.omega).mul_(beta).add_(self.r)
