@@ -22,8 +22,8 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     Args:
         graph: E edges, N nodes.
         features: (N, C) or (N,) floats, finite; channels should have comparable units.
-        beta: finite and ≥ 0, in inverse squared units of `features`: a number or a tensor (), or (C,) with one for each channel,
-            Σ_c β_c (f_ic − f_jc)². A tensor may be learned.
+        beta: finite and ≥ 0, in inverse squared units of `features`: a number or a tensor (), or (C,) with one for each
+            channel, Σ_c β_c (f_ic − f_jc)². A tensor may be learned.
         length: (E,) edge lengths, finite and > 0, for samples that are unevenly spaced: differences become slopes.
 
     Returns:
@@ -65,8 +65,8 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     Args:
         graph: E edges, N nodes.
         features: (N, C) or (N,) floats, finite; channels should have comparable units.
-        beta: finite and ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each channel. A tensor
-            may be learned.
+        beta: finite and ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each channel.
+            A tensor may be learned.
 
     Returns:
         (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
@@ -181,7 +181,7 @@ def _checked_features(graph: Graph, features: Tensor) -> Tensor:
     fits = features.ndim in (1, 2) and len(features) == graph.num_nodes and 0 not in features.shape[1:]
     if not fits or not features.is_floating_point():
         got = f"{tuple(features.shape)} {features.dtype}"
-        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}, C ≥ 1; got {got}.")
+        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}. C ≥ 1.")
     check_finite("features", features, DIVERGED)
     return features if features.ndim == 2 else features[:, None]
 

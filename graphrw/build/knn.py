@@ -5,6 +5,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import require_values
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.finite import check_finite, check_spread
 from graphrw.core.graph import Graph, unchecked
@@ -206,6 +207,7 @@ def _check_points(points: Tensor) -> None:
     if not isinstance(points, Tensor) or points.dtype not in (torch.float32, torch.float64):
         kind = points.dtype if isinstance(points, Tensor) else type(points).__name__
         raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {kind}.")
+    require_values("points", points)
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"`points` must have shape (N, C), with at least one channel; got {tuple(points.shape)}.")
     wrong = (~points.detach().isfinite().all(1)).nonzero().squeeze(1)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build.knn import edge_length
+from graphrw.core.arrays import require_values
 from graphrw.core.finite import check_spread
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.scale import unit_of
@@ -205,6 +206,8 @@ def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
         raise ValueError(f"`faces` must be (F, 3) int32 or int64; got {got}. Split larger polygons into triangles.")
     if faces.device != vertices.device:
         raise ValueError(f"`faces` is on {faces.device} but `vertices` on {vertices.device}; move one with `.to`.")
+    require_values("vertices", vertices)
+    require_values("faces", faces)
     wrong = ~vertices.detach().isfinite().all(1)
     if bool(wrong.any()):
         vertex = int(wrong.nonzero()[0])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.finite import check_spread
 from graphrw.core.graph import MOST_KEYED, Graph
 from graphrw.core.whole import check_whole
 
@@ -88,12 +89,13 @@ def fold(
     graph, slot = _group(index[:, apart], num_nodes, directed)
     num_slots = graph.num_edges if directed else 2 * graph.num_edges
     weight = value.new_zeros(num_slots).index_add(0, slot, value[apart])
+    check_spread(weight, f"Sums of the entries of {source.values} that are listed more than once")
     if directed:
         return Folded(graph, weight, index, value)
     listed = torch.zeros_like(weight, dtype=torch.bool).index_fill(0, slot, True)
     if not average:
         _check_pairs(graph, weight.detach().view(2, -1), listed.view(2, -1), source)
-    return Folded(graph, weight.view(2, -1).mean(0), index, value)
+    return Folded(graph, (weight / 2).view(2, -1).sum(0), index, value)
 
 
 def checked_weight(graph: Graph, weight: object) -> Tensor:

@@ -8,7 +8,10 @@ from torch import Tensor
 from graphrw.core.arrays import require_values
 from graphrw.core.transforms import plainly
 
-DIVERGED = "If a network made them, its training has diverged: go back to earlier weights, with a smaller learning rate."
+DIVERGED = (
+    "If a network made them, its training has diverged: go back to earlier weights, with a "
+    "smaller learning rate or clipped gradients."
+)
 
 
 def check_finite(name: str, values: Tensor, cure: str = "") -> None:
@@ -98,6 +101,5 @@ def _refuse(name: str, dtype: torch.dtype, values: Tensor) -> None:
     lost = values[values.isfinite() & values.to(dtype).isinf()]
     if len(lost):
         raise ValueError(
-            f"{name} would hold {float(lost[0]):.3g}, more than {dtype} does: use float64, or divide what it is made "
-            "of by a common factor."
+            f"{name} would hold {float(lost[0]):.3g}, more than {dtype} does: use float64, or other units."
         )

@@ -163,6 +163,5 @@ def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
         one, other = pair if names is None else names[list(pair)].tolist()
         cure = "sum their weights" if directed else "list an undirected edge once, or use `from_edge_index`"
         raise ValueError(
-            f"`edges` lists {int(repeated.sum())} edges more than once "
-            f"(first: {one} and {other}); {cure}."
+            f"`edges` lists {int(repeated.sum())} edges more than once (first: {one} and {other}); {cure}."
         )

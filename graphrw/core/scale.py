@@ -1,7 +1,11 @@
-"""Numbers brought to about 1 before they are squared or summed, which the largest and the smallest of a type are not."""
+"""Numbers of any size brought to about 1, where squares and sums of them are held by their type."""
 
 import torch
 from torch import Tensor
+
+from graphrw.core.transforms import plainly
+
+USUAL = 2.0**20  # the square of its square is held by float32, and so are sums of many
 
 
 def unit_of(values: Tensor, dim: int | tuple[int, ...] = ()) -> Tensor:
@@ -24,6 +28,25 @@ def unit_of(values: Tensor, dim: int | tuple[int, ...] = ()) -> Tensor:
     if values.numel() == 0:
         return torch.ones_like(values.detach().sum(dim, keepdim=True))
     return power_below(values.detach().abs().amax(dim, keepdim=True))
+
+
+def common_unit(*values: Tensor) -> Tensor:
+    """() The `unit_of` all of them together, which have one type; 1 where there are none.
+
+    >>> common_unit(torch.tensor([3.0]), torch.tensor([0.1, 9.0]))
+    tensor(8.)
+    """
+    largest = [each.detach().abs().amax() for each in values if each.numel()]
+    return power_below(torch.stack(largest).amax()) if largest else values[0].new_ones(())
+
+
+def is_usual(unit: Tensor) -> bool:
+    """Whether numbers about as large as `unit` can be squared and summed up as they are: nearly always.
+
+    >>> is_usual(torch.tensor(2.0)), is_usual(torch.tensor(1e-12))
+    (True, False)
+    """
+    return plainly(lambda unit: bool(((unit > 1 / USUAL) & (unit < USUAL)).all()), unit, batched=True)
 
 
 def power_below(sizes: Tensor) -> Tensor:

@@ -45,8 +45,9 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
 
     Raises:
-        ValueError: for a wrong shape, type or device, a negative, infinite or NaN value, a killing that is 0 in the
-            type of the weights and otherwise not, or a node whose rate is more than its type holds; and where `torch.func.vmap` runs over weights or killing.
+        ValueError: for a wrong shape, type or device; a negative, infinite or NaN value; a killing > 0 that is 0 in the
+            type of the weights; a node whose rate is more than its type holds; and where `torch.func.vmap` runs over
+            weights or killing.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
