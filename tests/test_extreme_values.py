@@ -52,7 +52,7 @@ def test_faces_of_very_different_size_have_their_angles() -> None:
 
 
 def test_vertices_further_apart_than_their_type_holds_are_refused() -> None:
-    with pytest.raises(ValueError, match="`vertices` are more than torch.float32 holds"):
+    with pytest.raises(ValueError, match=r"`vertices` are more than torch.float32 holds"):
         build.mesh_graph(torch.tensor([[3e38, 0, 0], [-3e38, 0, 0], [0, 1, 0]]), torch.tensor([[0, 1, 2]]))
 
 
@@ -72,9 +72,9 @@ def test_neighbours_depend_on_no_unit(channels: int, size: float) -> None:
 
 def test_points_that_no_square_tells_apart_are_refused() -> None:
     points = torch.tensor([[0.0], [1e-200], [3e-200], [1.0]], dtype=torch.float64)
-    with pytest.raises(ValueError, match="`points` lie 1.0e-200 times as close together"):
+    with pytest.raises(ValueError, match=r"`points` lie 1.0e-200 times as close together"):
         rw.knn_graph(points, 1)
-    with pytest.raises(ValueError, match="Lengths of edges between `points` are more than torch.float64 holds"):
+    with pytest.raises(ValueError, match=r"Lengths of edges between `points` are more than torch.float64 holds"):
         rw.knn_graph(torch.tensor([[1.7e308], [-1.7e308]], dtype=torch.float64), 1)
 
 
@@ -100,15 +100,17 @@ def test_where_a_gaussian_weight_vanishes_so_does_its_derivative() -> None:
     beta = torch.tensor(2.0, requires_grad=True)
     weight = build.gaussian_affinity(PATH, features, beta)
     weight.sum().backward()
-    assert weight.tolist() == [0, 1] and features.grad.tolist() == [0, 0, 0] and beta.grad == 0
+    assert weight.tolist() == [0, 1]
+    assert features.grad.tolist() == [0, 0, 0]
+    assert beta.grad == 0
 
 
 @pytest.mark.parametrize("affinity", [build.gaussian_affinity, build.l1_affinity])
 def test_a_beta_that_is_infinite_or_lost_is_refused(affinity: Callable[..., Tensor]) -> None:
     features = torch.tensor([1.0, 1.0, 2.0])
-    with pytest.raises(ValueError, match="`beta` must be finite and not negative; got inf"):
+    with pytest.raises(ValueError, match=r"`beta` must be finite and not negative; got inf"):
         affinity(PATH, features, math.inf)
-    with pytest.raises(ValueError, match="`beta` holds 1e-60, which is 0.0 in torch.float32"):
+    with pytest.raises(ValueError, match=r"`beta` holds 1e-60, which is 0.0 in torch.float32"):
         affinity(PATH, features, 1e-60)
 
 
@@ -186,12 +188,12 @@ def test_interpolation_attends_to_features_of_any_size(size: float) -> None:
 def test_answers_that_their_type_does_not_hold_are_refused() -> None:
     faint = rw.walk(PATH, torch.full((2,), 1e-40))
     with pytest.raises(
-        ValueError, match="for this `weight` and `b` .* would hold .*e.40, more than torch.float32 does"
+        ValueError, match=r"for this `weight` and `b` .* would hold .*e.40, more than torch.float32 does"
     ):
         rw.effective_resistance(faint, torch.tensor([[0, 2]]))
-    with pytest.raises(ValueError, match="more than torch.float32 does"):
+    with pytest.raises(ValueError, match=r"more than torch.float32 does"):
         rw.poisson_labels(faint, torch.tensor([0, -1, 1]))
-    with pytest.raises(ValueError, match="A mean or variance of `values` would hold"):
+    with pytest.raises(ValueError, match=r"A mean or variance of `values` would hold"):
         build.region_features(torch.tensor([[1e30, -1e30]]), torch.zeros(1, 2, dtype=torch.int64))
-    with pytest.raises(ValueError, match="`spacing` gives boundaries of a length that torch.float32 does not hold"):
+    with pytest.raises(ValueError, match=r"`spacing` gives boundaries of a length that torch.float32 does not hold"):
         build.superpixel_graph(torch.tensor([[[0, 1]]]), spacing=(1e30, 1e30, 1))

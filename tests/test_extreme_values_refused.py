@@ -1,5 +1,6 @@
 """Values that mean nothing, or that a type does not hold, are refused under the name of their own argument."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -49,9 +50,8 @@ NOT_A_NUMBER: dict[str, tuple[str, Callable[[], Any]]] = {
 
 @pytest.mark.parametrize(("name", "call"), NOT_A_NUMBER.values(), ids=NOT_A_NUMBER.keys())
 def test_nan_is_refused_under_the_name_of_its_argument(name: str, call: Callable[[], Any]) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=rf"^`{re.escape(name)}` must be finite; got nan"):
         call()
-    assert str(caught.value).startswith(f"`{name}` must be finite; got nan")
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_nan_is_refused_under_the_name_of_its_argument(name: str, call: Callable
     ],
 )
 def test_nan_in_a_loss_is_not_taken_for_a_logit(call: Callable[[], Any], name: str) -> None:
-    with pytest.raises(ValueError, match=f"`{name}` must lie in .*got nan. If a network made them, its training has"):
+    with pytest.raises(ValueError, match=rf"`{name}` must lie in .*got nan. If a network made them, its training has"):
         call()
 
 
 def test_a_distance_that_is_nan_is_no_infinite_one() -> None:
-    with pytest.raises(ValueError, match="`distance` holds NaN"):
+    with pytest.raises(ValueError, match=r"`distance` holds NaN"):
         functional.diffusion_similarity(torch.tensor([torch.nan, 1.0]), 1.0)
-    with pytest.raises(ValueError, match="`scale` must be finite and not negative; got -1"):
+    with pytest.raises(ValueError, match=r"`scale` must be finite and not negative; got -1"):
         functional.diffusion_similarity(torch.tensor([1.0]), -1.0)
 
 
 def test_features_whose_products_are_not_held_are_named() -> None:
-    with pytest.raises(ValueError, match="Scores of edges, from products of features of this size, are more than"):
+    with pytest.raises(ValueError, match=r"Scores of edges, from products of features of this size, are more than"):
         nn.EdgeWeightsMLP(2)(torch.full((3, 2), 1e30), PATH)
 
 
@@ -98,7 +98,7 @@ def test_features_whose_products_are_not_held_are_named() -> None:
     ],
 )
 def test_tensors_without_values_are_refused_where_values_are_needed(call: Callable[[], Any]) -> None:
-    with pytest.raises(ValueError, match="on the `meta` device, which holds shapes alone"):
+    with pytest.raises(ValueError, match=r"on the `meta` device, which holds shapes alone"):
         call()
 
 
@@ -106,30 +106,30 @@ def test_tensors_without_values_are_refused_where_values_are_needed(call: Callab
 def test_weights_from_networkx_are_not_cut_to_whole_numbers(dtype: Any) -> None:
     network = nx.Graph([("a", "b", {"weight": 2.5})])
     for convert in (lambda: rw.from_networkx(network, dtype=dtype), lambda: node_values(network, {"a": 2.5}, 0, dtype)):
-        with pytest.raises(ValueError, match="`dtype` must be torch.float32 or torch.float64"):
+        with pytest.raises(ValueError, match=r"`dtype` must be torch.float32 or torch.float64"):
             convert()
 
 
 def test_numbers_that_a_type_makes_0_or_infinite_are_refused() -> None:
-    with pytest.raises(ValueError, match="1e-50, which is 0.0 in torch.float32"):
+    with pytest.raises(ValueError, match=r"1e-50, which is 0.0 in torch.float32"):
         rw.from_networkx(nx.Graph([(0, 1, {"weight": 1e-50})]))
-    with pytest.raises(ValueError, match="`values` holds 1e-50, which is 0.0 in torch.float32"):
+    with pytest.raises(ValueError, match=r"`values` holds 1e-50, which is 0.0 in torch.float32"):
         node_values(nx.path_graph(2), {0: 1e-50})
-    with pytest.raises(ValueError, match="`killing` holds 1e-50, which is 0.0 in torch.float32"):
+    with pytest.raises(ValueError, match=r"`killing` holds 1e-50, which is 0.0 in torch.float32"):
         rw.walk(PATH, torch.ones(2), killing=1e-50)
     with pytest.raises(ValueError, match=r"`killing` holds 1e\+300, which is inf in torch.float32"):
         rw.walk(PATH, torch.ones(2), killing=torch.full((3,), 1e300, dtype=torch.float64))
-    with pytest.raises(ValueError, match="`self_loops` holds 1e-50, which is 0.0 in torch.float32"):
+    with pytest.raises(ValueError, match=r"`self_loops` holds 1e-50, which is 0.0 in torch.float32"):
         rw.step(rw.walk(PATH, torch.ones(2)), torch.ones(3), self_loops=1e-50)
     assert float(rw.walk(PATH, torch.ones(2).double(), killing=1e-50).killing[0]) == 1e-50
-    with pytest.raises(ValueError, match="`fill` is 0.5, which torch.int64 makes 0"):
+    with pytest.raises(ValueError, match=r"`fill` is 0.5, which torch.int64 makes 0"):
         build.project_regions(torch.tensor([3]), torch.zeros(1, 1, dtype=torch.int64), fill=0.5)
 
 
 def test_entries_whose_sum_is_not_held_are_refused_and_their_mean_is() -> None:
     index, large = torch.tensor([[0, 1], [1, 0]]), torch.full((2,), 3e38)
     torch.testing.assert_close(rw.from_edge_index(index, large)[1], large[:1])
-    with pytest.raises(ValueError, match="Sums of the entries of `edge_weight` .* are more than torch.float32 holds"):
+    with pytest.raises(ValueError, match=r"Sums of the entries of `edge_weight` .* are more than torch.float32 holds"):
         rw.from_edge_index(index.repeat(1, 2), large.repeat(2))
 
 
@@ -145,13 +145,13 @@ def test_entries_whose_sum_is_not_held_are_refused_and_their_mean_is() -> None:
 )
 def test_labels_that_int64_does_not_hold_are_refused(call: Callable[[Any], Any]) -> None:
     labels = np.array([[BIG, 0], [0, 1]], dtype=np.uint64)
-    with pytest.raises(ValueError, match=f"holds {BIG}, which is more than int64 does"):
+    with pytest.raises(ValueError, match=rf"holds {BIG}, which is more than int64 does"):
         call(labels)
 
 
 @pytest.mark.parametrize("wrong", [2.5, 3.0, True, "3", None])
 def test_numbers_of_nodes_are_whole(wrong: Any) -> None:
-    with pytest.raises(ValueError, match="`num_nodes` must be a whole number from 0; got"):
+    with pytest.raises(ValueError, match=r"`num_nodes` must be a whole number from 0; got"):
         rw.Graph(EDGE, wrong)
     assert type(rw.Graph(EDGE, np.int32(3)).num_nodes) is int
 
@@ -164,28 +164,28 @@ def test_edges_of_any_number_of_nodes_are_compared_right() -> None:
         rw.Graph(torch.tensor([[0, many - 1, many - 2], [1, many - 2, many - 1]]), many)
     with pytest.raises(ValueError, match=rf"1 self loops \(first: node {many - 1}\)"):
         rw.Graph(torch.tensor([[many - 1], [many - 1]]), many)
-    with pytest.raises(ValueError, match="`edge_index` would have 1099511627777 nodes, more than 3037000499"):
+    with pytest.raises(ValueError, match=r"`edge_index` would have 1099511627777 nodes, more than 3037000499"):
         nn.EdgeWeightsMLP(0, 1)(None, torch.tensor([[0, 2**40], [2**40, 0]]), torch.ones(2, 1))
 
 
 def test_what_has_no_channel_no_length_or_a_side_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`features` must be .*; got \(3, 0\)"):
         build.gaussian_affinity(PATH, torch.zeros(3, 0), 1.0)
-    with pytest.raises(ValueError, match="`length` must be .* finite; got inf"):
+    with pytest.raises(ValueError, match=r"`length` must be .* finite; got inf"):
         build.gaussian_affinity(PATH, torch.zeros(3), 1.0, torch.tensor([torch.inf, 1]))
     model, seeds = rw.models.LearnedRandomWalker(1), torch.tensor([0] + [-1] * 254 + [1]).view(1, 16, 16)
     with pytest.raises(ValueError, match=r"`seeds` must be a torch tensor \(1, 16, 16\)"):
         model(torch.zeros(1, 1, 16, 16), seeds[:, 1:])
-    with pytest.raises(ValueError, match="`side` must be finite and not negative; got -1"):
+    with pytest.raises(ValueError, match=r"`side` must be finite and not negative; got -1"):
         model.loss(torch.zeros(1, 1, 16, 16), seeds, seeds.clamp(min=0), side=-1)
-    with pytest.raises(ValueError, match="channel"):
+    with pytest.raises(ValueError, match=r"channel"):
         model.predict(np.zeros((16, 16, 0)), seeds[0].numpy() + 1, channel_axis=-1)
 
 
 @pytest.mark.parametrize("k", [5, 10])
 def test_the_advice_for_equal_samples_can_be_followed(k: int) -> None:
     points, labels = np.repeat(np.eye(4), 12, 0), [0, 1] + [-1] * 46
-    with pytest.raises(ValueError, match="Up to 12 samples are equal: take `n_neighbors` from 12, keep one .*`beta`"):
+    with pytest.raises(ValueError, match=r"Up to 12 samples are equal: take `n_neighbors` from 12, keep one .*`beta`"):
         rw.estimators.RandomWalkClassifier(n_neighbors=k).fit(points, labels)
     for classifier in (
         rw.estimators.RandomWalkClassifier(n_neighbors=12),

@@ -127,7 +127,8 @@ def test_of_nothing_there_is_an_empty_answer_with_a_gradient(
     shape: tuple[int, ...], call: Callable[[], Tensor]
 ) -> None:
     answer = call()
-    assert answer.shape == shape and not answer.any()
+    assert answer.shape == shape
+    assert not answer.any()
     answer.sum().backward()
 
 

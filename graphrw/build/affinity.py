@@ -65,8 +65,8 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     Args:
         graph: E edges, N nodes.
         features: (N, C) or (N,) floats, finite; channels should have comparable units.
-        beta: finite and ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each channel.
-            A tensor may be learned.
+        beta: finite and ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each
+            channel. A tensor may be learned.
 
     Returns:
         (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
