@@ -82,7 +82,8 @@ def two_colours(edges: Tensor, num_nodes: int) -> Tensor | None:
 def in_odd_cycles(edges: Tensor, num_nodes: int) -> Tensor:
     """(N,) bool: the nodes whose component holds an odd cycle, so that it is not bipartite."""
     red, blue = _covered(edges, num_nodes)
-    return red.eq(blue)
+    odd: Tensor = red == blue
+    return odd
 
 
 def _covered(edges: Tensor, num_nodes: int) -> Tensor:
