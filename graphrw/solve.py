@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_room
 from graphrw.core.reach import require_ends
 from graphrw.core.transforms import outside_autograd, plainly
 from graphrw.core.walk import Walk, apply
@@ -38,13 +40,15 @@ def solve(
     Raises:
         SingularWalkError: if some node can reach no killing.
         ConvergenceError: if the true residual misses the solver's tolerance; in backward too.
-        ValueError: for a wrong shape, type or device of `b` or `start`, or a solver that cannot take this graph.
+        ValueError: for a wrong shape, type or device of `b` or `start`, a solver that cannot take this graph, or an
+            answer of more than its type holds.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> from graphrw.core.walk import walk
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
+    _check_right_hand_side(walk, b)  # before what takes long
     factor = factorize(walk, solver)
     return (factor.T if transpose else factor).solve(b, start)
 
@@ -113,7 +117,7 @@ class Factor:
         weight, killing = self.walk.weight, self.walk.killing
         kind = torch.promote_types(b.dtype, weight.dtype)
         if b.numel() == 0:
-            return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
+            return b.to(kind) + 0 * (weight.sum() + killing.sum())  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
         return _differentiable_solve(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
 
@@ -236,7 +240,7 @@ def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
     report(SolveReport(*seen), task.blocks)
-    return found.x.to(b.dtype)
+    return narrowed("x of A x = b, for this `weight` and `b` (in a backward pass, its adjoint),", found.x, b.dtype)
 
 
 def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> Factor:
@@ -291,3 +295,4 @@ def _check_right_hand_side(walk: Walk, b: Tensor) -> None:
         raise ValueError(f"`b` must be float32 or float64; got {b.dtype}.")
     if b.device != walk.weight.device:
         raise ValueError(f"`b` is on {b.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
+    require_room(2 * b.numel(), f"Solving for {tuple(b.shape)} numbers", "Take fewer columns at a time.")

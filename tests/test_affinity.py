@@ -108,7 +108,7 @@ def test_each_l1_weight_falls_with_the_sum_of_absolute_differences() -> None:
 def test_a_beta_that_belongs_to_no_channel_is_refused(affinity: Any) -> None:
     with pytest.raises(ValueError, match=r"`beta` must be a number, .* each channel, \(3,\); got \(2,\)"):
         affinity(GRAPH, features(3), torch.ones(2))
-    with pytest.raises(ValueError, match=r"`beta` must not be negative; got -1\.0"):
+    with pytest.raises(ValueError, match=r"`beta` must be finite and not negative; got -1\.0"):
         affinity(GRAPH, features(3), torch.tensor([0.0, -1.0, 2.0]))
 
 
@@ -127,18 +127,18 @@ def test_above_a_floor_no_weight_vanishes_and_one_stays_one() -> None:
         ),
         ((features(3, 2), 1.0), r"got \(12, 3, 2\) torch.float64"),
         ((torch.arange(12), 1.0), r"`features` must be .* floats .*; got \(12,\) torch.int64"),
-        ((features(), -0.5), "`beta` must not be negative; got -0.5"),
-        ((features(), torch.tensor(-2.0)), "`beta` must not be negative; got -2.0"),
-        ((features(), math.nan), "`beta` must not be negative; got nan"),
+        ((features(), -0.5), "`beta` must be finite and not negative; got -0.5"),
+        ((features(), torch.tensor(-2.0)), "`beta` must be finite and not negative; got -2.0"),
+        ((features(), math.nan), "`beta` must be finite and not negative; got nan"),
         pytest.param(
             (features(), torch.ones(2)),
             r"`beta` must .*\(2,\)",
         ),
-        ((features(), 1.0, torch.ones(5)), r"`length` must be \(17,\) and positive; got \(5,\)"),
-        ((features(), 1.0, torch.zeros(17)), r"`length` must be \(17,\) and positive"),
+        ((features(), 1.0, torch.ones(5)), r"`length` must be \(17,\), positive and finite; got \(5,\)"),
+        ((features(), 1.0, torch.zeros(17)), r"`length` must be \(17,\), positive and finite"),
         pytest.param(
             (features(), 1.0, lengths() - 0.75),
-            r"`length` must be .* positive; got -0\.",
+            r"`length` must be .* positive and finite; got -0\.",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.memory import require_room
 
 
 def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None = None) -> Graph:
@@ -41,9 +42,12 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     Graph(num_nodes=10000, num_edges=382768)
     """
     shape = _checked_shape(shape)
-    offsets = _offsets(shape, _reach(shape, connectivity, radius))
-    index = torch.arange(math.prod(shape)).reshape(shape)
+    reach = _reach(shape, connectivity, radius)
+    _require_room(shape, _least_edges(shape, reach))
+    offsets = _offsets(shape, reach)
     counts = [math.prod(size - abs(step) for size, step in zip(shape, offset, strict=True)) for offset in offsets]
+    _require_room(shape, sum(counts))
+    index = torch.arange(math.prod(shape)).reshape(shape)
     edges = torch.empty(2, sum(counts), dtype=torch.int64)
     blocks = edges.split_with_sizes(counts, dim=1) if offsets else ()
     for offset, (tail, head) in zip(offsets, blocks, strict=True):
@@ -134,6 +138,18 @@ def _reach(shape: tuple[int, ...], connectivity: int, radius: float | None) -> f
     if not 1 <= radius < math.inf:
         raise ValueError(f"`radius` must be finite and at least 1 pixel; got {radius}. Below 1 there are no edges.")
     return radius
+
+
+def _least_edges(shape: tuple[int, ...], reach: float) -> int:
+    """Fewer than there are: of the box of steps that holds those within reach, these are more than an eighth in each
+    half; and each step starts from more than a share of the pixels that is half along every axis."""
+    box = math.prod(2 * min(int(reach), size - 1) + 1 for size in shape)
+    return box // 8 * math.prod(-(-size // 2) for size in shape) if box > 1000 else 0
+
+
+def _require_room(shape: tuple[int, ...], num_edges: int) -> None:
+    what = f"The graph of a grid {shape}, of {math.prod(shape):,} nodes and {num_edges:,} edges or more,"
+    require_room(math.prod(shape) + 2 * num_edges, what, "Take superpixels, a coarser grid or a smaller `radius`.")
 
 
 def _offsets(shape: tuple[int, ...], reach: float) -> list[tuple[int, ...]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import require_values, whole_numbers
 from graphrw.core.distinct import distinct
+from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph, unchecked
 
 # Not torch's wider unsigned types, which it can hardly compute with.
@@ -44,6 +46,8 @@ def superpixel_graph(
     length = torch.zeros(faces.edges.shape[1], device=index.device)
     for area, edge in zip(areas, faces.edge.split(faces.per_axis), strict=True):
         length += area * edge.bincount(minlength=len(length))
+    if not bool(((length > 0) & (length < torch.inf)).all()):
+        raise ValueError(f"`spacing` gives boundaries of a length that {length.dtype} does not hold; got {spacing}.")
     return unchecked(faces.edges, len(ids)), length
 
 
@@ -107,7 +111,7 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
         (K, H, W) or (K, D, H, W); of the shape of `segments` for values (R,).
 
     Raises:
-        ValueError: as `superpixel_graph`, or if `values` does not have one row per region.
+        ValueError: as `superpixel_graph`, or if `values` does not have one row per region, or cannot hold `fill`.
 
     >>> project_regions(torch.tensor([1.5, 9.0]), torch.tensor([[0, 0, 1]]))
     tensor([[1.5000, 1.5000, 9.0000]])
@@ -115,6 +119,8 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     ids, index = region_index(segments, ignore_index=ignore_index)
     if values.ndim not in (1, 2) or len(values) != len(ids) or 0 in values.shape[1:]:
         raise ValueError(f"`values` must be (R, K) or (R,) with R = {len(ids)} regions; got {tuple(values.shape)}.")
+    if not values.is_floating_point() and int(fill) != fill:
+        raise ValueError(f"`fill` is {fill}, which {values.dtype} makes {int(fill)}: give `values` as floats.")
     columns = torch.cat([values, values.new_full((1, *values.shape[1:]), fill)])  # the last row, −1, is for no region
     node = torch.where(index < 0, len(ids), index).flatten()
     if values.ndim == 1:
@@ -147,7 +153,7 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     channels = _channels(values, index.shape)
     faces = _faces(index, len(ids))
     first, second = faces.pixels
-    halves = ((row.index_select(0, first) + row.index_select(0, second)) / 2 for row in channels)
+    halves = (row.index_select(0, first) / 2 + row.index_select(0, second) / 2 for row in channels)
     return _as_given(_means(halves, faces.edge, faces.edges.shape[1], values.dtype), values, index)
 
 
@@ -191,7 +197,7 @@ def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     centroid = _region_means((grid.flatten() for grid in grids), index, len(ids), counted)
     rows = torch.cat([mean, mean.new_zeros(1, mean.shape[1])]).unbind(1)
     # Squares of what is left of the mean: E[v²] − E[v]² would cancel where a region is nearly of one value.
-    squares = ((row - mu.index_select(0, node)).square() for row, mu in zip(channels, rows, strict=True))
+    squares = ((row - mu.index_select(0, node)).double().square() for row, mu in zip(channels, rows, strict=True))
     return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), values.dtype))
 
 
@@ -234,7 +240,7 @@ def _means(channels: Iterable[Tensor], group: Tensor, num_groups: int, dtype: to
     count = group.bincount(minlength=num_groups).clamp(min=1)
     zero = torch.zeros(num_groups, dtype=torch.float64, device=group.device)
     means = [zero.index_add(0, group, channel.double()) / count for channel in channels]
-    return torch.stack(means, dim=1).to(dtype)
+    return narrowed("A mean or variance of `values`", torch.stack(means, dim=1), dtype)
 
 
 def _as_given(pooled: Tensor, values: Tensor, index: Tensor) -> Tensor:
@@ -244,6 +250,7 @@ def _as_given(pooled: Tensor, values: Tensor, index: Tensor) -> Tensor:
 
 def _channels(values: Tensor, shape: torch.Size) -> Tensor:
     """(K, number of pixels), K ≥ 1."""
+    require_values("values", values)
     fits = values.ndim - len(shape) in (0, 1) and values.shape[-len(shape) :] == shape and values.numel() > 0
     if not fits or not values.is_floating_point():
         sizes = ", ".join(map(str, shape))
@@ -256,6 +263,9 @@ def _check_segments(segments: Tensor) -> None:
     if not isinstance(segments, Tensor):
         kind = type(segments).__name__
         raise ValueError(f"`segments` must be a tensor of integers; got {kind}. Use `torch.as_tensor`.")
+    require_values("segments", segments)
+    if segments.dtype == torch.uint64:
+        whole_numbers("segments", segments, "integers")
     if segments.dtype not in INTEGERS:
         raise ValueError(f"`segments` must be int64 or another integer type; got {segments.dtype}. Use `.long()`.")
     if segments.ndim not in (2, 3) or segments.numel() == 0:

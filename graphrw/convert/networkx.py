@@ -68,7 +68,7 @@ def from_networkx(
     listed = list(network.edges(data=weight, default=None)) if weight else [(*edge[:2], 1) for edge in network.edges()]
     ends = [(number[tail], number[head]) for tail, head, _ in listed]
     index = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).T
-    value = _weights(listed, weight, dtype or torch.get_default_dtype())
+    value = _weights(listed, weight, checked_dtype(dtype))
     if not network.is_directed():  # networkx lists an undirected edge once, and a self loop
         apart = index[0] != index[1]
         index, value = torch.cat([index, index[:, apart].flip(0)], dim=1), torch.cat([value, value[apart]])
@@ -126,10 +126,16 @@ def numbered(network: "nx.Graph[Any]") -> tuple[list[Any], dict[Any, int]]:
     return nodes, {node: i for i, node in enumerate(nodes)}
 
 
-def _weights(listed: list[tuple[Any, Any, Any]], name: str | None, dtype: torch.dtype) -> Tensor:
-    """(M,): the weights of the edges that are listed, of which none became 0 or infinite on the way."""
+def checked_dtype(dtype: torch.dtype | None) -> torch.dtype:
+    """`dtype`, or torch's default for None; `ValueError` for others than float32 and float64."""
+    dtype = torch.get_default_dtype() if dtype is None else dtype
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`dtype` must be torch.float32 or torch.float64; got {dtype}.")
+    return dtype
+
+
+def _weights(listed: list[tuple[Any, Any, Any]], name: str | None, dtype: torch.dtype) -> Tensor:
+    """(M,): the weights of the edges that are listed, of which none became 0 or infinite on the way."""
     numbers = [value for _, _, value in listed]
     if name == _DEFAULT and all(value is None for value in numbers):
         return torch.ones(len(numbers), dtype=dtype)

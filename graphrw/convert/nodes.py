@@ -8,8 +8,9 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from graphrw.convert.networkx import numbered
+from graphrw.convert.networkx import checked_dtype, numbered
 from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import kept_in
 
 
 def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tuple[Tensor, list[Any]]:
@@ -52,13 +53,15 @@ def node_values(
         dtype: of the result, float32 or float64; None: torch's default.
 
     Raises:
-        ValueError: for a node that `network` does not have.
+        ValueError: for a node that `network` does not have, another dtype, or a number that it does not hold.
 
     >>> node_values(nx.path_graph(["a", "b", "c"]), {"c": 0.5})
     tensor([0.0000, 0.0000, 0.5000])
     """
     nodes, _ = _known(network, values, "values")
-    return torch.tensor([float(values.get(node, default)) for node in nodes], dtype=dtype or torch.get_default_dtype())
+    dtype = checked_dtype(dtype)
+    numbers = torch.tensor([float(values.get(node, default)) for node in nodes], dtype=torch.float64)
+    return kept_in("values", numbers, dtype)
 
 
 def node_dict(network: "nx.Graph[Any]", values: Tensor, classes: Sequence[Any] | None = None) -> dict[Any, Any]:

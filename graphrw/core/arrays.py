@@ -32,6 +32,15 @@ def as_tensor(name: str, values: object, wanted: str) -> Tensor:
     )
 
 
+def require_values(name: str, values: Tensor) -> None:
+    """Raise `ValueError` for a tensor on torch's `meta` device, which has a shape but no values."""
+    if values.is_meta:
+        raise ValueError(
+            f"`{name}` is on the `meta` device, which holds shapes alone, and its values are needed here. Make it on a "
+            'real one: `torch.empty_like(…, device="cpu")`, then fill it.'
+        )
+
+
 def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
     """`values` as int64: integers of any type, as long as int64 holds them.
 
@@ -42,6 +51,7 @@ def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
     tensor([3, 0])
     """
     tensor = as_tensor(name, values, wanted)
+    require_values(name, tensor)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise ValueError(f"`{name}` must be {wanted}; got {tensor.dtype}.")
     if tensor.dtype != torch.uint64:

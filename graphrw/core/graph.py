@@ -7,10 +7,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import require_values
 from graphrw.core.plans import Plans
 from graphrw.core.transforms import lasting
+from graphrw.core.whole import check_whole
 
 T = TypeVar("T")
+MOST_KEYED = 3_037_000_499  # nodes of which each pair has a key of its own in int64: N² < 2⁶³
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Graph:
 
     Args:
         edges: (2, E) int64, node indices in [0, num_nodes).
-        num_nodes: N ≥ 0.
+        num_nodes: N, a whole number from 0.
         directed: whether an edge can be walked one way only.
 
     Raises:
@@ -47,6 +50,7 @@ class Graph:
     _plans: Plans = field(default_factory=Plans, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "num_nodes", check_whole("num_nodes", self.num_nodes, 0))
         _check_edges(self.edges, self.num_nodes)
         _check_unique(self.edges, self.num_nodes, self.directed)
         object.__setattr__(self, "edges", lasting(self.edges))
@@ -128,8 +132,7 @@ def _check_edges(edges: Tensor, num_nodes: int) -> None:
         raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {kind}.")
     if edges.ndim != 2 or edges.shape[0] != 2:
         raise ValueError(f"`edges` must have shape (2, E); got {tuple(edges.shape)}.")
-    if num_nodes < 0:
-        raise ValueError(f"`num_nodes` must not be negative; got {num_nodes}.")
+    require_values("edges", edges)
     if edges.shape[1] == 0:
         return
     low, high = (int(bound) for bound in torch.aminmax(edges))
@@ -139,10 +142,14 @@ def _check_edges(edges: Tensor, num_nodes: int) -> None:
 
 
 def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
+    names = None
+    if num_nodes > MOST_KEYED:  # few of so many nodes have an edge
+        names, edges = edges.unique(return_inverse=True)
+        num_nodes = len(names)
     tail, head = edges
     loops = tail == head
     if bool(loops.any()):
-        node = int(tail[loops][0])
+        node = int(tail[loops][0] if names is None else names[tail[loops][0]])
         raise ValueError(
             f"`edges` holds {int(loops.sum())} self loops (first: node {node}). They change no hitting probability: "
             "for these remove them. They do change `step`, `resolvent`, `pagerank` and `nn.Propagation`, which take "
@@ -152,9 +159,9 @@ def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
     keys = (first * num_nodes + last).sort().values
     repeated = keys[1:] == keys[:-1]
     if bool(repeated.any()):
-        key = int(keys[1:][repeated][0])
+        pair = divmod(int(keys[1:][repeated][0]), num_nodes)
+        one, other = pair if names is None else names[list(pair)].tolist()
         cure = "sum their weights" if directed else "list an undirected edge once, or use `from_edge_index`"
         raise ValueError(
-            f"`edges` lists {int(repeated.sum())} edges more than once "
-            f"(first: {key // num_nodes} and {key % num_nodes}); {cure}."
+            f"`edges` lists {int(repeated.sum())} edges more than once (first: {one} and {other}); {cure}."
         )

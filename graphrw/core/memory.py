@@ -22,6 +22,8 @@ class Accounts:
 SECOND = Accounts("memory.max", "memory.current", "inactive_file")
 FIRST = Accounts("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
+EVERY_DAY = 2**28  # bytes that are there
+
 
 def available_memory() -> int:
     """Bytes that this process can still take: of the machine, within the limits of its container and of its user.
@@ -37,7 +39,22 @@ def require_memory(needed: float, what: str, instead: str) -> None:
     """Raise `MemoryError` if `what` needs more bytes than are free; `instead` is what to do then."""
     free = available_memory()
     if needed > free:
-        raise MemoryError(f"{what} needs about {needed / 2**30:.2g} GiB; {free / 2**30:.2g} GiB are free. {instead}")
+        raise MemoryError(f"{what} needs about {_told(needed)}; {_told(free)} are free. {instead}")
+
+
+def require_room(count: float, what: str, instead: str) -> None:
+    """`require_memory` for `count` numbers of 8 bytes. Those of every day pass without asking the system."""
+    if 8 * count > EVERY_DAY:
+        require_memory(8 * count, what, instead)
+
+
+def _told(count: float) -> str:
+    """Bytes as people read them.
+
+    >>> _told(8e12), _told(2**28)
+    ('7.3 TiB', '0.25 GiB')
+    """
+    return f"{count / 2**40:,.2g} TiB" if count >= 2**40 else f"{count / 2**30:.2g} GiB"
 
 
 def _left_in_container() -> int:

@@ -28,6 +28,11 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
     Raises:
         ValueError: for values that `vmap` runs over, of which there is not one but many, unless `batched`.
     """
+    if any(value.is_meta for value in values):
+        raise ValueError(
+            "A tensor is on the `meta` device, which holds shapes alone, and its values are needed here. Make it on a "
+            'real one: `torch.empty_like(…, device="cpu")`, then fill it.'
+        )
     with outside_autograd():
         if _functorch.peek_interpreter_stack() is None:
             return make(*(unpack_dual(value).primal.detach() for value in values))

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import kept_in
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_room
 from graphrw.core.transforms import plainly
 
 
@@ -43,8 +45,9 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
 
     Raises:
-        ValueError: for a wrong shape, type or device, a negative, infinite or NaN value, or a node whose rate is more
-            than its type holds; and where `torch.func.vmap` runs over weights or killing.
+        ValueError: for a wrong shape, type or device; a negative, infinite or NaN value; a killing > 0 that is 0 in the
+            type of the weights; a node whose rate is more than its type holds; and where `torch.func.vmap` runs over
+            weights or killing.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
@@ -57,11 +60,12 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
-    killing = torch.as_tensor(killing, dtype=weight.dtype, device=weight.device)
+    killing = kept_in("killing", killing, weight.dtype).to(weight.device)
     if killing.ndim and killing.shape != (graph.num_nodes,):
         raise ValueError(f"`killing` must be a number or (N,) = ({graph.num_nodes},); got {tuple(killing.shape)}.")
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
+    require_room(graph.num_nodes, f"A walk on {graph.num_nodes} nodes", "If few of them have edges, number those anew.")
     check_rates("weight", weight)
     check_rates("killing", killing)
     check_finite_rate(graph, weight, killing)

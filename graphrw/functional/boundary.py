@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_room
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
 from graphrw.functional.harmonic import dirichlet
@@ -115,6 +116,7 @@ def missing_neighbours(shape: Sequence[int]) -> Tensor:
     >>> missing_neighbours((2, 3))
     tensor([2., 1., 2., 2., 1., 2.], dtype=torch.float64)
     """
+    require_room(math.prod(shape), f"A number for each pixel of {tuple(shape)}", "Take a coarser grid.")
     missing = torch.zeros(tuple(shape), dtype=torch.float64)
     for axis, size in enumerate(shape):
         missing.select(axis, 0).add_(1)
@@ -124,7 +126,7 @@ def missing_neighbours(shape: Sequence[int]) -> Tensor:
 
 def _shares(paths: Paths, values: Tensor, solver: Solver) -> Tensor:
     """P, except on nodes that are lost. Both ways are exact; the cheaper is taken if it kept its digits."""
-    if bool(paths.log_rate.detach().max() < -math.log(FAINT)):
+    if bool((paths.log_rate.detach() < -math.log(FAINT)).all()):
         walk = Walk(paths.graph, paths.weight, paths.killing)
         z = dirichlet(walk, paths.held, values, solver=solver)
         if _kept_digits(walk, z.detach(), paths.held, solver.rtol):

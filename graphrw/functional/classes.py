@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.precision import widened
 from graphrw.functional.softmax import grouped_softmax
 
@@ -41,6 +42,7 @@ def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -
     >>> found.scores
     tensor([[4., 0.]])
     """
+    check_finite("logits", logits, DIVERGED)
     logits = widened(logits)
     image = torch.zeros(len(logits), dtype=torch.int64, device=logits.device) if batch is None else batch
     num_images = _count_images(image, len(logits))
@@ -53,8 +55,10 @@ def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -
 def _count_images(batch: Tensor, nodes: int) -> int:
     if batch.shape != (nodes,) or batch.dtype != torch.int64:
         raise ValueError(f"`batch` must be ({nodes},) int64; got {tuple(batch.shape)} {batch.dtype}.")
-    if nodes == 0 or int(batch.min()) < 0:
-        raise ValueError(f"`batch` must name an image ≥ 0 for each of at least one node; got {batch.tolist()[:1]}.")
+    if nodes == 0:
+        return 0
+    if int(batch.min()) < 0:
+        raise ValueError(f"`batch` must name an image ≥ 0 for each node; got {int(batch.min())}.")
     present = torch.bincount(batch) > 0
     if not bool(present.all()):
         raise ValueError(f"Image {int((~present).nonzero()[0])} of `batch` has no node. Number images without gaps.")

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from graphrw.core.graph import Graph
+from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.distances import checked_nodes, leaves, squared_distance
@@ -175,13 +176,13 @@ def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]
     maps = []
     for part in _parts(walk):
         own = min(k, part.graph.num_nodes)
-        z = coordinates(part, own) if own else walk.weight.new_zeros(0, 0)
+        z = coordinates(part, own) if own else part.weight.reshape(0, 1)[:, :0]
         maps.append(pad(z, (0, k - own)))
     return torch.cat(maps)
 
 
 def _check_k(graph: Graph, k: int) -> None:
-    if graph.parts:
+    if graph.parts or graph.num_nodes == 0:
         check_whole("k", k, 1)
     else:
         check_whole("k", k, 1, graph.num_nodes, reason=", the number of nodes")
@@ -189,7 +190,7 @@ def _check_k(graph: Graph, k: int) -> None:
 
 def _scaled(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
-    rate = walk.rate
+    rate = walk.rate / unit_of(walk.rate)  # whose sum is held
     return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
 
 

@@ -1,5 +1,6 @@
 """Where a walk ends: harmonic functions and hitting probabilities."""
 
+import math
 from functools import partial
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.reach import stranded
+from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask
 from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
@@ -59,11 +61,13 @@ def harmonic(
             f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
-    columns = values.reshape(len(nodes), -1)
+    unit = unit_of(values)
+    width = math.prod(values.shape[1:])
+    columns = (values / unit).reshape(len(nodes), width)  # products with weights are held, whatever their units
     columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
-    start = None if start is None else start.reshape(len(held), -1)
+    start = None if start is None else start.reshape(len(held), width) / unit
     x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start)
-    return x.reshape(len(held), *values.shape[1:])
+    return x.reshape(len(held), *values.shape[1:]) * unit
 
 
 def hitting_probabilities(
@@ -141,6 +145,10 @@ def dirichlet(
 
     Off the nodes that are held, `values` are not looked at; `start` is a guess as in `solve`.
     """
+    unit = common_unit(walk.weight, walk.killing)
+    if not is_usual(unit):  # x depends on no common factor; right-hand sides and adjoints do
+        walk = Walk(walk.graph, walk.weight / unit, walk.killing / unit)
+        source = None if source is None else source / unit
     b = _inflow(walk, held, values)
     if source is not None:
         b = torch.where(held[:, None], 0.0, b + source)

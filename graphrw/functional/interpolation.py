@@ -9,7 +9,9 @@ from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.blocks import AT_ONCE
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.precision import widened
+from graphrw.core.scale import is_usual, unit_of
 from graphrw.core.whole import check_whole
 
 
@@ -58,6 +60,9 @@ def attentional_interpolation(
     """
     _check_maps(values, high, low)
     check_scale(scale, window)
+    for name, maps in (("values", values), ("high", high), ("low", low)):
+        if maps is not None:
+            check_finite(name, maps, DIVERGED)
     values, high = widened(values), widened(high)
     coarse = values.shape[2:]
     near = interpolate(high, coarse, mode="bilinear", align_corners=align_corners) if low is None else widened(low)
@@ -65,7 +70,11 @@ def attentional_interpolation(
         _window(fine, cells, window, align_corners).to(high.device)
         for fine, cells in zip(high.shape[2:], coarse, strict=True)
     )
-    height = max(1, AT_ONCE // high[:, :, 0].numel())  # rows of the image done together
+    unit = unit_of(high)  # of features of any size, squares are held
+    if not is_usual(unit):
+        high, near = high / unit, near / unit
+        scale = (scale * unit * unit).clamp(max=torch.finfo(high.dtype).max)
+    height = max(1, AT_ONCE // max(1, high[:, :, 0].numel()))  # rows of the image done together
     strips = zip(high.split(height, 2), rows.split(height, 1), strict=True)
     done = []
     for part, row in strips:
@@ -93,8 +102,9 @@ def _attention(
 
     `cells` holds the row and the column of each cell of the window, for all of these pixels.
     """
-    apart = [_recomputed(_difference, high, low, *cell) for cell in cells]
-    return (-scale * torch.stack(apart, 1)).softmax(1).unbind(1)
+    apart = torch.stack([_recomputed(_difference, high, low, *cell) for cell in cells], 1)
+    least = apart.detach().amin(1, keepdim=True)  # comes off first: a share stays left where all would overflow
+    return (-scale * (apart - least)).softmax(1).unbind(1)
 
 
 def _attended(values: Tensor, attention: tuple[Tensor, ...], cells: list[tuple[Tensor, Tensor]]) -> Tensor:

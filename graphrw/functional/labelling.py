@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
@@ -51,7 +52,10 @@ def class_mass_normalize(
     probability = as_tensor("probability", probability, "(N, L) floats")
     seeds = as_tensor("seeds", seeds, "(N,) int64")
     _check_table(probability, seeds)
-    free = (seeds < 0)[:, None]
+    if len(seeds) == 0:
+        return probability
+    free, unit = (seeds < 0)[:, None], unit_of(probability)
+    probability = probability / unit  # so that sums are held
     mass = torch.where(free, probability, 0.0).sum(0)
     if prior is None:
         shares = _seed_shares(seeds, probability, pseudo_labels)
@@ -59,14 +63,14 @@ def class_mass_normalize(
         shares = check_distribution("prior", as_tensor("prior", prior, "(L,)"), probability)
         _check_mass(shares, mass, free)
     # Without a `prior`, a label of mass 0 drops out by itself: all its probabilities are 0, and rows are divided anew.
-    scaled = probability * (shares / torch.where(mass > 0, mass, 1.0))
+    scaled = probability / torch.where(mass > 0, mass, 1.0) * shares
     before, after = probability.sum(1, keepdim=True), scaled.sum(1, keepdim=True)
     undecided = (free & (before > 0) & (after == 0)).detach().squeeze(1)
     if bool(undecided.any()):
         node = int(undecided.nonzero()[0])
         cause = "labels that no seed has: pass a `prior`" if prior is None else "labels whose `prior` is 0: raise it"
         raise ValueError(f"Node {node} can only have {cause} with positive shares for them.")
-    return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability)
+    return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability) * unit
 
 
 def poisson_labels(

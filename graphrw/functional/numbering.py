@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.memory import require_room
 from graphrw.core.transforms import plainly
 from graphrw.core.warn import warn
 
@@ -103,6 +104,8 @@ def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool) -> None:
         raise ValueError(
             f"`num_labels` = {num_labels} labels of {len(seeds)} nodes would take {_gigabytes(column * num_labels)}."
         )
+    what = f"An answer for {num_labels} labels of {len(seeds)} nodes"
+    require_room(2 * len(seeds) * num_labels, what, "Take fewer labels at a time, or a smaller graph.")
 
 
 def _whole(labels: object) -> Tensor:

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.precision import widened
+from graphrw.core.scale import unit_of
 from graphrw.core.whole import check_whole
 
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
@@ -37,26 +39,30 @@ def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0
     """
     if x.ndim != 2 or not x.is_floating_point():
         raise ValueError(f"`x` must be (N, F) floats; got {tuple(x.shape)} {x.dtype}.")
-    x = widened(x)
+    check_finite("x", x, DIVERGED)
+    unit = unit_of(x, 0)  # sums of features are held, whatever these
+    x = widened(x / unit)
     every = torch.arange(len(x), device=x.device)
     if isinstance(similarity, Tensor):
-        return _pool(x, widened(similarity), every, threshold)
+        return _pool(x, widened(similarity), every, threshold) * unit
     rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
 
     def pool(nodes: Tensor) -> Tensor:
         return _pool(x, widened(similarity(nodes)), nodes, threshold)
 
     parts = [checkpoint(pool, nodes, use_reentrant=False) for nodes in every.split(rows_at_once)]
-    return torch.cat(parts)
+    return torch.cat(parts) * unit
 
 
 def _pool(x: Tensor, rows: Tensor, nodes: Tensor, threshold: float) -> Tensor:
     if rows.shape != (len(nodes), len(x)):
         raise ValueError(f"`similarity` must be {(len(nodes), len(x))} for these nodes; got {tuple(rows.shape)}.")
-    wrong = ~(rows.detach() >= 0) | rows.detach().isinf()
-    if bool(wrong.any()):
+    low, high = torch.aminmax(rows.detach()) if rows.numel() else (0.0, 0.0)
+    if not (low >= 0 and high < torch.inf):  # NaN, too
+        wrong = ~(rows.detach() >= 0) | rows.detach().isinf()
         raise ValueError(f"`similarity` must be finite and not negative; got {float(rows.detach()[wrong][0])}.")
-    kept = torch.where(rows > threshold, rows, 0).to(x.dtype)
+    kept = torch.where(rows > threshold, rows, 0)
+    kept = (kept / unit_of(kept, 1)).to(x.dtype)
     mass = kept.sum(1, keepdim=True)
     empty = nodes[mass.detach().squeeze(1) == 0]
     if len(empty):

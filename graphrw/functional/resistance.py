@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.memory import require_room
 from graphrw.core.walk import Walk, check_nodes
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
@@ -36,6 +37,9 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
         raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
     check_nodes(walk.graph, pairs.reshape(-1), "pairs")
+    width = len(pairs) if walk.weight.requires_grad or walk.killing.requires_grad else min(len(pairs), PAIRS_AT_ONCE)
+    what = f"A potential for each of {width} pairs on {walk.graph.num_nodes} nodes"
+    require_room(walk.graph.num_nodes * width, what, "Take fewer pairs at a time, or `torch.no_grad`.")
     grounded, held, component = ground(walk)
     factor = Factor.of(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]

@@ -35,7 +35,7 @@ def count_labels(
         if num_labels is not None and num_labels != absorption.shape[1]:
             raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
         num_labels = absorption.shape[1]
-    elif high < 0 and num_labels is None:
+    elif high < 0 and num_labels is None and num_nodes:
         raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
     check_columns(seeds, high + 1 if num_labels is None else num_labels, inferred=num_labels is None)
     num_labels = high + 1 if num_labels is None else num_labels

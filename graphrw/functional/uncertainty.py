@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.finite import check_finite
+
 
 def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     """−Σ_l p_l log p_l in nats: how undecided the walk is, from 0 to log L.
@@ -18,6 +20,7 @@ def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
+    check_finite("probability", probability)
     logarithm = probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
     return (probability * -logarithm).sum(dim)
 
@@ -39,13 +42,14 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
         int64, the shape of `probability` without `dim`.
 
     Raises:
-        ValueError: if `fraction` is out of range.
+        ValueError: if `fraction` is out of range, or `probability` not finite.
 
     >>> abstain(torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), 1 / 3)
     tensor([ 0, -1,  1])
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"`fraction` must lie in [0, 1]; got {fraction}.")
+    check_finite("probability", probability)
     confidence, label = probability.max(dim)
     # Stable, so that ties fall alike on every device.
     order = confidence.flatten().argsort(descending=True, stable=True)

@@ -5,6 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import require_values
+from graphrw.core.finite import DIVERGED
+
 SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range; logits lie further out
 
 
@@ -19,6 +22,7 @@ def safe_log(probability: Tensor) -> Tensor:
 def check_target(target: Tensor) -> None:
     if target.dtype != torch.int64:
         raise ValueError(f"`target` must hold int64 labels; got {target.dtype}. Convert it with `.long()`.")
+    require_values("target", target)
     if target.numel() == 0:
         raise ValueError(f"There is nothing to score: `target` has shape {tuple(target.shape)}.")
 
@@ -26,9 +30,9 @@ def check_target(target: Tensor) -> None:
 def check_range(values: Tensor, name: str, slack: float) -> None:
     if not values.is_floating_point():
         raise ValueError(f"`{name}` must be floating point numbers in [0, 1]; got {values.dtype}.")
+    require_values(name, values)
     low, high = (float(bound) for bound in torch.aminmax(values.detach()))
     if not (low >= -slack and high <= 1 + slack):
         value = high if low >= -slack else low
-        raise ValueError(
-            f"`{name}` must lie in [0, 1]; got {value}. Logits and scores need a sigmoid or softmax first."
-        )
+        cure = DIVERGED if math.isnan(value) else "Logits and scores need a sigmoid or softmax first."
+        raise ValueError(f"`{name}` must lie in [0, 1]; got {value}. {cure}")

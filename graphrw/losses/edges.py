@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.warn import warn
 from graphrw.losses.checks import check_range, check_target, safe_log
 
@@ -103,7 +104,7 @@ def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index
         A scalar.
 
     Raises:
-        ValueError: for wrong shapes or types, nodes out of range, or if no edge counts.
+        ValueError: for wrong shapes or types, nodes out of range, weights that are not finite, or if no edge counts.
 
     >>> path = torch.tensor([[0, 1], [1, 2]])
     >>> affinity_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
@@ -112,6 +113,7 @@ def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index
     if not weight.is_floating_point():
         raise ValueError(f"`weight` must be floating point numbers; got {weight.dtype}.")
     tail, head = _labels_of_ends(weight, edges, target)
+    check_finite("weight", weight, DIVERGED)
     counts = _counted(tail, head, ignore_index)
     error = weight - (tail == head).to(weight.dtype)
     return torch.where(counts, error, 0.0).square().sum() / counts.sum()

@@ -9,6 +9,7 @@ of labels; the columns that an image does not use hold zeros and change no loss.
 import torch
 from torch import Tensor
 
+from graphrw.core.scale import unit_of
 from graphrw.losses.checks import SLACK, check_range, check_target, safe_log
 
 
@@ -44,7 +45,8 @@ def cross_entropy(
     if weight is None:
         return surprise.mean()
     _check_pixel_weight(weight, target, labelled)
-    return (weight[labelled] * surprise).sum() / weight[labelled].sum()
+    counted = weight[labelled] / unit_of(weight[labelled])  # so that their sum is held
+    return (counted * surprise).sum() / counted.sum()
 
 
 def mean_squared_error(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:

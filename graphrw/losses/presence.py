@@ -3,6 +3,8 @@
 from torch import Tensor
 from torch.nn.functional import multilabel_soft_margin_loss
 
+from graphrw.core.finite import DIVERGED, check_finite
+
 
 def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
     """Binary cross entropy of σ(scores) against which classes each image holds, averaged over classes and images.
@@ -18,7 +20,7 @@ def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
         A scalar.
 
     Raises:
-        ValueError: for another shape, or values that are neither 0 nor 1.
+        ValueError: for another shape, scores that are not finite, or values that are neither 0 nor 1.
 
     >>> import torch
     >>> presence_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))
@@ -28,6 +30,7 @@ def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
         raise ValueError(
             f"`present` must have the shape of `scores`, {tuple(scores.shape)}; got {tuple(present.shape)}."
         )
+    check_finite("scores", scores, DIVERGED)
     wrong = (present != 0) & (present != 1)
     if bool(wrong.any()):
         raise ValueError(f"`present` must be 0 or 1 for each class; got {present[wrong][0].item()}.")

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.scale import is_usual, unit_of
 from graphrw.losses.checks import SLACK, check_range, check_target
 
 
@@ -91,6 +92,8 @@ def _cosine(similarity: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
     pair = labelled[:, None] & labelled
     same = pair & (labels[:, None] == labels)
     predicted = torch.where(pair, similarity, 0)
+    unit = unit_of(predicted)
+    predicted = predicted if is_usual(unit) else predicted / unit  # so that squares and sums are held
     norm: Tensor = torch.linalg.vector_norm(predicted)
     if not bool(norm > 0):
         raise ValueError("`similarity` is 0 between all labelled nodes, so that its direction is not defined.")

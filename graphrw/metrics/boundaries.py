@@ -111,7 +111,7 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index
     >>> trimap_error(torch.tensor([[0, 0, 1, 1, 1, 1]]), torch.tensor([[0, 0, 0, 1, 1, 1]]), width=1)
     0.5
     """
-    counted_pixels(predicted, truth, None, 0)
+    labels = counted_pixels(predicted, truth, None, 0)
     if truth.ndim not in (2, 3):
         raise ValueError(f"`truth` must be (H, W) or (D, H, W), one image at a time; got {tuple(truth.shape)}.")
     if not 1 <= width < math.inf:
@@ -124,7 +124,7 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index
             f"No pixel is left to score: of {truth.numel()}, none that counts lies within `width`={width} of a "
             "boundary between true labels."
         )
-    return float((predicted.long() != truth.long())[counts].double().mean())
+    return float((labels[0] != labels[1]).reshape(truth.shape)[counts].double().mean())
 
 
 def _boundary(labels: Tensor) -> NDArray[Any]:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import whole_numbers
+
 
 def counted_pixels(
     predicted: Tensor, truth: Tensor, ignore_index: int | None, tolerance: float
@@ -12,7 +14,7 @@ def counted_pixels(
     """Both labels of the pixels that count, as int64 vectors."""
     _check_labels(predicted, truth)
     _check_tolerance(truth, tolerance)
-    predicted, truth = predicted.long(), truth.long()
+    predicted, truth = (_whole(name, labels) for name, labels in (("predicted", predicted), ("truth", truth)))
     if ignore_index is None and tolerance == 0:  # all count: selecting them would take longer than most metrics
         return predicted.reshape(-1), truth.reshape(-1)
     counts = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
@@ -27,11 +29,17 @@ def counted_pixels(
     return predicted[counts], truth[counts]
 
 
+def _whole(name: str, labels: Tensor) -> Tensor:
+    """As int64; masks too."""
+    return labels.long() if labels.dtype == torch.bool else whole_numbers(name, labels, "integer labels")
+
+
 def near_boundary(labels: Tensor, distance: float) -> Tensor:
     """Pixels whose Euclidean distance to a boundary pixel is at most `distance` (exact, one axis after the other).
 
     The squared distance is a sum over axes, so its minimum can be taken axis by axis: d²(x) ← min_s d²(x + s) + s².
     """
+    distance = min(distance, math.hypot(*labels.shape))  # whose square every float holds
     boundary = torch.zeros_like(labels, dtype=torch.bool)
     for axis, size in enumerate(labels.shape):
         differs = labels.narrow(axis, 1, size - 1) != labels.narrow(axis, 0, size - 1)

@@ -105,7 +105,7 @@ def check_image(image: Tensor, in_channels: int, axes: int, kind: torch.dtype) -
         raise ValueError(f"{wanted}; got {tuple(image.shape)}. One image is a batch of one: `image[None]`.")
     if image.ndim != axes + 2 or image.shape[1] != in_channels:
         raise ValueError(f"{wanted}; got {tuple(image.shape)}.")
-    if image.numel() == 0:
+    if 0 in image.shape[1:]:  # of no image there is an empty answer
         raise ValueError(f"{wanted} with at least one pixel; got {tuple(image.shape)}.")
     if not image.is_floating_point():
         raise ValueError(f"{wanted} of floats; got {image.dtype}. `as_input` scales a NumPy image of integers.")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.build import grid_graph, grid_weight
+from graphrw.core.arrays import whole_numbers
 from graphrw.core.blocks import MAPS
 from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
@@ -48,6 +49,8 @@ def marks_of(labels: NDArray[Any]) -> Marks:
     if values.dtype.kind not in "biuf" or values.ndim not in (2, 3) or values.size == 0:
         got = f"{values.shape} {values.dtype}"
         raise ValueError(f"`labels` must be (H, W) or (D, H, W) whole numbers, not empty; got {got}.")
+    if values.dtype == np.uint64:  # whose numbers from 2⁶³ NumPy would count as equal to what they wrap to
+        values = whole_numbers("labels", values, "whole numbers").numpy()
     if not np.isfinite(values).all() or not np.array_equal(values.astype(np.int64), values):
         raise ValueError("`labels` must be whole numbers that an int64 can hold; got others.")
     whole = values.astype(np.int64)

@@ -6,6 +6,7 @@ from torch import Tensor
 from graphrw.convert.edge_index import plain
 from graphrw.convert.fold import checked_index, fold
 from graphrw.convert.torch_sparse import entries, is_sparse
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.nn.inputs import ADJ_T, LAYER, Given, column
@@ -44,6 +45,8 @@ def _both(sources: Tensor, targets: Tensor | None) -> Tensor:
     if sources.ndim != 2 or targets.ndim != 2 or sources.shape[1] != targets.shape[1]:
         got = f"{tuple(sources.shape)} and {tuple(targets.shape)}"
         raise ValueError(f"`x` must be (S, K) and (T, K), of as many channels; got {got}.")
+    check_finite("x[0]", sources, DIVERGED)
+    check_finite("x[1]", targets, DIVERGED)
     return torch.cat([widened(sources), widened(targets)])
 
 

@@ -109,7 +109,7 @@ class BoundaryLabels(nn.Module):
         stay = None if self.leave or self.degree_normalised else missing
         exits = missing if self.leave and self.degree_normalised else None
         probability = self._probabilities()(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)
-        return probability.reshape(len(boundary), *shape, -1).movedim(-1, 1).contiguous()
+        return probability.reshape(len(boundary), *shape, probability.shape[1]).movedim(-1, 1).contiguous()
 
     def _probabilities(self) -> Callable[..., Tensor]:
         """`boundary_probabilities` with the options of this layer."""

@@ -10,13 +10,19 @@ from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.convert.pyg import split
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.components import node_components
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.diffusion import diffusion_map
-from graphrw.functional.distances import dense_squared_distance, diffusion_similarity, squared_distance
+from graphrw.functional.distances import (
+    dense_squared_distance,
+    diffusion_similarity,
+    require_distances,
+    squared_distance,
+)
 from graphrw.nn.inputs import Given, as_graph
 
 ONE_WAY = "drop both directions of an edge at once (`force_undirected=True`): a diffusion distance needs both"
@@ -89,6 +95,8 @@ class DiffusionDistance(nn.Module):
         batch: Tensor | None = None,
     ) -> Tensor:
         """Squared diffusion distances; see the class."""
+        if pairs is None:  # before the map, which takes long
+            require_distances(len(x) if rows is None else len(rows), len(x))
         graph, z = self._mapped(x, graph, weight, batch)
         return squared_distance(graph, z, pairs, rows)
 
@@ -114,6 +122,7 @@ class DiffusionDistance(nn.Module):
 
     def _mapped(self, x: Tensor, graph: Given, weight: Tensor | None, batch: Tensor | None) -> tuple[Graph, Tensor]:
         x = widened(as_tensor("x", x, "(N, C) floats"))
+        check_finite("x", x, DIVERGED)
         given = graph
         graph, prior, loops = as_graph(given, weight, len(x), one_way=ONE_WAY)
         if loops is not None and bool(loops.detach().any()):

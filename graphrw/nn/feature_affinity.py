@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build.affinity import l1_affinity
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
@@ -76,4 +77,5 @@ class FeatureAffinity(nn.Module):
             raise ValueError(
                 f"`x` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
             )
+        check_finite("x", x, DIVERGED)
         return widened(x).movedim(1, -1).reshape(-1, channels)

@@ -119,4 +119,4 @@ class HarmonicLabels(nn.Module):
         graph, shape = self._grids.of("weight", weight, (2, 3), seeds)
         probability: Tensor = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         # Nodes come first, images channels first: moved for good, as convolutions behind would read it again and again.
-        return probability.reshape(len(weight), *shape, -1).movedim(-1, 1).contiguous()
+        return probability.reshape(len(weight), *shape, probability.shape[1]).movedim(-1, 1).contiguous()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.walk import check_rates, walk
@@ -102,6 +103,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
             both, graph, weight = between(x, graph, weight, self._mask())
             return self._walked(both, graph, weight, None)[len(x[0]) :]
         x = widened(as_tensor("x", x, "(N, K) floats"))
+        check_finite("x", x, DIVERGED)
         return self._walked(x, *as_graph(graph, weight, len(x), directed=self.directed, mask=self._mask()))
 
     def _walked(self, x: Tensor, graph: Graph, weight: Tensor, listed: Tensor | None) -> Tensor:

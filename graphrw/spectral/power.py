@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, neighbour_sum
 from graphrw.spectral.checks import check_count
@@ -52,8 +53,9 @@ def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: 
     tensor([1., 1.])
     """
     rate = walk.rate
-    inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate, 1.0), 0.0)
-    return _iterate(walk, walk.weight, inverse, k=k, rounds=rounds, steps=steps)
+    unit = unit_of(rate)
+    inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate / unit, 1.0), 0.0)
+    return _iterate(walk, walk.weight / unit, inverse, k=k, rounds=rounds, steps=steps)
 
 
 def _iterate(

@@ -54,7 +54,8 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
     decomposition = _Decomposition(exact, k, tolerance, LOSS_ROUNDING[kind])
     z, values = _apply(symmetric_weight(exact), time, decomposition)
-    warn_of_cut(decomposition.eigenpairs, float(time.detach()))
+    at, pairs = float(time.detach()), decomposition.eigenpairs
+    plainly(lambda *rates: warn_of_cut(Walk(walk.graph, *rates), pairs, at), exact.weight, exact.killing)
     return z.to(kind), values.to(kind)
 
 

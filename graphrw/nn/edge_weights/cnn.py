@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.nn.edge_weights.head import PairHead
 
 
@@ -51,11 +52,7 @@ class EdgeWeightsCNN(nn.Module):
         if features.ndim != axes + 2 or features.shape[1] != self.in_channels:
             sizes = "H, W" if axes == 2 else "D, H, W"
             raise ValueError(f"`features` must be (B, {self.in_channels}, {sizes}); got {tuple(features.shape)}.")
-        if not bool(features.isfinite().all()):
-            raise ValueError(
-                "`features` hold NaN or infinite values. If a network made them, its training has diverged: go back to "
-                "earlier weights, with a smaller learning rate or clipped gradients."
-            )
+        check_finite("features", features, DIVERGED)
         here = features.movedim(1, -1)
         images = [head((here, _next(here, axis)), None) for axis, head in enumerate(self.heads, start=1)]
         return torch.stack(images, dim=1)

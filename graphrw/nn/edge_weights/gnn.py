@@ -6,6 +6,7 @@ from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.convert import to_edge_index
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
 from graphrw.nn.inputs import edge_ends
@@ -66,6 +67,7 @@ class EdgeWeightsGNN(nn.Module):
     def forward(self, x: Tensor, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
         features: Tensor = self.encoder(x, _edge_index(graph, len(x)))
+        check_finite("encoder(x, edge_index)", features, DIVERGED)
         weight: Tensor = self.head(features, graph, edge_attr)
         return weight
 

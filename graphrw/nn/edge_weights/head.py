@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from graphrw.build.affinity import above
+from graphrw.core.finite import check_spread
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.start import WEIGHT
@@ -60,6 +61,7 @@ class PairHead(nn.Module):
         features = [] if ends is None else _symmetric(*ends)
         features += [] if attributes is None else [attributes]
         score = self.outer(torch.relu(self.inner(torch.cat(features, dim=-1)))).squeeze(-1)
+        check_spread(score, "Scores of edges, from products of features of this size,")
         return above(torch.exp(-SHARPNESS * softplus(widened(score))), self.floor)
 
 

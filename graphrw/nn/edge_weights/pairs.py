@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph, unchecked
 from graphrw.nn.inputs import edge_ends
 
@@ -32,6 +33,7 @@ class Pairs:
         if edge_attr.shape != (count, num_attributes) or not edge_attr.is_floating_point():
             got = f"{tuple(edge_attr.shape)} {edge_attr.dtype}"
             raise ValueError(f"`edge_attr` must be ({count}, {num_attributes}) floats, a row per edge; got {got}.")
+        check_finite("edge_attr", edge_attr, DIVERGED)
         if self.place is None:
             return edge_attr
         total = edge_attr.new_zeros(self.graph.num_edges, num_attributes).index_add(0, self.place, edge_attr)
@@ -63,8 +65,9 @@ def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
 
 
 def check_features(x: Tensor, in_channels: int) -> None:
-    """Raise `ValueError` unless `x` holds (N, in_channels) floats."""
+    """Raise `ValueError` unless `x` holds (N, in_channels) floats, all finite."""
     if not isinstance(x, Tensor):
         raise ValueError(f"`x` must be (N, {in_channels}) floats; got {type(x).__name__}.")
     if x.ndim != 2 or x.shape[1] != in_channels or not x.is_floating_point():
         raise ValueError(f"`x` must be (N, {in_channels}) floats; got {tuple(x.shape)} {x.dtype}.")
+    check_finite("x", x, DIVERGED)
