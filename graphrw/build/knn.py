@@ -7,6 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 
 TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs; it decays with each channel more
@@ -15,6 +16,7 @@ SPARE = 8  # candidates beyond k, so that the rounding of bounds seldom sends a 
 TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal, or every grid would be compared directly
 
 
+@opaque
 def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[Graph, Tensor]:
     """The graph of exact nearest neighbours: i and j are joined when j is among the k points nearest to i, or i to j.
 
@@ -53,6 +55,7 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
     return graph, edge_length(graph, points)
 
 
+@opaque
 def edge_length(graph: Graph, points: Tensor) -> Tensor:
     """The Euclidean distance |p_i − p_j| along each edge; differentiable with respect to `points`.
 

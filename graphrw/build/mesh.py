@@ -5,8 +5,10 @@ from torch import Tensor
 
 from graphrw.build.knn import edge_length
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The graph of a triangle mesh: one node per vertex, an edge where a face has one.
 
@@ -35,6 +37,7 @@ def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     return graph, edge_length(graph, vertices)
 
 
+@opaque
 def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     """Cotangent weights of `mesh_graph`'s edges, made non-negative: w_ij = max(0, ½ Σ cot α), α opposite ij.
 
@@ -69,6 +72,7 @@ def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     return total.clamp(min=0)
 
 
+@opaque
 def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The dual graph of a triangle mesh: one node per face, an edge where two faces share an edge, with its angle.
 
@@ -108,6 +112,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     return unchecked(torch.stack([first // 3, second // 3]), len(faces)), torch.atan2(sine, cosine)
 
 
+@opaque
 def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     """The length of the mesh edge that two faces share, for each edge of `mesh_dual_graph`.
 

@@ -8,6 +8,7 @@ from torch_geometric import EdgeIndex
 
 from graphrw.convert.fold import Source, check_nodes, checked_index, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 SOURCE = Source(
     entries="`edge_index`",
@@ -17,6 +18,7 @@ SOURCE = Source(
 )
 
 
+@opaque
 @overload
 def from_edge_index(
     edge_index: Tensor,
@@ -78,6 +80,7 @@ def from_edge_index(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_edge_index(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """PyG's edge list: each undirected edge once in each direction, a directed edge once.
 

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from graphrw.convert.fold import Source, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _DEFAULT = "weight"
 
 
+@opaque
 @overload
 def from_networkx(
     network: "nx.Graph[Any]",
@@ -82,6 +84,7 @@ def from_networkx(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_networkx(
     graph: Graph, weight: Tensor, *, nodes: Iterable[Any] | None = None, self_loops: Tensor | None = None
 ) -> "nx.Graph[Any]":

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
 from graphrw.core.transforms import lasting
 
@@ -46,6 +47,7 @@ class Graph:
     parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
     _plans: Plans = field(default_factory=Plans, init=False, repr=False)
 
+    @opaque
     def __post_init__(self) -> None:
         _check_edges(self.edges, self.num_nodes)
         _check_unique(self.edges, self.num_nodes, self.directed)
@@ -65,6 +67,7 @@ class Graph:
     def device(self) -> torch.device:
         return self.edges.device
 
+    @opaque
     def to(self, device: torch.device | str | int) -> "Graph":
         """The same graph with its edges on `device`; plans are made anew there."""
         edges = self.edges.to(device)
@@ -76,6 +79,7 @@ class Graph:
         return moved
 
     @staticmethod
+    @opaque
     def batch(graphs: Iterable["Graph"]) -> "Graph":
         """The disjoint union of `graphs`: nodes and edges in their order, the second graph's nodes after the first's.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.functional.softmax import grouped_softmax
 
@@ -21,6 +22,7 @@ class ClassMaps(NamedTuple):
     maps: Tensor
 
 
+@opaque
 def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -> ClassMaps:
     """Maps of the classes over the nodes, and scores of whole images that look where a class is most active.
 

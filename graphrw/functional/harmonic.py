@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask
@@ -19,6 +20,7 @@ from graphrw.solvers import Auto, Solver
 SLACK = 0.05
 
 
+@opaque
 def harmonic(
     walk: Walk,
     nodes: Tensor,
@@ -66,6 +68,7 @@ def harmonic(
     return x.reshape(len(held), *values.shape[1:])
 
 
+@opaque
 def hitting_probabilities(
     walk: Walk,
     seeds: Tensor,

@@ -9,10 +9,12 @@ from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.blocks import AT_ONCE
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 
 
+@opaque
 def attentional_interpolation(
     values: Tensor,
     high: Tensor,

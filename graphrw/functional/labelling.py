@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.functional.ground import ground
 from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
@@ -13,6 +14,7 @@ from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 
+@opaque
 def class_mass_normalize(
     probability: Tensor, seeds: Tensor, prior: Tensor | None = None, *, pseudo_labels: float = 0.0
 ) -> Tensor:
@@ -69,6 +71,7 @@ def class_mass_normalize(
     return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability)
 
 
+@opaque
 def poisson_labels(
     walk: Walk,
     seeds: Tensor,

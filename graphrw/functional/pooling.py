@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
 
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
 
 
+@opaque
 def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0.0, rows_at_once: int = 1024) -> Tensor:
     """Features averaged over what is similar:  x̄_i = Σ_j K_ij x_j / Σ_j K_ij.
 

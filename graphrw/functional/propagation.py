@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.graph import unchecked
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
 from graphrw.core.whole import check_whole
@@ -19,6 +20,7 @@ from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
 
+@opaque
 def step(
     walk: Walk,
     f: Tensor,
@@ -74,6 +76,7 @@ def step(
     return y.reshape(f.shape)
 
 
+@opaque
 def resolvent(
     walk: Walk,
     f: Tensor,
@@ -126,6 +129,7 @@ def resolvent(
     return x.reshape(f.shape)
 
 
+@opaque
 def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0) -> Walk:
     """The walk that before each step ends with probability 1 − α: its P is α times what it was.
 
@@ -150,6 +154,7 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     return Walk(walk.graph, walk.weight, killing)
 
 
+@opaque
 def pagerank(
     walk: Walk,
     alpha: Tensor | float = 0.85,

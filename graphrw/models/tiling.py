@@ -6,12 +6,14 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape
 
 ENTRIES_AT_ONCE = 2**26  # of one feature map: 256 MiB in float32, of which a U-Net holds some ten at once
 
 
+@opaque
 @torch.no_grad()
 def apply_in_tiles(
     module: Callable[[Tensor], Tensor],

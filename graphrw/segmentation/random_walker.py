@@ -12,6 +12,7 @@ from graphrw.build import grid_graph
 from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.arrays import whole_numbers
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.warn import warn
@@ -23,6 +24,7 @@ MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would r
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 
+@opaque
 @overload
 def random_walker(
     image: NDArray[Any],

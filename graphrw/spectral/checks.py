@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
@@ -16,6 +17,7 @@ class SpectralCutWarning(UserWarning):
     """The number of eigenpairs cuts through several of the same |λ|, so that the result depends on chance."""
 
 
+@opaque
 def check_undirected(walk: Walk) -> None:
     if walk.graph.directed:
         raise ValueError(
@@ -29,6 +31,7 @@ def check_count(walk: Walk, k: int) -> None:
     check_whole("k", k, 1, walk.graph.num_nodes, reason=", the number of nodes")
 
 
+@opaque
 def check_time(time: Tensor | float, like: Tensor) -> Tensor:
     """t as a tensor () on the device of `like`."""
     time = torch.as_tensor(time, dtype=None if isinstance(time, Tensor) else torch.float64, device=like.device)

@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, neighbour_sum
 from graphrw.spectral.checks import check_count
 from graphrw.spectral.matrix import symmetric_weight
 
 
+@opaque
 def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> tuple[Tensor, Tensor]:
     """Approximate leading eigenpairs of S = C^{−½} W C^{−½} by power steps on S² and QR (Sun & Xu, NeurIPS 2019).
 
@@ -40,6 +42,7 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> 
     return _iterate(walk, symmetric_weight(walk), None, k=k, rounds=rounds, steps=steps)
 
 
+@opaque
 def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:
     """The iteration of Sun & Xu (NeurIPS 2019) as printed: power steps on P² with P = C⁻¹W, then QR. A reference.
 
