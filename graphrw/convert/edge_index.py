@@ -4,7 +4,6 @@ from typing import Literal, overload
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from graphrw.convert.fold import Source, check_nodes, checked_index, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
@@ -18,7 +17,6 @@ SOURCE = Source(
 )
 
 
-@opaque
 @overload
 def from_edge_index(
     edge_index: Tensor,
@@ -41,6 +39,7 @@ def from_edge_index(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_edge_index(
     edge_index: Tensor,
     edge_weight: Tensor | None = None,
@@ -131,4 +130,5 @@ def checked_edge_index(edge_index: Tensor, num_nodes: int | None) -> Tensor:
 
 def plain(edge_index: Tensor) -> Tensor:
     """`edge_index` without PyG's `EdgeIndex` around it."""
-    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    # Known by its method: whoever has no `EdgeIndex` need not load PyG.
+    return edge_index.as_tensor() if hasattr(edge_index, "as_tensor") else edge_index

@@ -15,7 +15,6 @@ from graphrw.core.opaque import opaque
 _DEFAULT = "weight"
 
 
-@opaque
 @overload
 def from_networkx(
     network: "nx.Graph[Any]",
@@ -36,6 +35,7 @@ def from_networkx(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_networkx(
     network: "nx.Graph[Any]",
     weight: str | None = _DEFAULT,

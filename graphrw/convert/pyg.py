@@ -18,7 +18,6 @@ from graphrw.core.opaque import opaque
 _DEFAULT = "edge_weight"
 
 
-@opaque
 @overload
 def from_pyg(
     data: Data, weight: str | None = _DEFAULT, directed: bool = False, *, self_loops: Literal[False] = False
@@ -31,6 +30,7 @@ def from_pyg(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_pyg(
     data: Data, weight: str | None = _DEFAULT, directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:

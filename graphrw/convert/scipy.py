@@ -20,7 +20,6 @@ _SOURCE = Source(
 )
 
 
-@opaque
 @overload
 def from_scipy(
     matrix: "sparse.sparray[Any] | sparse.spmatrix[Any]", directed: bool = False, *, self_loops: Literal[False] = False
@@ -33,6 +32,7 @@ def from_scipy(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_scipy(
     matrix: "sparse.sparray[Any] | sparse.spmatrix[Any]", directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:

@@ -21,7 +21,6 @@ _SOURCE = Source(
 )
 
 
-@opaque
 @overload
 def from_torch_sparse(
     tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: Literal[False] = False
@@ -34,6 +33,7 @@ def from_torch_sparse(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_torch_sparse(
     tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:

@@ -24,7 +24,6 @@ MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would r
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 
-@opaque
 @overload
 def random_walker(
     image: NDArray[Any],
@@ -59,6 +58,7 @@ def random_walker(
 ) -> Tensor: ...
 
 
+@opaque
 def random_walker(
     image: NDArray[Any] | Tensor,
     labels: NDArray[Any] | Tensor,
