@@ -26,6 +26,9 @@ class Graph:
     What solvers prepare from the structure alone (orderings, symbolic factors) is kept with the graph and serves every
     weight and every set of seeds.
 
+    ``torch.save`` writes a graph, and ``torch.load`` reads it, with its usual ``weights_only=True``, in a process that
+    has named ``rw.Graph`` before.
+
     Args:
         edges: (2, E) int64, node indices in [0, num_nodes).
         num_nodes: N ≥ 0.
@@ -109,6 +112,9 @@ class Graph:
         if self.parts:
             extras += f", num_graphs={self.num_graphs}"
         return f"Graph(num_nodes={self.num_nodes}, num_edges={self.num_edges}{extras})"
+
+
+torch.serialization.add_safe_globals([Graph, Plans])
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:
