@@ -77,7 +77,7 @@ def test_eight_threads_on_one_graph_factor_and_module_answer_as_one_does(solver)
         own = (weight * (1 + number)).requires_grad_()
         x = rw.solve(rw.walk(graph, own, 0.1), b, solver)
         (slope,) = torch.autograd.grad(x.square().sum(), own)
-        return x.detach(), slope, factor.solve(b * (1 + number)), layer(graph, seeds, weight * (1 + number))
+        return x.detach(), slope, factor.solve(b * (1 + number)), layer(graph, weight * (1 + number), seeds)
 
     expected = [answers(number) for number in range(8)]
     start = threading.Barrier(8)
