@@ -14,7 +14,7 @@ help:
 	@echo "make demo     segment a real image, with plain and with learned edge weights; pictures in results/demo"
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
-	@echo "make nightly  tests too slow for every run"
+	@echo "make nightly  tests too slow for every run, and all tests with the lowest versions allowed"
 	@echo "make clean    remove .venv and results"
 
 demo: $(VENV)/demo-installed
@@ -25,6 +25,7 @@ test: $(VENV)/test-installed
 
 nightly: $(VENV)/test-installed
 	$(BIN)/python -m pytest -m nightly
+	$(BIN)/python tests/lowest.py -n 2 -q
 
 check: $(VENV)/test-installed
 	$(BIN)/python -m ruff check .

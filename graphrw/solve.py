@@ -10,6 +10,7 @@ from torch import Tensor
 from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
 from graphrw.core.transforms import outside_autograd, plainly
 from graphrw.core.walk import Walk, apply
@@ -18,6 +19,7 @@ from graphrw.solvers.operator import edge_blocks
 from graphrw.solvers.record import Recording, recordings, report
 
 
+@opaque
 def solve(
     walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = False, *, start: Tensor | None = None
 ) -> Tensor:
@@ -53,6 +55,7 @@ def solve(
     return (factor.T if transpose else factor).solve(b, start)
 
 
+@opaque
 def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
     """Factorise the operator of `walk` once, to solve with it many times.
 
@@ -109,6 +112,7 @@ class Factor:
         """The same factor, solving with the transposed operator."""
         return replace(self, transpose=not self.transpose)
 
+    @opaque
     def solve(self, b: Tensor, start: Tensor | None = None) -> Tensor:
         """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
         self._require_fresh()
@@ -180,6 +184,7 @@ class _Solve(torch.autograd.Function):
         ctx.save_for_forward(weight, killing, output)
 
     @staticmethod
+    @opaque
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
         factor = ctx.task.factor
@@ -196,6 +201,7 @@ class _Solve(torch.autograd.Function):
         )
 
     @staticmethod
+    @opaque
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         weight, killing, x = ctx.saved_tensors
         likes = (weight, killing, x)

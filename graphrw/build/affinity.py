@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.finite import DIVERGED, check_finite, check_spread, kept_in
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import power_below
 from graphrw.core.transforms import plainly
 from graphrw.core.whole import check_whole
@@ -16,6 +17,7 @@ from graphrw.core.whole import check_whole
 FLOOR = 1e-6  # the smallest of weights up to 1: an exponential alone underflows to 0, which cuts a graph off its seeds
 
 
+@opaque
 def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, length: Tensor | None = None) -> Tensor:
     """w_ij = exp(−β |f_i − f_j|² / ℓ_ij²): near 1 between alike nodes (Grady 2006, eq. 1). Nothing is scaled behind it.
 
@@ -53,6 +55,7 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     return torch.exp(-(beta * square.clamp(max=most)).sum(1))
 
 
+@opaque
 def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     """w_ij = exp(−Σ_c β_c |f_ic − f_jc|), the affinity of Convolutional Random Walk Networks.
 
@@ -91,6 +94,7 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     return torch.exp(-torch.cat(distances))
 
 
+@opaque
 def above(share: Tensor, floor: float = FLOOR) -> Tensor:
     """ε + (1 − ε) · `share`: affinities from [0, 1] in [ε, 1], so that none vanishes and parts the graph.
 
@@ -100,6 +104,7 @@ def above(share: Tensor, floor: float = FLOOR) -> Tensor:
     return floor + (1 - floor) * share
 
 
+@opaque
 def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
     """w_ij = exp(−d_ij² / (σ_i σ_j)), σ_i the distance from i to its k-th neighbour (Zelnik-Manor & Perona 2004).
 
@@ -132,6 +137,7 @@ def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
     return torch.exp(-there * back)
 
 
+@opaque
 def local_scale(graph: Graph, distance: Tensor, k: int) -> Tensor:
     """The k-th smallest distance on the edges at each node; on a `knn_graph`, that to its k-th nearest neighbour.
 

@@ -10,8 +10,10 @@ from torch.nn.functional import pad
 
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None = None) -> Graph:
     """The undirected graph of a 1D, 2D or 3D image: one node per pixel, an edge between pixels that are close.
 
@@ -57,6 +59,7 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     return unchecked(edges, index.numel())  # no edge is listed twice: looking for one would mean to sort them all
 
 
+@opaque
 def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
     """Edge weights of ``grid_graph(shape)`` from one image per axis, as a network predicts them.
 
@@ -88,6 +91,7 @@ def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.cat([plane.flatten(-axes) for plane in kept], dim=-1)
 
 
+@opaque
 def weight_images(weight: Tensor, shape: Sequence[int]) -> Tensor:
     """One image per axis from the edge weights of ``grid_graph(shape)``: the inverse of `grid_weight`.
 

@@ -10,6 +10,7 @@ from graphrw.core.blocks import AT_ONCE
 from graphrw.core.finite import check_finite, check_spread
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.whole import check_whole
 
@@ -20,6 +21,7 @@ TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal, 
 SHORTEST = 1e-150  # of float64's numbers about the least whose square keeps its digits
 
 
+@opaque
 def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[Graph, Tensor]:
     """The graph of exact nearest neighbours: i and j are joined when j is among the k points nearest to i, or i to j.
 
@@ -63,6 +65,7 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
     return graph, length
 
 
+@opaque
 def edge_length(graph: Graph, points: Tensor) -> Tensor:
     """The Euclidean distance |p_i − p_j| along each edge; differentiable with respect to `points`.
 

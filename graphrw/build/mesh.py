@@ -7,9 +7,11 @@ from graphrw.build.knn import edge_length
 from graphrw.core.arrays import require_values
 from graphrw.core.finite import check_spread
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 
 
+@opaque
 def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The graph of a triangle mesh: one node per vertex, an edge where a face has one.
 
@@ -38,6 +40,7 @@ def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     return graph, edge_length(graph, vertices)
 
 
+@opaque
 def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     """Cotangent weights of `mesh_graph`'s edges, made non-negative: w_ij = max(0, ½ Σ cot α), α opposite ij.
 
@@ -72,6 +75,7 @@ def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     return total.clamp(min=0)
 
 
+@opaque
 def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The dual graph of a triangle mesh: one node per face, an edge where two faces share an edge, with its angle.
 
@@ -111,6 +115,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     return unchecked(torch.stack([first // 3, second // 3]), len(faces)), torch.atan2(sine, cosine)
 
 
+@opaque
 def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     """The length of the mesh edge that two faces share, for each edge of `mesh_dual_graph`.
 

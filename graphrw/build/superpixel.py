@@ -11,11 +11,13 @@ from graphrw.core.arrays import require_values, whole_numbers
 from graphrw.core.distinct import distinct
 from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
 
 # Not torch's wider unsigned types, which it can hardly compute with.
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
+@opaque
 def superpixel_graph(
     segments: Tensor, *, ignore_index: int | None = None, spacing: Sequence[float] | None = None
 ) -> tuple[Graph, Tensor]:
@@ -51,6 +53,7 @@ def superpixel_graph(
     return unchecked(faces.edges, len(ids)), length
 
 
+@opaque
 def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[Tensor, Tensor]:
     """The ids of all regions in increasing order, and for each pixel the place of its id among them: its node.
 
@@ -76,6 +79,7 @@ def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[
     return ids[kept], torch.where(kept, kept.cumsum(0) - 1, -1)[index]
 
 
+@opaque
 def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` over the pixels of each region; differentiable.
 
@@ -98,6 +102,7 @@ def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None =
     return _as_given(_region_means(_channels(values, index.shape), index, len(ids), values.dtype), values, index)
 
 
+@opaque
 def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None, fill: float = 0.0) -> Tensor:
     """Each pixel gets the value of its region: the way back from nodes to an image; differentiable.
 
@@ -129,6 +134,7 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     return torch.stack(pixels).reshape(-1, *index.shape)
 
 
+@opaque
 def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` along the boundary of each edge of the region adjacency graph; differentiable.
 
@@ -167,6 +173,7 @@ class RegionFeatures:
     variance: Tensor  # (R, K), of the pixels about their mean: divided by size, not by size − 1
 
 
+@opaque
 def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> RegionFeatures:
     """Size, centroid, and the mean and variance of each channel, for every region; differentiable in `values`.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphrw.convert.fold import Source, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _DEFAULT = "weight"
 
@@ -34,6 +35,7 @@ def from_networkx(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_networkx(
     network: "nx.Graph[Any]",
     weight: str | None = _DEFAULT,
@@ -82,6 +84,7 @@ def from_networkx(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_networkx(
     graph: Graph, weight: Tensor, *, nodes: Iterable[Any] | None = None, self_loops: Tensor | None = None
 ) -> "nx.Graph[Any]":

@@ -11,8 +11,10 @@ from torch import Tensor
 from graphrw.convert.networkx import checked_dtype, numbered
 from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import kept_in
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tuple[Tensor, list[Any]]:
     """Seeds for `hitting_probabilities` from the labels of some nodes by name.
 
@@ -41,6 +43,7 @@ def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tupl
     return seeds, classes
 
 
+@opaque
 def node_values(
     network: "nx.Graph[Any]", values: Mapping[Any, float], default: float = 0.0, dtype: torch.dtype | None = None
 ) -> Tensor:
@@ -64,6 +67,7 @@ def node_values(
     return kept_in("values", numbers, dtype)
 
 
+@opaque
 def node_dict(network: "nx.Graph[Any]", values: Tensor, classes: Sequence[Any] | None = None) -> dict[Any, Any]:
     """An answer by the names of the nodes.
 

@@ -13,6 +13,7 @@ from graphrw.convert.edge_index import plain, to_edge_index
 from graphrw.convert.fold import Folded, Source, checked_loops, checked_weight, fold
 from graphrw.convert.torch_sparse import square_entries
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _DEFAULT = "edge_weight"
 
@@ -29,6 +30,7 @@ def from_pyg(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_pyg(
     data: Data, weight: str | None = _DEFAULT, directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:
@@ -68,6 +70,7 @@ def from_pyg(
     return (graph, edge_weight, folded.triple[2]) if self_loops else (graph, edge_weight)
 
 
+@opaque
 def to_pyg(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> Data:
     """A PyG `Data` with ``edge_index``, ``edge_weight`` and ``num_nodes``; of a batch of graphs, a PyG `Batch`.
 

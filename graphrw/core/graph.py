@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import require_values
+from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
 from graphrw.core.transforms import lasting
 from graphrw.core.whole import check_whole
@@ -27,6 +28,9 @@ class Graph:
 
     What solvers prepare from the structure alone (orderings, symbolic factors) is kept with the graph and serves every
     weight and every set of seeds.
+
+    ``torch.save`` writes a graph, and ``torch.load`` reads it, with its usual ``weights_only=True``, in a process that
+    has named ``rw.Graph`` before.
 
     Args:
         edges: (2, E) int64, node indices in [0, num_nodes).
@@ -49,6 +53,7 @@ class Graph:
     parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
     _plans: Plans = field(default_factory=Plans, init=False, repr=False)
 
+    @opaque
     def __post_init__(self) -> None:
         object.__setattr__(self, "num_nodes", check_whole("num_nodes", self.num_nodes, 0))
         _check_edges(self.edges, self.num_nodes)
@@ -69,6 +74,7 @@ class Graph:
     def device(self) -> torch.device:
         return self.edges.device
 
+    @opaque
     def to(self, device: torch.device | str | int) -> "Graph":
         """The same graph with its edges on `device`; plans are made anew there."""
         edges = self.edges.to(device)
@@ -80,6 +86,7 @@ class Graph:
         return moved
 
     @staticmethod
+    @opaque
     def batch(graphs: Iterable["Graph"]) -> "Graph":
         """The disjoint union of `graphs`: nodes and edges in their order, the second graph's nodes after the first's.
 
@@ -109,6 +116,9 @@ class Graph:
         if self.parts:
             extras += f", num_graphs={self.num_graphs}"
         return f"Graph(num_nodes={self.num_nodes}, num_edges={self.num_edges}{extras})"
+
+
+torch.serialization.add_safe_globals([Graph, Plans])
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:

@@ -10,6 +10,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import kept_in
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 
 
@@ -36,6 +37,7 @@ class Walk:
         return self.degree + self.killing
 
 
+@opaque
 def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     """The random walk on `graph` with these edge weights and killing rates.
 
@@ -139,6 +141,7 @@ def apply(walk: Walk, x: Tensor, transpose: bool = False) -> Tensor:
     return walk.rate[:, None] * x - neighbour_sum(walk.graph, walk.weight, x, transpose)
 
 
+@opaque
 def absorb(walk: Walk, nodes: Tensor) -> Walk:
     """The walk that ends on `nodes`: every edge that touches one of them turns into killing, at the end that a
     walker would leave by it: at both, if the graph is undirected.

@@ -9,6 +9,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
 from graphrw.functional.harmonic import dirichlet
@@ -19,6 +20,7 @@ from graphrw.solvers import Auto, Solver
 FAINT = 1e-100  # sums over paths down to here are divided as they are; their second derivatives hold 1 / sum²
 
 
+@opaque
 def boundary_probabilities(
     graph: Graph,
     boundary: Tensor,
@@ -102,6 +104,7 @@ def boundary_probabilities(
     return torch.where(lost[:, None], given, _shares(paths, values, solver)).to(kind)
 
 
+@opaque
 def missing_neighbours(shape: Sequence[int]) -> Tensor:
     """(N,): how many of its 2 · ``len(shape)`` neighbours each pixel of ``grid_graph(shape)`` lacks at the border.
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.functional.softmax import grouped_softmax
 
@@ -22,6 +23,7 @@ class ClassMaps(NamedTuple):
     maps: Tensor
 
 
+@opaque
 def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -> ClassMaps:
     """Maps of the classes over the nodes, and scores of whole images that look where a class is most active.
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_walk
 from graphrw.core.whole import check_whole
@@ -22,6 +23,7 @@ from graphrw.spectral import (
 )
 
 
+@opaque
 def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float = TOLERANCE) -> Tensor:
     """Coordinates whose squared Euclidean distances are diffusion distances (Coifman & Lafon 2006).
 
@@ -66,6 +68,7 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
     return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
 
 
+@opaque
 def map_mask(graph: Graph, k: int) -> Tensor:
     """(N, k) bool: false in the columns of `diffusion_map` that are zero because a graph of a batch has too few nodes.
 
@@ -85,6 +88,7 @@ def map_mask(graph: Graph, k: int) -> Tensor:
     return torch.arange(k, device=graph.device) < torch.repeat_interleave(sizes, sizes)[:, None]
 
 
+@opaque
 def diffusion_distance(
     walk: Walk,
     time: Tensor | float,
@@ -127,6 +131,7 @@ def diffusion_distance(
     return squared_distance(walk.graph, diffusion_map(walk, time, k, tolerance=tolerance), pairs, rows)
 
 
+@opaque
 def unrolled_diffusion_map(
     walk: Walk, time: Tensor | float, k: int, *, rounds: int = 20, steps: int = 2, as_published: bool = False
 ) -> Tensor:

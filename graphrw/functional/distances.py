@@ -7,6 +7,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import check_nodes, check_rates
 
@@ -33,6 +34,7 @@ def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows:
     return torch.where(first == second, distance, torch.inf)
 
 
+@opaque
 def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances between rows of a map `z` (N, k), one matrix for each graph of a batch.
 
@@ -62,6 +64,7 @@ def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(mask[:, :, None] & mask[:, None], distance, 0.0), mask
 
 
+@opaque
 def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
     """K_D = exp(−γ D_t), the similarity of Neural Diffusion Distance (Sun & Xu, NeurIPS 2019).
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
@@ -21,6 +22,7 @@ from graphrw.solvers import Auto, Solver
 SLACK = 0.05
 
 
+@opaque
 def harmonic(
     walk: Walk,
     nodes: Tensor,
@@ -70,6 +72,7 @@ def harmonic(
     return x.reshape(len(held), *values.shape[1:]) * unit
 
 
+@opaque
 def hitting_probabilities(
     walk: Walk,
     seeds: Tensor,

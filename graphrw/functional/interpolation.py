@@ -10,11 +10,13 @@ from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.scale import is_usual, unit_of
 from graphrw.core.whole import check_whole
 
 
+@opaque
 def attentional_interpolation(
     values: Tensor,
     high: Tensor,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.functional.ground import ground
@@ -14,6 +15,7 @@ from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 
+@opaque
 def class_mass_normalize(
     probability: Tensor, seeds: Tensor, prior: Tensor | None = None, *, pseudo_labels: float = 0.0
 ) -> Tensor:
@@ -73,6 +75,7 @@ def class_mass_normalize(
     return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability) * unit
 
 
+@opaque
 def poisson_labels(
     walk: Walk,
     seeds: Tensor,

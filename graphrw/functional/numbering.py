@@ -5,6 +5,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.warn import warn
 
@@ -13,6 +14,7 @@ MOST_BYTES_UNUSED = 2**30  # … and what they may take: no more than a small ma
 MOST_BYTES = 2**40  # of all columns, which no machine of today holds beside a factor
 
 
+@opaque
 def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Tensor]:
     """Seeds from labels that are any whole numbers, such as the ids of cells or scikit-image's labels.
 
@@ -49,6 +51,7 @@ def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Te
     return torch.full_like(numbers, -1).masked_scatter(known, place), ids
 
 
+@opaque
 def restore_labels(seeds: Tensor, ids: Tensor, *, unlabelled: int = -1) -> Tensor:
     """The labels that `renumber_labels` numbered: ``ids[seeds]``, and `unlabelled` where seeds are −1.
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.scale import unit_of
 from graphrw.core.whole import check_whole
@@ -14,6 +15,7 @@ from graphrw.core.whole import check_whole
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
 
 
+@opaque
 def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0.0, rows_at_once: int = 1024) -> Tensor:
     """Features averaged over what is similar:  x̄_i = Σ_j K_ij x_j / Σ_j K_ij.
 

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.finite import check_finite, kept_in
 from graphrw.core.graph import unchecked
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
@@ -23,6 +24,7 @@ from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
 
+@opaque
 def step(
     walk: Walk,
     f: Tensor,
@@ -78,6 +80,7 @@ def step(
     return _as_given(y, f, unit)
 
 
+@opaque
 def resolvent(
     walk: Walk,
     f: Tensor,
@@ -130,6 +133,7 @@ def resolvent(
     return _as_given(x, f, unit)
 
 
+@opaque
 def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0) -> Walk:
     """The walk that before each step ends with probability 1 − α: its P is α times what it was.
 
@@ -154,6 +158,7 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     return Walk(walk.graph, walk.weight, killing)
 
 
+@opaque
 def pagerank(
     walk: Walk,
     alpha: Tensor | float = 0.85,

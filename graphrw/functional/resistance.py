@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, check_nodes
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
@@ -12,6 +13,7 @@ from graphrw.solvers import Auto, Solver
 PAIRS_AT_ONCE = 64  # columns of one solve: memory is N × 64 however many pairs are asked for
 
 
+@opaque
 def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:
     """The resistance between two nodes when weights are conductances: R_ij = (e_i − e_j)ᵀ A⁺ (e_i − e_j).
 

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:
     """`weight` itself; its gradient reaches only `num_samples` random edges of each graph, times E / num_samples.
 

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 from graphrw.core.finite import check_finite
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     """−Σ_l p_l log p_l in nats: how undecided the walk is, from 0 to log L.
 
@@ -25,6 +27,7 @@ def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     return (probability * -logarithm).sum(dim)
 
 
+@opaque
 def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     """The most probable label, or −1 for that fraction of the nodes whose most probable label is least probable.
 

@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 
 from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
 from graphrw.losses.checks import check_range, check_target, safe_log
 
 
+@opaque
 def weight_side_loss(
     weight: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
 ) -> Tensor:
@@ -54,6 +56,7 @@ def weight_side_loss(
     return _edge_cross_entropy(values, (tail, head), ignore_index, closed_index)
 
 
+@opaque
 def edge_side_loss(
     weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
 ) -> Tensor:
@@ -85,6 +88,7 @@ def edge_side_loss(
     return _edge_cross_entropy(weight, _labels_of_ends(weight, edges, target), ignore_index, closed_index)
 
 
+@opaque
 def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Squared error of edge weights against the true affinity, which is 1 where both ends share a label, else 0.
 

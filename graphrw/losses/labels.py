@@ -9,10 +9,12 @@ of labels; the columns that an image does not use hold zeros and change no loss.
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.losses.checks import SLACK, check_range, check_target, safe_log
 
 
+@opaque
 def cross_entropy(
     probability: Tensor, target: Tensor, *, ignore_index: int = -1, weight: Tensor | None = None
 ) -> Tensor:
@@ -49,6 +51,7 @@ def cross_entropy(
     return (counted * surprise).sum() / counted.sum()
 
 
+@opaque
 def mean_squared_error(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Squared distance to the one-hot target, Σ_l (Z(x, l) − [l = t(x)])², averaged over the labelled pixels x.
 
@@ -66,6 +69,7 @@ def mean_squared_error(probability: Tensor, target: Tensor, *, ignore_index: int
     return distance[labelled].mean()
 
 
+@opaque
 def dice(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """1 − the mean over labels l of the soft Dice coefficient 2 Σ_x Z y / (Σ_x Z² + Σ_x y²), y(x, l) = [l = t(x)].
 

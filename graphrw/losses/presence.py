@@ -4,8 +4,10 @@ from torch import Tensor
 from torch.nn.functional import multilabel_soft_margin_loss
 
 from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
     """Binary cross entropy of σ(scores) against which classes each image holds, averaged over classes and images.
 

@@ -5,11 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.losses.checks import SLACK, check_range, safe_log
 
 IMPOSSIBLE = -1e4  # what log 0 counts as in a prediction: −∞ times a probability of 0 would be NaN
 
 
+@opaque
 def propagation_loss(
     probability: Tensor,
     log_prediction: Tensor,

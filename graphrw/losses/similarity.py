@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import is_usual, unit_of
 from graphrw.losses.checks import SLACK, check_range, check_target
 
 
+@opaque
 def kernel_matching(similarity: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """1 − the cosine of the predicted similarity K and the true one, K*_ij = [t(i) = t(j)], averaged over annotators.
 
@@ -44,6 +46,7 @@ def kernel_matching(similarity: Tensor, target: Tensor, *, ignore_index: int = -
     return 1 - torch.stack([_cosine(similarity, labels, ignore_index) for labels in counted]).mean()
 
 
+@opaque
 def segment_matching(rows: Tensor, target: Tensor, pixels: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Mean absolute difference of the similarities to some pixels and the masks of the segments that hold them.
 

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.metrics.annotators import annotators
 from graphrw.metrics.pixels import counted_pixels, near_boundary
 
@@ -36,6 +37,7 @@ class BoundaryScore:
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
+@opaque
 def boundary_f_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolerance: float = 0.0075) -> float:
     """F-score of the predicted boundaries against the true ones: 1 is best, 0 is worst.
 
@@ -47,6 +49,7 @@ def boundary_f_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolera
     return boundary_score(predicted, truth, tolerance).f_score
 
 
+@opaque
 def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolerance: float = 0.0075) -> BoundaryScore:
     """Precision and recall of predicted boundaries, matched one to one with true ones within a distance.
 
@@ -88,6 +91,7 @@ def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], toleranc
     return BoundaryScore(float(matched.mean()) if len(found) else 1.0, hits / total if total else 1.0)
 
 
+@opaque
 def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index: int | None = None) -> float:
     """Share of wrong labels among the pixels near true boundaries: 0 is best, 1 is worst.
 

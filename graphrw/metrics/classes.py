@@ -4,9 +4,11 @@ import torch
 from torch import Tensor
 
 from graphrw.core.distinct import distinct
+from graphrw.core.opaque import opaque
 from graphrw.metrics.pixels import counted_pixels
 
 
+@opaque
 def mean_iou(
     predicted: Tensor, truth: Tensor, *, num_classes: int | None = None, ignore_index: int | None = None
 ) -> float:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.metrics.annotators import annotators
 from graphrw.metrics.overlap import count_overlap
 from graphrw.metrics.pixels import counted_pixels
 
 
+@opaque
 def segmentation_covering(
     predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> float:
@@ -39,6 +41,7 @@ def segmentation_covering(
     return sum(scores) / len(scores)
 
 
+@opaque
 def best_segmentation_covering(
     predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> float:
@@ -65,6 +68,7 @@ class ScaleCovering:
     image_scale: float
 
 
+@opaque
 def hierarchy_covering(
     hierarchies: Sequence[Tensor],
     truths: Sequence[Tensor | Sequence[Tensor]],

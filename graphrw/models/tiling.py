@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.blocks import MAPS
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape
 
 
+@opaque
 @torch.no_grad()
 def apply_in_tiles(
     module: Callable[[Tensor], Tensor],

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.nn.grids import Grids
@@ -77,7 +77,7 @@ class BoundaryLabels(nn.Module):
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(
         self,
         graph: Given,

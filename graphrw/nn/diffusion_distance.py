@@ -12,6 +12,7 @@ from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.components import node_components
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
@@ -83,7 +84,7 @@ class DiffusionDistance(nn.Module):
         for name, value in self._start.items():
             nn.init.constant_(getattr(self, name), math.log(value))
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
+    @opaque
     def forward(
         self,
         x: Tensor,
@@ -100,12 +101,12 @@ class DiffusionDistance(nn.Module):
         graph, z = self._mapped(x, graph, weight, batch)
         return squared_distance(graph, z, pairs, rows)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
+    @opaque
     def map(self, x: Tensor, graph: Given, weight: Tensor | None = None, *, batch: Tensor | None = None) -> Tensor:
         """(N, k): coordinates whose squared distances are the diffusion distances."""
         return self._mapped(x, graph, weight, batch)[1]
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @opaque
     def dense(
         self, x: Tensor, graph: Given, weight: Tensor | None = None, *, batch: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,10 @@
 """The Learned Random Walker's layer: edge weights and seeds in, label probabilities out."""
 
-import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_weight
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
@@ -89,7 +89,7 @@ class HarmonicLabels(nn.Module):
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(self, graph: Given, weight: Tensor | None = None, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the ways to call it."""
         if seeds is None and (not is_graph(graph) or is_integral(weight)):

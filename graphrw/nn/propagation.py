@@ -9,6 +9,7 @@ from torch_geometric.nn import MessagePassing
 from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.whole import check_whole
@@ -94,7 +95,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
         if self.logit is not None:
             nn.init.constant_(self.logit, torch.logit(torch.tensor(self._alpha)).item())
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(self, x: Tensor | tuple[Tensor, Tensor], graph: Given, weight: Tensor | None = None) -> Tensor:
         """The features after the walk; see the class for the ways to call it."""
         if isinstance(x, tuple):

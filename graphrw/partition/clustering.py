@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 
 PROGRESS = 1e-12  # of the total scatter, in float64: a step that gains less could be undone by the next, for ever
 ASYMMETRY = 1e-4  # of the largest entry: what float32 leaves after a matrix product. More is another matrix
 
 
+@opaque
 def kernel_kmeans(
     similarity: Tensor, num_clusters: int, *, weight: Tensor | None = None, seed: int = 0, starts: int = 5
 ) -> Tensor:
@@ -47,6 +49,7 @@ def kernel_kmeans(
     return _best(_from_similarity(similarity, weight), num_clusters, seed, starts)
 
 
+@opaque
 def kmeans(
     coordinates: Tensor, num_clusters: int, *, weight: Tensor | None = None, seed: int = 0, starts: int = 5
 ) -> Tensor:

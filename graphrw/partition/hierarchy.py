@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from graphrw.core.components import node_components
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import is_whole
 from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans
 
 
+@opaque
 def kernel_hierarchy(
     similarity: Tensor,
     num_segments: Sequence[int],
@@ -73,6 +75,7 @@ def kernel_hierarchy(
     return _merged(labels, _Segments((gram + gram.T) / 2, member.sum(0), _touching(labels, edges)), num_segments)
 
 
+@opaque
 def map_hierarchy(
     coordinates: Tensor,
     num_segments: Sequence[int],

@@ -5,7 +5,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 
+
+@opaque
 def oracle_seeds(segments: Tensor, ignore_index: int | None = None) -> Tensor:
     """One seed in each segment of a ground truth, at the pixel farthest from the segment's boundary.
 

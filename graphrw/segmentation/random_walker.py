@@ -12,6 +12,7 @@ from graphrw.build import grid_graph
 from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.arrays import whole_numbers
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import check_rates, walk
 from graphrw.core.warn import warn
@@ -57,6 +58,7 @@ def random_walker(
 ) -> Tensor: ...
 
 
+@opaque
 def random_walker(
     image: NDArray[Any] | Tensor,
     labels: NDArray[Any] | Tensor,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphrw.core.components import node_components
 from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
@@ -19,6 +20,7 @@ class SpectralCutWarning(UserWarning):
     """The number of eigenpairs cuts through several of the same |λ|, so that the result depends on chance."""
 
 
+@opaque
 def check_undirected(walk: Walk) -> None:
     if walk.graph.directed:
         raise ValueError(
@@ -35,6 +37,7 @@ def check_count(walk: Walk, k: int) -> None:
     )
 
 
+@opaque
 def check_time(time: Tensor | float, like: Tensor) -> Tensor:
     """t as a tensor () on the device of `like`."""
     time = torch.as_tensor(time, dtype=None if isinstance(time, Tensor) else torch.float64, device=like.device)

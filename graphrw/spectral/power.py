@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, neighbour_sum
@@ -10,6 +11,7 @@ from graphrw.spectral.checks import check_count
 from graphrw.spectral.matrix import symmetric_weight
 
 
+@opaque
 def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> tuple[Tensor, Tensor]:
     """Approximate leading eigenpairs of S = C^{−½} W C^{−½} by power steps on S² and QR (Sun & Xu, NeurIPS 2019).
 
@@ -41,6 +43,7 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> 
     return _iterate(walk, symmetric_weight(walk), None, k=k, rounds=rounds, steps=steps)
 
 
+@opaque
 def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:
     """The iteration of Sun & Xu (NeurIPS 2019) as printed: power steps on P² with P = C⁻¹W, then QR. A reference.
 

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
 from graphrw.spectral.adjoint import gradient
@@ -17,6 +18,7 @@ TOLERANCE = 1e-10  # an error of 1e-10 / gap in each eigenvector: six digits of 
 LOSS_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of a gradient ∂ℓ/∂Z computed in that type
 
 
+@opaque
 def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
     """Z = Ψ |Λ|ᵗ and Λ: the k eigenpairs of S = C^{−½} W C^{−½} with the largest |λ|, at time t.
 
@@ -108,6 +110,7 @@ class _Spectrum(torch.autograd.Function):
         ctx.save_for_backward(entries, time)
 
     @staticmethod
+    @opaque
     def backward(ctx: Any, g: Tensor, g_values: Tensor) -> tuple[Tensor | None, ...]:
         entries, time = ctx.saved_tensors
         needs_entries, needs_time, _ = ctx.needs_input_grad
@@ -161,7 +164,7 @@ class _Adjoint(torch.autograd.Function):
         raise NotImplementedError(_NO_VMAP)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@opaque
 def _apply(entries: Tensor, time: Tensor, decomposition: _Decomposition) -> tuple[Tensor, Tensor]:
     z, values = _Spectrum.apply(entries, time, decomposition)  # type: ignore[no-untyped-call]
     return z, values
