@@ -7,15 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.build import grid_graph
 from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.arrays import as_tensor
 from graphrw.core.distinct import distinct
-from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk, check_rates, walk
 from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.components import LabelledComponents, labelled_components, subgraph
+from graphrw.segmentation.components import LabelledComponents, grid_within, labelled_components
 from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
 from graphrw.solvers import Auto, Solver
 
@@ -131,11 +129,12 @@ def random_walker(
     check_rates("beta", torch.as_tensor(beta))
     label_image = read_labels(labels)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
-    length = _edge_lengths(label_image.shape, spacing, pixels)
-    grid, flat = grid_graph(label_image.shape).to(label_image.device), label_image.reshape(-1)
+    steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
+    flat = label_image.reshape(-1)
     ids, seeds = _number(flat)
-    components = labelled_components(grid, flat >= 0, seeds)
-    probability = _solve(components, _walk(grid, components.contested, pixels, beta=beta, length=length), solver)
+    components = labelled_components(label_image >= 0, seeds)
+    contested = components.contested.view(label_image.shape)
+    probability = _solve(components, _walk(contested, pixels, beta=beta, steps=steps), solver)
     lost = (flat == 0) & ~components.reached
     _warn(probability.detach(), int(lost.sum()), prob_tol)
     if return_full_prob:
@@ -147,14 +146,6 @@ def random_walker(
     return answer
 
 
-def _edge_lengths(shape: torch.Size, spacing: Sequence[float] | None, pixels: Tensor) -> Tensor | None:
-    """(E,) of the grid, whose edges come axis by axis."""
-    if spacing is None:
-        return None
-    counts = torch.tensor([pixels.shape[0] // size * (size - 1) for size in shape], device=pixels.device)
-    return pixels.new_tensor(read_spacing(spacing, len(shape))).repeat_interleave(counts)
-
-
 def _number(labels: Tensor) -> tuple[Tensor, Tensor]:
     """The ids (L,) of the labels in ascending order, and of each pixel (N,) which it is; −1 where there is no seed."""
     seeded = labels > 0
@@ -164,15 +155,17 @@ def _number(labels: Tensor) -> tuple[Tensor, Tensor]:
     return ids, torch.full_like(labels, -1).masked_scatter(seeded, number)
 
 
-def _walk(grid: Graph, nodes: Tensor, pixels: Tensor, *, beta: float, length: Tensor | None) -> Walk:
-    """That on the `nodes` (N,) bool, with scikit-image's weights: β is divided by 10 σ √C, every weight has a floor."""
-    graph, edges = subgraph(grid, nodes)
+def _walk(mask: Tensor, pixels: Tensor, *, beta: float, steps: list[float] | None) -> Walk:
+    """That on the pixels of `mask`, with scikit-image's weights: β is divided by 10 σ √C, every weight has a floor."""
+    graph, counts = grid_within(mask)
     variance = pixels.var(correction=0)
     if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
         return walk(graph, pixels.new_full((graph.num_edges,), 1 + FLOOR))
     scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
-    length = None if length is None else length[edges]
-    return walk(graph, gaussian_affinity(graph, pixels[nodes], scaled, length) + FLOOR)
+    length = (
+        None if steps is None else torch.cat([pixels.new_full((n,), s) for n, s in zip(counts, steps, strict=True)])
+    )
+    return walk(graph, gaussian_affinity(graph, pixels[mask.reshape(-1)], scaled, length) + FLOOR)
 
 
 def _solve(components: LabelledComponents, walk: Walk, solver: Solver) -> Tensor:
