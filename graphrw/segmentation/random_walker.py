@@ -162,9 +162,9 @@ def _walk(mask: Tensor, pixels: Tensor, *, beta: float, steps: list[float] | Non
     if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
         return walk(graph, pixels.new_full((graph.num_edges,), 1 + FLOOR))
     scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
-    length = (
-        None if steps is None else torch.cat([pixels.new_full((n,), s) for n, s in zip(counts, steps, strict=True)])
-    )
+    length = None
+    if steps is not None:
+        length = pixels.new_tensor(steps).repeat_interleave(torch.tensor(counts, device=pixels.device))
     return walk(graph, gaussian_affinity(graph, pixels[mask.reshape(-1)], scaled, length) + FLOOR)
 
 
