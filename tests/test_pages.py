@@ -24,7 +24,7 @@ def test_a_block_of_code_runs(name, tmp_path, monkeypatch):
 
 
 def test_the_pages_have_their_blocks():
-    assert len(BLOCKS) == 2 + 4 + 4
+    assert len(BLOCKS) == 2 + 4 + 5
 
 
 @pytest.mark.parametrize("page", [PAGES[0], *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
