@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from brute_force import Array, brute_force, close, markers, noise
+from brute_force import Array, brute_force, close, markers, noise, reference
 from torch import Tensor
 
 from graphrw import random_walker
@@ -37,13 +37,54 @@ def test_a_float32_array_gives_float64() -> None:
         pytest.param(lambda array: array.astype(array.dtype.newbyteorder()), id="byte order"),
         pytest.param(lambda array: np.broadcast_to(array, array.shape), id="read only"),
         pytest.param(np.asfortranarray, id="Fortran order"),
-        pytest.param(lambda array: array.tolist(), id="list"),
     ],
 )
 def test_arrays_of_every_layout_are_read(form: Callable[[Array], Any]) -> None:
     image, labels = noise(9, 11), markers((9, 11))
     ours = random_walker(form(image), form(labels), return_full_prob=True)
     close(ours, random_walker(image, labels, return_full_prob=True), 0)
+
+
+def test_with_a_data_range_the_type_of_an_image_does_not_matter() -> None:
+    twelve_bits, labels = (4095 * noise(9, 11)).astype(np.uint16), markers((9, 11))
+    expected = random_walker(twelve_bits / 4095, labels, return_full_prob=True)
+    for kind in ("uint16", "int64", "float32", "float64", ">i4"):
+        ours = random_walker(twelve_bits.astype(kind), labels, return_full_prob=True, data_range=4095)
+        close(ours, expected, 1e-12)
+    assert abs(random_walker(twelve_bits, labels, return_full_prob=True) - expected).max() > 0.1
+    of_torch = torch.from_numpy(twelve_bits.astype(np.float32))
+    single = random_walker(of_torch, torch.from_numpy(labels), return_full_prob=True, data_range=4095)
+    assert single.dtype == torch.float32
+    close(single, expected, 1e-5)
+
+
+def test_integers_that_use_next_to_nothing_of_their_type_are_warned_of() -> None:
+    mask, labels = noise(9, 11).round().astype(np.uint8), markers((9, 11))
+    with pytest.warns(
+        UserWarning, match="is uint8 and uses 0 to 1. .* type holds, here 255, .*`data_range=1`"
+    ) as caught:
+        random_walker(mask, labels)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="is int64 and uses 500 to 755"):
+        random_walker((500 + 255 * np.arange(99) // 98).reshape(9, 11), labels)
+    close(
+        random_walker(mask, labels, return_full_prob=True, data_range=1),
+        random_walker(mask.astype(bool), labels, return_full_prob=True),
+    )
+
+
+def test_only_pixels_inside_count_for_the_range_in_use() -> None:
+    mask, labels = noise(9, 11).round().astype(np.uint8), markers((9, 11))
+    mask[labels > 0], mask[0] = 0, 255
+    random_walker(mask, labels)
+    with pytest.warns(UserWarning, match="is uint8 and uses 0 to 1"):
+        random_walker(mask, np.where(np.arange(9)[:, None] > 0, labels, -1))
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 11), np.uint8), (655 * noise(9, 11)).astype(np.uint16) + 10])
+def test_a_constant_image_and_a_hundredth_of_the_range_are_not_warned_of(image: Array) -> None:
+    image[0, 0] += np.ptp(image) > 0 and 656 - np.ptp(image)
+    random_walker(image, markers((9, 11)))
 
 
 def test_what_is_outside_may_be_nan() -> None:
@@ -57,14 +98,35 @@ def test_what_is_outside_may_be_nan() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["int8", "int16", "int32", "int64", "uint8"] + [pytest.param(kind) for kind in ("uint16", "uint32", "uint64")],
+    ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"],
 )
-def test_labels_keep_their_type_if_it_can_hold_minus_one(kind: str) -> None:
+def test_labels_are_whole_numbers_of_any_type_which_comes_back(kind: str) -> None:
     labels = markers((9, 11)).astype(kind)
     answer = random_walker(noise(9, 11), labels)
-    assert answer.dtype == (np.int64 if kind.startswith("u") else kind)
+    assert answer.dtype == kind
     assert answer.shape == labels.shape
     np.testing.assert_array_equal(answer, random_walker(noise(9, 11), labels.astype(np.int64)))
+    of_torch = random_walker(torch.from_numpy(noise(9, 11)), torch.from_numpy(labels))
+    assert of_torch.dtype == torch.from_numpy(labels).dtype
+    np.testing.assert_array_equal(of_torch, answer)
+    np.testing.assert_array_equal(random_walker(noise(9, 11), labels, copy=False), answer)
+    np.testing.assert_array_equal(labels, answer)
+
+
+def test_the_first_line_that_everybody_writes_works() -> None:
+    seeds = np.zeros((9, 11))
+    seeds[1, 1], seeds[7, 9], seeds[0] = 1, 2, -1
+    answer = random_walker(noise(9, 11), seeds)
+    np.testing.assert_array_equal(answer, reference(noise(9, 11), seeds, mode="bf"))
+    assert answer.dtype == np.float64
+
+
+def test_boolean_labels_are_seeds_of_one_label() -> None:
+    labels = markers((9, 11)) > 0
+    np.testing.assert_array_equal(random_walker(noise(9, 11), labels), np.ones((9, 11), bool))
+    assert random_walker(noise(9, 11), labels).dtype == bool
+    assert random_walker(torch.from_numpy(noise(9, 11)), torch.from_numpy(labels)).dtype == torch.bool
+    np.testing.assert_array_equal(random_walker(noise(9, 11), labels, return_full_prob=True), np.ones((1, 9, 11)))
 
 
 def test_only_without_copy_labels_are_overwritten() -> None:
@@ -110,23 +172,44 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 
 IMAGE, LABELS = noise(4, 5), markers((4, 5))
 REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
-    "floating labels": (IMAGE, LABELS * 1.0, {}, "`labels` must be integers; got torch.float64"),
+    "labels that are not whole": (IMAGE, LABELS + 0.5, {}, "`labels` must be whole numbers; got 3.5"),
+    "labels that are NaN": (IMAGE, LABELS * np.nan, {}, "`labels` must be whole numbers; got nan"),
+    "complex labels": (IMAGE, LABELS * 1j, {}, "`labels` must be whole numbers; got torch.complex128"),
+    "labels of words": (IMAGE, LABELS.astype(str), {}, "`labels` must be .* whole numbers; got a NumPy array of <U"),
+    "no labels": (IMAGE, None, {}, "`labels` must be .* whole numbers, of torch or NumPy; got NoneType"),
+    "no image": (None, LABELS, {}, "`image` must be .* numbers, with `channel_axis` one axis more, .* got NoneType"),
+    "lists": (IMAGE.tolist(), LABELS.tolist(), {}, r"`labels` must be .*; got list\. Make"),
+    "an image of lists": (IMAGE.tolist(), LABELS, {}, r"`image` must be .*; got list\. Make"),
+    "array and tensor": (
+        IMAGE,
+        torch.from_numpy(LABELS),
+        {},
+        "both be NumPy arrays or both torch tensors; got ndarray and Tensor. `torch.from_numpy",
+    ),
     "labels beyond int64": (
         IMAGE,
         np.where(LABELS > 0, LABELS.astype(np.uint64) + np.uint64(2**63 + 5), 0).astype(np.uint64),
         {},
         r"`labels` holds 92233720368547758\d\d, which is more than int64 does",
     ),
-    "boolean labels": (IMAGE, LABELS > 0, {}, "`labels` must be integers; got torch.bool"),
     "another shape": (IMAGE, LABELS[:3], {}, r"shape \(H, W\) or \(D, H, W\); got \(4, 5\) and \(3, 5\)"),
     "one axis": (IMAGE[0], LABELS[0], {}, r"must be \(H, W\) or \(D, H, W\) and not empty; got \(5,\)"),
     "no channels": (IMAGE, LABELS, {"channel_axis": -1}, "`image` with channels along `channel_axis`; got"),
+    "zero channels": (
+        IMAGE[..., None][..., :0],
+        LABELS,
+        {"channel_axis": -1},
+        r"`image` must have at least one channel along `channel_axis`; got \(4, 5, 0\)",
+    ),
+    "empty": (IMAGE[:0], LABELS[:0], {}, r"`labels` must be .* and not empty; got \(0, 5\)"),
     "no such axis": (IMAGE, LABELS, {"channel_axis": 5}, "`channel_axis`"),
     "NaN": (IMAGE * np.nan, LABELS, {}, "`image` holds NaN or infinite values; fill them"),
-    "complex image": (IMAGE * 1j, LABELS, {}, "`image`"),
+    "complex image": (IMAGE * 1j, LABELS, {}, "`image` must be real; got torch.complex128. Take its `abs`"),
+    "data range": (IMAGE, LABELS, {"data_range": 0}, "`data_range` must be positive and finite, or None; got 0"),
     "no seed": (IMAGE, 0 * LABELS - 1, {}, "`labels` holds no seed: mark at least one pixel"),
-    "spacing": (IMAGE, LABELS, {"spacing": (1.0, 1, 2)}, r"`spacing` must be 2 positive .*; got \(1.0, 1, 2\)"),
-    "negative spacing": (IMAGE, LABELS, {"spacing": (1, -1)}, r"`spacing` must be 2 positive .*; got \(1, -1\)"),
+    "spacing": (IMAGE, LABELS, {"spacing": (1.0, 1, 2)}, r"`spacing` must be 2 positive, .*; got \(1.0, 1, 2\)"),
+    "negative spacing": (IMAGE, LABELS, {"spacing": (1, -1)}, r"`spacing` must be 2 positive, .*; got \(1, -1\)"),
+    "infinite spacing": (IMAGE, LABELS, {"spacing": (1, np.inf)}, r"2 positive, finite numbers, .*; got \(1, inf\)"),
     "mode": (IMAGE, LABELS, {"mode": "amg"}, "`mode` must be one of .*'cg_mg'.*; got 'amg'"),
     "beta": (IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),
     "beta of a constant image": (0 * IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),

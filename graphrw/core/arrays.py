@@ -57,5 +57,23 @@ def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
     return wrapped
 
 
+def whole_values(name: str, values: object) -> Tensor:
+    """`values` as int64: integers of any type, or floats that are whole, as those of ``numpy.zeros(shape)`` are.
+
+    Raises:
+        ValueError: as `whole_numbers`; and for floats that are not whole, or too large to tell, naming the first.
+
+    >>> whole_values("labels", np.array([0.0, 7.0]))
+    tensor([0, 7])
+    """
+    numbers = as_tensor(name, values, "whole numbers")
+    if not numbers.is_floating_point():
+        return whole_numbers(name, numbers, "whole numbers")
+    broken = numbers[~(numbers.isfinite() & (numbers == numbers.round()) & (numbers.abs() < 2**53))]
+    if len(broken):
+        raise ValueError(f"`{name}` must be whole numbers; got {float(broken[0])}.")
+    return numbers.long()
+
+
 def _shown(values: object) -> str:
     return f" {values!r}" if isinstance(values, int | float | str) and len(repr(values)) < 40 else ""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.arrays import whole_numbers, whole_values
 from graphrw.core.transforms import plainly
 from graphrw.core.warn import warn
 
@@ -36,7 +36,7 @@ def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Te
     >>> restore_labels(seeds, ids, unlabelled=0)
     tensor([            0,             7,             0, 1000000000000])
     """
-    numbers = _whole(labels)
+    numbers = whole_values("labels", labels)
     known = numbers != unlabelled
     wrong = numbers[known & (numbers < 0)]
     if len(wrong):
@@ -103,17 +103,6 @@ def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool) -> None:
         raise ValueError(
             f"`num_labels` = {num_labels} labels of {len(seeds)} nodes would take {_gigabytes(column * num_labels)}."
         )
-
-
-def _whole(labels: object) -> Tensor:
-    """`labels` as int64; floats have to be whole, as those of ``numpy.zeros(shape)`` are."""
-    numbers = as_tensor("labels", labels, "whole numbers")
-    if not numbers.is_floating_point():
-        return whole_numbers("labels", numbers, "whole numbers")
-    broken = numbers[~(numbers.isfinite() & (numbers == numbers.round()) & (numbers.abs() < 2**53))]
-    if len(broken):
-        raise ValueError(f"`labels` must be whole numbers; got {float(broken[0])}.")
-    return numbers.long()
 
 
 def _gigabytes(count: int) -> str:

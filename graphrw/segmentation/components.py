@@ -1,0 +1,93 @@
+"""Which labels each component of an image holds, and how few columns it takes to solve for them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from graphrw.core.components import node_components
+from graphrw.core.distinct import distinct
+from graphrw.core.graph import Graph, unchecked
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledComponents:
+    """The connected pixels of an image, and the seeds in them.
+
+    Walkers never leave their component. So a pixel has probability 0 for all labels but those its component holds: if
+    that is one, nothing is to be solved; if there are more, the first of each component may share a column of the
+    solve, and likewise the second. The columns are as many as the most labels that any component holds, however many
+    labels the image has.
+    """
+
+    component: Tensor  # (N,)
+    columns: Tensor  # (N,): the place of each seed's label among those of its component; −1 where there is no seed
+    labels: Tensor  # (P,): the labels of the first component in ascending order, then those of the second, and so on
+    first: Tensor  # (components,): where in `labels` those of a component begin
+    count: Tensor  # (components,): how many they are
+
+    @cached_property
+    def reached(self) -> Tensor:
+        """(N,) bool: the pixels in whose component there is a seed."""
+        return (self.count > 0)[self.component]
+
+    @cached_property
+    def contested(self) -> Tensor:
+        """(N,) bool: the pixels of components that hold more than one label, and a pixel that has none."""
+        free = torch.zeros_like(self.count, dtype=torch.bool)
+        free[self.component[self.columns < 0]] = True
+        return ((self.count > 1) & free)[self.component]
+
+    def likeliest(self, probability: Tensor) -> Tensor:
+        """(N,): the label of each pixel that is reached; `probability` (n, C) is of the columns, where contested."""
+        column = self.columns.clamp(min=0)  # where nothing is contested: that of a seed, or the only one
+        column[self.contested] = probability.argmax(1)
+        return self._label(torch.arange(len(column), device=column.device), column)
+
+    def spread(self, probability: Tensor, num_labels: int) -> Tensor:
+        """(L, N): the probability of every label, from that of each column where contested, (n, C)."""
+        nodes = self.contested.nonzero().squeeze(1)
+        if len(self.count) > 1:  # a single component has all labels, in their order
+            column = torch.arange(probability.shape[1], device=nodes.device)
+            every = probability.new_zeros(len(nodes), num_labels)
+            probability = every.scatter_add(1, self._label(nodes[:, None], column), probability)
+        if len(nodes) == len(self.component):
+            return probability.T
+        settled = (self.reached & ~self.contested).nonzero().squeeze(1)
+        full = probability.new_zeros(num_labels, len(self.component))
+        full[self._label(settled, self.columns[settled].clamp(min=0)), settled] = 1
+        return full.index_copy(1, nodes, probability.T)
+
+    def _label(self, nodes: Tensor, column: Tensor) -> Tensor:
+        """What `column` stands for in the component of each of `nodes`, two int64 tensors that broadcast.
+
+        Past the labels of a component, where all probabilities are 0, that is any label.
+        """
+        return self.labels[(self.first[self.component[nodes]] + column).clamp(max=len(self.labels) - 1)]
+
+
+def labelled_components(grid: Graph, inside: Tensor, seeds: Tensor) -> LabelledComponents:
+    """Of the pixels that are `inside` (N,) bool, with `seeds` (N,): labels from 0, −1 where there is none.
+
+    Each of the other pixels is a component of its own, without any label.
+    """
+    if bool(inside.all()):  # a grid hangs together
+        component = torch.zeros_like(seeds)
+    else:
+        component = node_components(grid.edges[:, inside[grid.edges].all(0)], grid.num_nodes)
+    seeded, size = seeds >= 0, len(seeds)
+    pairs, place = distinct(component[seeded] * size + seeds[seeded])  # by component, and in each by label
+    count = torch.bincount(pairs // size, minlength=int(component.max()) + 1)
+    first = count.cumsum(0) - count
+    columns = torch.full_like(seeds, -1).masked_scatter(seeded, place - first[component[seeded]])
+    return LabelledComponents(component, columns, pairs % size, first, count)
+
+
+def subgraph(graph: Graph, nodes: Tensor) -> tuple[Graph, Tensor]:
+    """The nodes (N,) bool with the edges between them, and which of the edges (E,) these are."""
+    if bool(nodes.all()):
+        return graph, torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
+    kept = nodes[graph.edges].all(0)
+    number = nodes.cumsum(0) - 1
+    return unchecked(number[graph.edges[:, kept]], int(nodes.sum())), kept

@@ -1,0 +1,86 @@
+"""What users hand in as an image with labels, as checked tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graphrw.core.arrays import as_tensor, whole_values
+from graphrw.core.warn import warn
+from graphrw.core.whole import check_positive
+
+LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
+
+
+def read_labels(labels: NDArray[Any] | Tensor) -> Tensor:
+    """(H, W) or (D, H, W) int64, from whole numbers of any type; true is 1."""
+    label_image = as_tensor("labels", labels, "(H, W) or (D, H, W) whole numbers")
+    if label_image.ndim not in (2, 3) or label_image.numel() == 0:
+        raise ValueError(f"`labels` must be (H, W) or (D, H, W) and not empty; got {tuple(label_image.shape)}.")
+    return label_image.long() if label_image.dtype == torch.bool else whole_values("labels", label_image)
+
+
+def read_pixels(
+    image: NDArray[Any] | Tensor, label_image: Tensor, *, channel_axis: int | None, data_range: float | None
+) -> Tensor:
+    """(N, C) floats: the pixels in C order, over the range of the data; 0 where they are not finite, as outside."""
+    values = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")
+    if values.is_complex():
+        raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
+    channels_last = _channels_last(values, channel_axis, tuple(label_image.shape))
+    inside = label_image.reshape(-1) >= 0
+    pixels = _as_float(channels_last.reshape(len(inside), -1), keep_single=isinstance(image, Tensor))
+    finite = torch.isfinite(pixels).all(1)  # outside anything may stand, such as NaN, which 0 · NaN would spread
+    if not bool(finite[inside].all()):
+        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
+    pixels = torch.where(finite[:, None], pixels, 0.0)
+    if data_range is not None:
+        return pixels / check_positive("data_range", data_range, reason=", or None")
+    if values.is_floating_point() or values.dtype == torch.bool:
+        return pixels
+    _warn_of_range(pixels[inside], values.dtype)
+    return pixels / torch.iinfo(values.dtype).max
+
+
+def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
+    """The distance of pixels along each of the `axes`."""
+    steps: list[float] = np.atleast_1d(np.asarray(spacing, float)).tolist()
+    if len(steps) != axes or not all(0 < step < np.inf for step in steps):
+        raise ValueError(
+            f"`spacing` must be {axes} positive, finite numbers, one for each spatial axis; got {spacing}."
+        )
+    return steps
+
+
+def _channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, ...]) -> Tensor:
+    """(\\*shape, C)"""
+    if channel_axis is not None and not -values.ndim <= channel_axis < values.ndim:
+        raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(values.shape)}; got {channel_axis}.")
+    channels_last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
+    if channels_last.shape[:-1] != shape:
+        extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"
+        got = f"{tuple(values.shape)} and {shape}"
+        raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
+    if channels_last.shape[-1] == 0:
+        raise ValueError(f"`image` must have at least one channel along `channel_axis`; got {tuple(values.shape)}.")
+    return channels_last
+
+
+def _as_float(values: Tensor, keep_single: bool) -> Tensor:
+    return values if values.dtype == torch.float32 and keep_single else values.double()
+
+
+def _warn_of_range(pixels: Tensor, kind: torch.dtype) -> None:
+    """Warn of integers that take up next to nothing of their type, by whose largest value they are divided."""
+    low, high = (int(bound) for bound in torch.aminmax(pixels))
+    most = torch.iinfo(kind).max
+    if 0 < high - low < LEAST_RANGE * most:
+        name = str(kind).removeprefix("torch.")
+        warn(
+            f"`image` is {name} and uses {low} to {high}. Integers are divided by the most that their type holds, here "
+            f"{most}, so that hardly an edge is left. Say what the range of your data is, such as "
+            f"`data_range={high - low}`, or pass floats in [0, 1]."
+        )
