@@ -3,9 +3,9 @@
 Claim: a call of `random_walker` costs what its active pixels ask for, and as many columns as the most labels that any
 component of them holds: with 15 % active and 100 labels no more than 1.5 × scikit-image's direct mode, most often
 less than it.
-Peers: scikit-image's `random_walker`, modes `bf` and `cg_mg` (the latter with pyamg installed; else left out, and said).
+Peers: scikit-image's `random_walker`, modes `bf` and, with pyamg installed, `cg_mg`; else it is left out, and said.
 Run: python benchmarks/masked_image.py [--sizes 256 512] [--runs 7] [--data DIR]
-DIR holds images/NAME.png, of one channel or three, and labels/NAME.png with 0 as background and one id for each nucleus.
+DIR holds images/NAME.png, of one channel or three, and labels/NAME.png, 0 on the background and one id for each nucleus.
 Last result: docs/benchmarks.md.
 """
 

@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "NaN": (IMAGE * np.nan, LABELS, {}, "`image` holds NaN or infinite values; fill them"),
     "complex image": (IMAGE * 1j, LABELS, {}, "`image` must be real; got torch.complex128. Take its `abs`"),
     "data range": (IMAGE, LABELS, {"data_range": 0}, "`data_range` must be positive and finite, or None; got 0"),
-    "no seed": (IMAGE, 0 * LABELS - 1, {}, "`labels` holds no seed: mark at least one pixel"),
+    "no seed": (IMAGE, 0 * LABELS - 1, {}, "No seeds provided in `labels`: mark at least one pixel"),
     "spacing": (IMAGE, LABELS, {"spacing": (1.0, 1, 2)}, r"`spacing` must be 2 positive, .*; got \(1.0, 1, 2\)"),
     "negative spacing": (IMAGE, LABELS, {"spacing": (1, -1)}, r"`spacing` must be 2 positive, .*; got \(1, -1\)"),
     "infinite spacing": (IMAGE, LABELS, {"spacing": (1, np.inf)}, r"2 positive, finite numbers, .*; got \(1, inf\)"),

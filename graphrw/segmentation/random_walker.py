@@ -160,7 +160,7 @@ def _number(labels: Tensor) -> tuple[Tensor, Tensor]:
     seeded = labels > 0
     ids, number = distinct(labels[seeded])
     if len(ids) == 0:
-        raise ValueError("`labels` holds no seed: mark at least one pixel with a label > 0.")
+        raise ValueError("No seeds provided in `labels`: mark at least one pixel with a label > 0.")
     return ids, torch.full_like(labels, -1).masked_scatter(seeded, number)
 
 
