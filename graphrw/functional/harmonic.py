@@ -141,7 +141,7 @@ def dirichlet(
 
     Off the nodes that are held, `values` are not looked at; `start` is a guess as in `solve`.
     """
-    b = _inflow(walk, held, values)
+    b = inflow(walk, held, values)
     if source is not None:
         b = torch.where(held[:, None], 0.0, b + source)
     if start is not None and start.shape == b.shape:  # any other shape is for `solve` to refuse
@@ -150,7 +150,7 @@ def dirichlet(
     return torch.where(held[:, None], values, x)
 
 
-def _inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
+def inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
     """(N, K): W x for x = `values` where `held` and 0 elsewhere, at all other nodes; 0 where `held`."""
     tail, head = walk.graph.edges
     nodes, flows = [], []

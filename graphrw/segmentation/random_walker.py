@@ -8,19 +8,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.build import grid_graph
-from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.arrays import as_tensor
-from graphrw.core.distinct import distinct
-from graphrw.core.graph import Graph
-from graphrw.core.walk import Walk, check_rates, walk
+from graphrw.core.walk import Walk, check_rates
 from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.components import LabelledComponents, labelled_components, subgraph
+from graphrw.segmentation.components import LabelledComponents, labelled_components
 from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
+from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
-FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 
 @overload
@@ -133,14 +130,14 @@ def random_walker(
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
     length = _edge_lengths(label_image.shape, spacing, pixels)
     grid, flat = grid_graph(label_image.shape).to(label_image.device), label_image.reshape(-1)
-    ids, seeds = _number(flat)
+    ids, seeds = number_seeds(flat)
     components = labelled_components(grid, flat >= 0, seeds)
-    probability = _solve(components, _walk(grid, components.contested, pixels, beta=beta, length=length), solver)
+    probability = _solve(components, pixel_walk(grid, components.contested, pixels, beta=beta, length=length), solver)
     lost = (flat == 0) & ~components.reached
     _warn(probability.detach(), int(lost.sum()), prob_tol)
     if return_full_prob:
         return _like(components.spread(probability, len(ids)).reshape(-1, *label_image.shape), labels)
-    found = torch.where(flat < 0, flat, torch.where(lost, -1, ids[components.likeliest(probability)]))
+    found = torch.where(flat < 0, flat, torch.where(lost, -1, ids[components.likeliest(probability.argmax(1))]))
     answer = _like(found.reshape(label_image.shape).to(as_tensor("labels", labels, "").dtype), labels)
     if not copy and not isinstance(labels, Tensor):
         labels[...] = answer
@@ -155,32 +152,12 @@ def _edge_lengths(shape: torch.Size, spacing: Sequence[float] | None, pixels: Te
     return pixels.new_tensor(read_spacing(spacing, len(shape))).repeat_interleave(counts)
 
 
-def _number(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The ids (L,) of the labels in ascending order, and of each pixel (N,) which it is; −1 where there is no seed."""
-    seeded = labels > 0
-    ids, number = distinct(labels[seeded])
-    if len(ids) == 0:
-        raise ValueError("No seeds provided in `labels`: mark at least one pixel with a label > 0.")
-    return ids, torch.full_like(labels, -1).masked_scatter(seeded, number)
-
-
-def _walk(grid: Graph, nodes: Tensor, pixels: Tensor, *, beta: float, length: Tensor | None) -> Walk:
-    """That on the `nodes` (N,) bool, with scikit-image's weights: β is divided by 10 σ √C, every weight has a floor."""
-    graph, edges = subgraph(grid, nodes)
-    variance = pixels.var(correction=0)
-    if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
-        return walk(graph, pixels.new_full((graph.num_edges,), 1 + FLOOR))
-    scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
-    length = None if length is None else length[edges]
-    return walk(graph, gaussian_affinity(graph, pixels[nodes], scaled, length) + FLOOR)
-
-
 def _solve(components: LabelledComponents, walk: Walk, solver: Solver) -> Tensor:
     """(n, C): the probability of each column at the pixels that are contested."""
-    columns = int(components.count.max())
     if walk.graph.num_nodes == 0:
-        return walk.weight.new_zeros(0, columns)
-    return hitting_probabilities(walk, components.columns[components.contested], columns, solver=solver)
+        return walk.weight.new_zeros(0, components.num_columns)
+    seeds = components.columns[components.contested]
+    return hitting_probabilities(walk, seeds, components.num_columns, solver=solver)
 
 
 def _warn(probability: Tensor, lost: int, prob_tol: float) -> None:
