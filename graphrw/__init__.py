@@ -34,7 +34,7 @@ from graphrw.functional import (
     resolvent,
     step,
 )
-from graphrw.segmentation import random_walker
+from graphrw.segmentation import random_walker, segment
 from graphrw.solve import factorize, solve
 from graphrw.solvers import record_solves
 
@@ -73,6 +73,7 @@ __all__ = [
     "random_walker",
     "record_solves",
     "resolvent",
+    "segment",
     "segmentation",
     "solve",
     "solvers",
