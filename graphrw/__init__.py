@@ -34,13 +34,14 @@ from graphrw.functional import (
     resolvent,
     step,
 )
-from graphrw.segmentation import random_walker, segment
+from graphrw.segmentation import Session, random_walker, segment
 from graphrw.solve import factorize, solve
 from graphrw.solvers import record_solves
 
 __all__ = [
     "ConvergenceError",
     "Graph",
+    "Session",
     "SingularWalkError",
     "Walk",
     "absorb",

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from graphrw.build import gaussian_affinity
 from graphrw.core.graph import Graph, unchecked
-from graphrw.core.walk import walk
-from graphrw.functional import hitting_probabilities
+from graphrw.core.walk import Walk, walk
+from graphrw.functional import hitting_probabilities, most_probable_labels
 from graphrw.segmentation.image_regions import NOISE, ImageRegions
 from graphrw.solvers import Solver
 
@@ -23,7 +23,17 @@ class PixelBand:
     """The pixels about the borders, with their probabilities: made by `pixel_band`."""
 
     pixels: Tensor  # (*spatial) bool
-    probability: Tensor  # (M, L), in the C order of these pixels
+    labels: Tensor  # (M,) int64, in the C order of these pixels
+    entropy: Tensor  # (M,), in nats
+    walk: Walk  # over them and the pixels next to them
+    seeds: Tensor  # (M',) int64: the labels of the latter and of strokes, −1 elsewhere
+    num_labels: int
+    solver: Solver
+
+    def probability(self) -> Tensor:
+        """(M, L); solved for when it is asked for."""
+        z = hitting_probabilities(self.walk, self.seeds, self.num_labels, solver=self.solver)
+        return z[self.seeds < 0]
 
 
 def pixel_band(
@@ -53,8 +63,10 @@ def pixel_band(
     apart = (features[tail] - features[head]).square().sum(1).mean() if graph.num_edges else 0.0
     weight = (gaussian_affinity(graph, features, BETA / max(float(apart), NOISE)).double() + FLOOR) * conductance
     held = torch.where(seeds >= 0, seeds, torch.where(band, -1, labels))[nodes]
-    probability = hitting_probabilities(walk(graph, weight), held, num_labels, solver=solver)
-    return PixelBand(band, probability[held < 0])
+    moves = walk(graph, weight)
+    found = most_probable_labels(moves, held, num_labels, solver=solver)  # no array of all pixels and labels
+    free = held < 0
+    return PixelBand(band, found.labels[free], found.entropy[free], moves, held, num_labels, solver)
 
 
 def _borders(labels: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Seeds on pixels to a label for every pixel, however many labels there are: what is done again at every stroke."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from graphrw.functional import hitting_probabilities
 from graphrw.functional.most_probable import most_probable_labels
 from graphrw.segmentation.components import LabelledComponents, labelled_components, subgraph
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
+from graphrw.segmentation.progress import silent
 from graphrw.solvers import Solver
 
 
@@ -52,8 +54,10 @@ def image_pixels(grid: Graph, pixels: Tensor, inside: Tensor, *, beta: float, le
     return ImagePixels(grid, weight, inside)
 
 
-def label_pixels(image: ImagePixels, labels: Tensor, *, solver: Solver) -> PixelLabels:
-    """A label for every pixel, from seeds in `labels` (\\*spatial) int64: > 0. No array of all pixels and labels is made."""
+def label_pixels(
+    image: ImagePixels, labels: Tensor, *, solver: Solver, progress: Callable[[str], None] = silent
+) -> PixelLabels:
+    """A label for every pixel, from seeds in `labels` (\\*spatial) int64: > 0; in memory of O(N), not O(N L)."""
     flat, inside = labels.reshape(-1), image.inside.reshape(-1)
     ids, seeds = number_seeds(torch.where(inside, flat, -1))
     components = labelled_components(image.grid, inside, seeds)
@@ -61,6 +65,7 @@ def label_pixels(image: ImagePixels, labels: Tensor, *, solver: Solver) -> Pixel
     walk, columns = Walk(graph, image.weight[edges], image.weight.new_zeros(graph.num_nodes)), components.columns
     entropy = image.weight.new_zeros(len(flat))
     column = columns[components.contested]
+    progress("walking over the pixels")
     if graph.num_nodes:
         found = most_probable_labels(walk, column, components.num_columns, solver=solver)
         column, entropy[components.contested] = found.labels, found.entropy

@@ -1,5 +1,8 @@
 """The walk over the pixels of an image that scikit-image has, with its weights."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,6 +32,12 @@ def pixel_walk(grid: Graph, nodes: Tensor, pixels: Tensor, *, beta: float, lengt
     scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
     length = None if length is None else length[edges]
     return walk(graph, gaussian_affinity(graph, pixels[nodes], scaled, length) + FLOOR)
+
+
+def edge_lengths(shape: tuple[int, ...], spacing: Sequence[float], like: Tensor) -> Tensor:
+    """(E,) of the grid, whose edges come axis by axis, in the type of `like`."""
+    counts = torch.tensor([math.prod(shape) // size * (size - 1) for size in shape], device=like.device)
+    return like.new_tensor(spacing).repeat_interleave(counts)
 
 
 def number_seeds(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
 from graphrw.segmentation.components import LabelledComponents, labelled_components
 from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
-from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
+from graphrw.segmentation.pixel_walk import edge_lengths, number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
@@ -128,7 +128,8 @@ def random_walker(
     check_rates("beta", torch.as_tensor(beta))
     label_image = read_labels(labels)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
-    length = _edge_lengths(label_image.shape, spacing, pixels)
+    shape = tuple(label_image.shape)
+    length = None if spacing is None else edge_lengths(shape, read_spacing(spacing, len(shape)), pixels)
     grid, flat = grid_graph(label_image.shape).to(label_image.device), label_image.reshape(-1)
     ids, seeds = number_seeds(flat)
     components = labelled_components(grid, flat >= 0, seeds)
@@ -142,14 +143,6 @@ def random_walker(
     if not copy and not isinstance(labels, Tensor):
         labels[...] = answer
     return answer
-
-
-def _edge_lengths(shape: torch.Size, spacing: Sequence[float] | None, pixels: Tensor) -> Tensor | None:
-    """(E,) of the grid, whose edges come axis by axis."""
-    if spacing is None:
-        return None
-    counts = torch.tensor([pixels.shape[0] // size * (size - 1) for size in shape], device=pixels.device)
-    return pixels.new_tensor(read_spacing(spacing, len(shape))).repeat_interleave(counts)
 
 
 def _solve(components: LabelledComponents, walk: Walk, solver: Solver) -> Tensor:

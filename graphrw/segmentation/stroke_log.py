@@ -92,6 +92,28 @@ def read(path: str | Path) -> StrokeLog:
         raise ValueError(f"`{path}` is damaged: {error!r}.") from error
 
 
+def check_image(log: StrokeLog, image: ImageKey, path: str | Path) -> None:
+    """Raise `ValueError` unless the strokes of `log` were made on this image."""
+    if log.image.shape != image.shape:
+        raise ValueError(f"`{path}` was made on an image of shape {log.image.shape}; this one is {image.shape}.")
+    if log.image != image:
+        raise ValueError(
+            f"`{path}` was made on another image of this shape: their numbers differ ({log.image.kind}; {image.kind})."
+        )
+
+
+def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> None:
+    """Raise `ValueError` unless `log` was made with these options."""
+    there = json.loads(json.dumps(options))
+    for name in there:
+        value = log.options.get(name)
+        if value != there[name]:
+            raise ValueError(
+                f"`{path}` was made with {name}={value!r}; this session has {name}={there[name]!r}, which would give "
+                f"other labels. Make it with `Session(image, {name}={value!r})`."
+            )
+
+
 def _runs(pixels: Tensor) -> list[list[int]]:
     """Where runs of neighbours begin in `pixels` (M,), ascending, and how long they are."""
     if len(pixels) == 0:
