@@ -101,16 +101,25 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
     return partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver)
 
 
+def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
+    """That of `image` without its channels; `ValueError` unless it is of an image or a volume."""
+    shape = list(image.shape)
+    if channel_axis is not None:
+        if not -len(shape) <= channel_axis < len(shape):
+            raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(shape)}; got {channel_axis}.")
+        del shape[channel_axis]
+    if len(shape) not in (2, 3) or 0 in shape:
+        got = f"{tuple(shape)} without channels"
+        raise ValueError(f"`image` must be (H, W) or (D, H, W), with `channel_axis` one axis more; got {got}.")
+    return tuple(shape)
+
+
 def read_mask(mask: object, shape: tuple[int, ...]) -> Tensor:
     """(\\*spatial) bool on the CPU; all true for None.
 
     Raises:
         ValueError: for another shape or type, or a mask that leaves nothing.
     """
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise ValueError(
-            f"`image` must be (H, W) or (D, H, W), and `channel_axis` its channels; got the spatial shape {shape}."
-        )
     if mask is None:
         return torch.ones(shape, dtype=torch.bool)
     inside = as_tensor("mask", mask, f"bool {shape}")

@@ -14,7 +14,8 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
 from graphrw.segmentation import stroke_log
 from graphrw.segmentation.history import Canvas, History, Stroke
-from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask
+from graphrw.segmentation.inputs import read_spacing
+from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
 from graphrw.segmentation.places import Where, flat_places, most_uncertain
 from graphrw.segmentation.progress import Listener, Progress
 from graphrw.solvers import Auto, Solver
@@ -82,9 +83,10 @@ class Session:
     ) -> None:
         self._image = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")
         self._is_tensor = isinstance(image, Tensor)
+        self._shape = spatial_shape(self._image, channel_axis)
         self._options = Options(
             channel_axis=channel_axis,
-            spacing=None if spacing is None else tuple(float(step) for step in spacing),
+            spacing=None if spacing is None else tuple(read_spacing(spacing, len(self._shape))),
             superpixels=superpixels,
             n_segments=n_segments,
             compactness=compactness,
@@ -102,12 +104,7 @@ class Session:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the image, without channels."""
-        shape, axis = list(self._image.shape), self._options.channel_axis
-        if axis is not None:
-            if not -len(shape) <= axis < len(shape):
-                raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(shape)}; got {axis}.")
-            del shape[axis]
-        return tuple(shape)
+        return self._shape
 
     def paint(self, label: int, where: Where) -> int:
         """Make a stroke; what was painted there before is replaced, but what is kept.
