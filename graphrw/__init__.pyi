@@ -41,13 +41,14 @@ from .functional import (
     resolvent,
     step,
 )
-from .segmentation import random_walker
+from .segmentation import Session, random_walker, segment
 from .solve import factorize, solve
 from .solvers import record_solves
 
 __all__ = [
     "ConvergenceError",
     "Graph",
+    "Session",
     "SingularWalkError",
     "Walk",
     "absorb",
@@ -83,6 +84,7 @@ __all__ = [
     "random_walker",
     "record_solves",
     "resolvent",
+    "segment",
     "segmentation",
     "solve",
     "solvers",

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from graphrw.core.finite import narrowed
-from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
 from graphrw.core.transforms import outside_autograd, plainly
 from graphrw.core.walk import Walk, apply
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
-from graphrw.solvers.operator import edge_blocks
+from graphrw.solvers.gradients import largest, sum_columns, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
 
 
@@ -193,9 +192,9 @@ class _Solve(torch.autograd.Function):
         kept = g.abs() if factor.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
-            _weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
-            -_sum_columns(left * right, kept) if needs_killing else None,
-            (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
+            weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
+            -sum_columns(left * right, kept) if needs_killing else None,
+            (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
             None,
             None,
         )
@@ -256,28 +255,6 @@ def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> F
 def _versions(walk: Walk) -> tuple[int | None, ...]:
     """How often weight and killing have been changed in place; torch does not count for tensors of inference mode."""
     return tuple(None if values.is_inference() else values._version for values in (walk.weight, walk.killing))
-
-
-def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
-    """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
-    blocks = []
-    for tail, head in edge_blocks(graph.edges):
-        flow = right.index_select(0, tail) - right.index_select(0, head)
-        adjoint_flow = left.index_select(0, tail)
-        adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
-        blocks.append(-_sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head]))
-    return torch.cat(blocks)
-
-
-def _sum_columns(terms: Tensor, kept: Tensor | None) -> Tensor:
-    """Σ over columns; when pruning, only the column that is largest in `kept`."""
-    return terms.sum(1) if kept is None else terms.gather(1, kept.argmax(1, keepdim=True)).squeeze(1)
-
-
-def _largest(adjoint: Tensor, kept: Tensor) -> Tensor:
-    """The adjoint with zeros in all but the column that is largest in `kept`."""
-    column = kept.argmax(1, keepdim=True)
-    return torch.zeros_like(adjoint).scatter(1, column, adjoint.gather(1, column))
 
 
 def _check_start(start: Tensor | None, b: Tensor) -> Tensor | None:

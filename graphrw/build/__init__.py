@@ -13,6 +13,8 @@ from graphrw.build.superpixel import (
     region_index,
     superpixel_graph,
 )
+from graphrw.build.union import union
+from graphrw.build.votes import region_votes
 
 __all__ = [
     "RegionFeatures",
@@ -32,8 +34,10 @@ __all__ = [
     "project_regions",
     "region_features",
     "region_index",
+    "region_votes",
     "self_tuning_affinity",
     "shared_edge_length",
     "superpixel_graph",
+    "union",
     "weight_images",
 ]

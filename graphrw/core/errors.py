@@ -17,6 +17,10 @@ class MissingDependencyError(ImportError):
     """An optional package that the call needs is not installed."""
 
 
+class Cancelled(RuntimeError):  # noqa: N818 - nothing has gone wrong
+    """Whoever listened to the progress of a run has asked it to stop."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that memory has run out; of the CPU's torch says it with a plain `RuntimeError`.
 

@@ -7,6 +7,7 @@ from graphrw.functional.distances import dense_squared_distance, diffusion_simil
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.most_probable import MostProbable, most_probable_labels
 from graphrw.functional.numbering import renumber_labels, restore_labels
 from graphrw.functional.pooling import region_pooling
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
@@ -16,6 +17,7 @@ from graphrw.functional.uncertainty import abstain, entropy
 
 __all__ = [
     "ClassMaps",
+    "MostProbable",
     "abstain",
     "attentional_interpolation",
     "boundary_probabilities",
@@ -32,6 +34,7 @@ __all__ = [
     "hitting_probabilities",
     "map_mask",
     "missing_neighbours",
+    "most_probable_labels",
     "pagerank",
     "poisson_labels",
     "region_pooling",

@@ -152,7 +152,7 @@ def dirichlet(
     if not is_usual(unit):  # x depends on no common factor; right-hand sides and adjoints do
         walk = Walk(walk.graph, walk.weight / unit, walk.killing / unit)
         source = None if source is None else source / unit
-    b = _inflow(walk, held, values)
+    b = inflow(walk, held, values)
     if source is not None:
         b = torch.where(held[:, None], 0.0, b + source)
     if start is not None and start.shape == b.shape:  # any other shape is for `solve` to refuse
@@ -161,7 +161,7 @@ def dirichlet(
     return torch.where(held[:, None], values, x)
 
 
-def _inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
+def inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
     """(N, K): W x for x = `values` where `held` and 0 elsewhere, at all other nodes; 0 where `held`."""
     tail, head = walk.graph.edges
     nodes, flows = [], []

@@ -39,10 +39,15 @@ class LabelledComponents:
         free[self.component[self.columns < 0]] = True
         return ((self.count > 1) & free)[self.component]
 
-    def likeliest(self, probability: Tensor) -> Tensor:
-        """(N,): the label of each pixel that is reached; `probability` (n, C) is of the columns, where contested."""
+    @property
+    def num_columns(self) -> int:
+        """C, the most labels that any component holds."""
+        return int(self.count.max())
+
+    def likeliest(self, likeliest: Tensor) -> Tensor:
+        """(N,): the label of each pixel that is reached; `likeliest` (n,) is the column that is, where contested."""
         column = self.columns.clamp(min=0)  # where nothing is contested: that of a seed, or the only one
-        column[self.contested] = probability.argmax(1)
+        column[self.contested] = likeliest
         return self._label(torch.arange(len(column), device=column.device), column)
 
     def spread(self, probability: Tensor, num_labels: int) -> Tensor:

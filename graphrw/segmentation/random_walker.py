@@ -7,19 +7,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.arrays import as_tensor
-from graphrw.core.distinct import distinct
 from graphrw.core.opaque import opaque
-from graphrw.core.walk import Walk, check_rates, walk
+from graphrw.core.walk import Walk, check_rates
 from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.components import LabelledComponents, grid_within, labelled_components
+from graphrw.segmentation.components import LabelledComponents, labelled_components
 from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
+from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
-FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 
 
 @overload
@@ -133,49 +131,27 @@ def random_walker(
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
     steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
     flat = label_image.reshape(-1)
-    ids, seeds = _number(flat)
+    ids, seeds = number_seeds(flat)
     components = labelled_components(label_image >= 0, seeds)
     contested = components.contested.view(label_image.shape)
-    probability = _solve(components, _walk(contested, pixels, beta=beta, steps=steps), solver)
+    probability = _solve(components, pixel_walk(contested, pixels, beta=beta, steps=steps), solver)
     lost = (flat == 0) & ~components.reached
     _warn(probability.detach(), int(lost.sum()), prob_tol)
     if return_full_prob:
         return _like(components.spread(probability, len(ids)).reshape(-1, *label_image.shape), labels)
-    found = torch.where(flat < 0, flat, torch.where(lost, -1, ids[components.likeliest(probability)]))
+    found = torch.where(flat < 0, flat, torch.where(lost, -1, ids[components.likeliest(probability.argmax(1))]))
     answer = _like(found.reshape(label_image.shape).to(as_tensor("labels", labels, "").dtype), labels)
     if not copy and not isinstance(labels, Tensor):
         labels[...] = answer
     return answer
 
 
-def _number(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The ids (L,) of the labels in ascending order, and of each pixel (N,) which it is; −1 where there is no seed."""
-    seeded = labels > 0
-    ids, number = distinct(labels[seeded])
-    if len(ids) == 0:
-        raise ValueError("No seeds provided in `labels`: mark at least one pixel with a label > 0.")
-    return ids, torch.full_like(labels, -1).masked_scatter(seeded, number)
-
-
-def _walk(mask: Tensor, pixels: Tensor, *, beta: float, steps: list[float] | None) -> Walk:
-    """That on the pixels of `mask`, with scikit-image's weights: β is divided by 10 σ √C, every weight has a floor."""
-    graph, counts = grid_within(mask)
-    variance = pixels.var(correction=0)
-    if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
-        return walk(graph, pixels.new_full((graph.num_edges,), 1 + FLOOR))
-    scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
-    length = None
-    if steps is not None:
-        length = pixels.new_tensor(steps).repeat_interleave(torch.tensor(counts, device=pixels.device))
-    return walk(graph, gaussian_affinity(graph, pixels[mask.reshape(-1)], scaled, length) + FLOOR)
-
-
 def _solve(components: LabelledComponents, walk: Walk, solver: Solver) -> Tensor:
     """(n, C): the probability of each column at the pixels that are contested."""
-    columns = int(components.count.max())
     if walk.graph.num_nodes == 0:
-        return walk.weight.new_zeros(0, columns)
-    return hitting_probabilities(walk, components.columns[components.contested], columns, solver=solver)
+        return walk.weight.new_zeros(0, components.num_columns)
+    seeds = components.columns[components.contested]
+    return hitting_probabilities(walk, seeds, components.num_columns, solver=solver)
 
 
 def _warn(probability: Tensor, lost: int, prob_tol: float) -> None:

@@ -1,0 +1,39 @@
+"""What a pixel looks like, in units that do not hang on those of the image."""
+
+import torch
+from torch import Tensor
+
+from graphrw.segmentation.superpixels import lab
+
+DARKEST, BRIGHTEST = 0.001, 0.999  # quantiles: a hot pixel shall not set the scale
+LOOKED_AT = 1_000_000  # pixels, at most, for the quantiles
+
+
+def pixel_features(pixels: Tensor, inside: Tensor, convert2lab: bool | None) -> Tensor:
+    """(\\*spatial, C) float32, 0 where not `inside`.
+
+    The image is first brought to [0, 1] from whatever its units are. Colours then become CIE Lab; other channels go
+    from 0 to 100 / √C, so that no two pixels are much farther apart than black and white.
+
+    Args:
+        pixels: (\\*spatial, C) floats.
+        inside: (\\*spatial) bool.
+        convert2lab: whether the channels are red, green and blue; None: if they are three.
+    """
+    channels = pixels.shape[-1]
+    if convert2lab and channels != 3:
+        raise ValueError(f"`convert2lab` needs the three channels red, green and blue; got {channels}.")
+    values = pixels.detach().float().cpu()
+    low, high = _range(values[inside])
+    values = (values - low) / (high - low if high > low else 1.0)
+    features = lab(values.clamp(0, 1)) if convert2lab or (convert2lab is None and channels == 3) else None
+    if features is None:
+        features = values * (100 / channels**0.5)
+    return torch.where(inside[..., None], features, 0.0)
+
+
+def _range(values: Tensor) -> tuple[float, float]:
+    flat = values.flatten()
+    some = flat[:: max(1, -(-len(flat) // LOOKED_AT))]
+    low, high = some.quantile(torch.tensor([DARKEST, BRIGHTEST])).tolist()
+    return (low, high) if high > low else (float(some.min()), float(some.max()))  # nearly all of it is of one value

@@ -1,0 +1,67 @@
+"""What a person has done to an image with a mouse: strokes, one after the other, that can be undone."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """Pixels that got a label at once."""
+
+    label: int  # > 0; 0: none any more
+    pixels: Tensor  # (M,) int64: places in the flattened image, ascending
+    kept: bool = False  # whether no later stroke may change them
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What is on the image after some strokes."""
+
+    labels: Tensor  # (N,) int64: 0 where there is nothing
+    kept: Tensor  # (N,) bool: what no stroke may change
+
+
+@dataclass(eq=False)
+class History:
+    """Strokes in their order, of which the last ones may be undone.
+
+    >>> history = History()
+    >>> history.add(Stroke(3, torch.tensor([0, 1])))
+    >>> history.add(Stroke(0, torch.tensor([1])))
+    >>> history.canvas(3).labels
+    tensor([3, 0, 0])
+    >>> history.undo(), history.canvas(3).labels
+    (True, tensor([3, 3, 0]))
+    """
+
+    strokes: list[Stroke] = field(default_factory=list)
+    done: int = 0  # how many of them count; those beyond can be done again
+
+    def add(self, stroke: Stroke) -> None:
+        """Make a stroke; what was undone is gone."""
+        self.strokes[self.done :] = [stroke]
+        self.done += 1
+
+    def undo(self) -> bool:
+        """Take the last stroke back; false if there is none."""
+        there = self.done > 0
+        self.done -= there
+        return there
+
+    def redo(self) -> bool:
+        """Make the stroke again that was undone last; false if there is none."""
+        there = self.done < len(self.strokes)
+        self.done += there
+        return there
+
+    def canvas(self, num_pixels: int) -> Canvas:
+        """What the strokes that count have left on an image of so many pixels."""
+        labels = torch.zeros(num_pixels, dtype=torch.int64)
+        kept = torch.zeros(num_pixels, dtype=torch.bool)
+        for stroke in self.strokes[: self.done]:
+            free = stroke.pixels[~kept[stroke.pixels]]
+            labels[free] = stroke.label
+            kept[free] = stroke.kept
+        return Canvas(labels, kept)

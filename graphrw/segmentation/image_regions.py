@@ -1,0 +1,99 @@
+"""What of a segmentation depends on the image alone: its superpixels, and how walkers go from one to the next."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graphrw.build import gaussian_affinity, knn_graph, region_features, superpixel_graph
+from graphrw.build.superpixel import region_index
+from graphrw.build.union import union
+from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_positive, check_whole
+from graphrw.segmentation.features import pixel_features
+from graphrw.segmentation.superpixels import superpixels
+
+PIXELS = 50  # in a superpixel, by default, up to
+MOST = 50_000  # superpixels, which are larger in larger images
+NEIGHBOURS = 8  # in colour, of each region
+COLOUR_EDGE = 0.015  # the weight of an edge between equal colours, over the mean length of a border
+FLOOR = 1e-7  # of the same: no border is closed
+NOISE = 1.0  # squared difference of colours below which edges are not to be told from noise
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRegions:
+    """An image as a graph of R superpixels: made by `image_regions`, used for any strokes on it."""
+
+    segments: Tensor  # (*spatial) int64: the region of each pixel, −1 outside
+    features: Tensor  # (*spatial, C) float32 of the pixels
+    spacing: tuple[float, ...]
+    graph: Graph  # R nodes: regions that touch, and regions of like colour
+    weight: Tensor  # (E,) float64
+    mean: Tensor  # (R, C) float64 features of the regions
+    volume: Tensor  # (R,) float64 in units of the spacing
+
+    @property
+    def inside(self) -> Tensor:
+        """(\\*spatial) bool"""
+        return self.segments >= 0
+
+
+@opaque
+def image_regions(
+    pixels: Tensor,
+    inside: Tensor,
+    spacing: Sequence[float],
+    *,
+    n_segments: int | None,
+    compactness: float,
+    beta: float,
+    convert2lab: bool | None,
+) -> ImageRegions:
+    """The superpixels of an image, joined where they touch and where their colours are alike.
+
+        w_ij = (ℓ_ij + κ ℓ̄ [j among the 8 nearest colours of i, or i of j]) exp(−β |f_i − f_j|² / m)
+
+    f are the mean features of a region, ℓ the length of a border (in 3D, its area) with the mean ℓ̄, and m the mean of
+    |f_i − f_j|² over regions that touch, so that β = 1 suits smooth and rough images alike.
+
+    Args:
+        pixels: (\\*spatial, C) floats.
+        inside: (\\*spatial) bool, true somewhere.
+        spacing: of pixels along each axis.
+        n_segments: about how many superpixels; None: one for 50 pixels, at most 50 000.
+        compactness: of superpixels, in units of Lab: the larger, the more like squares.
+        beta: ≥ 0.
+        convert2lab: as in `segment`.
+    """
+    features = pixel_features(pixels, inside, convert2lab)
+    if n_segments is None:
+        n_segments = min(MOST, max(1, inside.numel() // PIXELS))
+    segments = superpixels(
+        features,
+        inside=inside,
+        n_segments=check_whole("n_segments", n_segments, 1),
+        compactness=check_positive("compactness", compactness),
+        spacing=spacing,
+    )
+    segments = region_index(segments, ignore_index=-1)[1]
+    described = region_features(features.movedim(-1, 0), segments, ignore_index=-1)
+    mean = described.mean.double()
+    touching, length = superpixel_graph(segments, ignore_index=-1, spacing=spacing)
+    graph, weight = _joined(touching, length.double(), mean, beta)
+    volume = described.size.double() * math.prod(spacing)
+    return ImageRegions(segments, features, tuple(spacing), graph, weight, mean, volume)
+
+
+def _joined(touching: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:
+    unit = float(length.mean()) if len(length) else 1.0
+    tail, head = touching.edges
+    apart = float((mean[tail] - mean[head]).square().sum(1).mean()) if len(length) else 0.0
+    beta = beta / max(apart, NOISE)
+    parts = [(touching, length * gaussian_affinity(touching, mean, beta) + FLOOR * unit)]
+    if len(mean) > 1:
+        alike, _ = knn_graph(mean, min(NEIGHBOURS, len(mean) - 1))
+        parts.append((alike, COLOUR_EDGE * unit * gaussian_affinity(alike, mean, beta)))
+    return union(parts)

@@ -1,0 +1,125 @@
+"""An image, ready to be labelled from strokes again and again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from graphrw.core.arrays import as_tensor
+from graphrw.core.walk import check_rates
+from graphrw.core.whole import check_positive, check_whole
+from graphrw.segmentation.image_regions import image_regions
+from graphrw.segmentation.inputs import read_pixels
+from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
+from graphrw.segmentation.stroke_labels import label_strokes
+from graphrw.solvers import Solver
+
+PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a session labels; see `Session`."""
+
+    channel_axis: int | None
+    spacing: tuple[float, ...] | None
+    superpixels: bool
+    n_segments: int | None
+    compactness: float
+    beta: float | None
+    convert2lab: bool | None
+    colour_model: bool
+    band: int
+
+    def __post_init__(self) -> None:
+        check_whole("band", self.band, 0)
+        check_positive("compactness", self.compactness)
+        if self.n_segments is not None:
+            check_whole("n_segments", self.n_segments, 1)
+        if self.beta is not None:
+            check_rates("beta", torch.as_tensor(self.beta))
+
+    def read(self, image: Tensor, inside: Tensor) -> Tensor:
+        """(N, C) floats: the pixels of `image` in C order; errors are those of `segment` and `random_walker`."""
+        marks = torch.where(inside, 0, -1).to(image.device)
+        data_range = 1.0 if self.superpixels else None
+        return read_pixels(image, marks, channel_axis=self.channel_axis, data_range=data_range).detach().cpu()
+
+
+class Answer(Protocol):
+    """A label for every pixel, and how sure it is."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(\\*spatial) int64: ids; −1 outside and where no stroke reaches."""
+
+    @property
+    def ids(self) -> Tensor:
+        """(L,) int64, ascending."""
+
+    @property
+    def entropy(self) -> Tensor:
+        """(\\*spatial), in nats."""
+
+    def probability(self) -> Tensor:
+        """(L, \\*spatial)"""
+
+
+Labeller = Callable[..., Answer]  # of strokes (*spatial) int64, > 0 where there are some, and `progress`
+
+
+def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -> Labeller:
+    """What of labelling depends on the image alone, done once.
+
+    Args:
+        pixels: (N, C), from `Options.read`.
+        inside: (\\*spatial) bool.
+        options: how to label.
+        solver: how to solve.
+    """
+    shape = tuple(inside.shape)
+    if not options.superpixels:
+        beta = PIXEL_BETA if options.beta is None else options.beta
+        return partial(label_pixels, ImagePixels(pixels, inside, beta, options.spacing), solver=solver)
+    regions = image_regions(
+        pixels.reshape(*shape, -1),
+        inside,
+        options.spacing or [1.0] * inside.ndim,
+        n_segments=options.n_segments,
+        compactness=options.compactness,
+        beta=REGION_BETA if options.beta is None else options.beta,
+        convert2lab=options.convert2lab,
+    )
+    return partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver)
+
+
+def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
+    """That of `image` without its channels; `ValueError` unless it is of an image or a volume."""
+    shape = list(image.shape)
+    if channel_axis is not None:
+        if not -len(shape) <= channel_axis < len(shape):
+            raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(shape)}; got {channel_axis}.")
+        del shape[channel_axis]
+    if len(shape) not in (2, 3) or 0 in shape:
+        got = f"{tuple(shape)} without channels"
+        raise ValueError(f"`image` must be (H, W) or (D, H, W), with `channel_axis` one axis more; got {got}.")
+    return tuple(shape)
+
+
+def read_mask(mask: object, shape: tuple[int, ...]) -> Tensor:
+    """(\\*spatial) bool on the CPU; all true for None.
+
+    Raises:
+        ValueError: for another shape or type, or a mask that leaves nothing.
+    """
+    if mask is None:
+        return torch.ones(shape, dtype=torch.bool)
+    inside = as_tensor("mask", mask, f"bool {shape}")
+    if inside.dtype != torch.bool or inside.shape != shape:
+        raise ValueError(f"`mask` must be bool {shape}; got {inside.dtype} {tuple(inside.shape)}.")
+    if not bool(inside.any()):
+        raise ValueError("`mask` is false everywhere: no pixel is left to be labelled.")
+    return inside.cpu()

@@ -1,0 +1,130 @@
+"""Strokes in a file: JSON that says on which image, with which options, and what was drawn."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphrw.segmentation.history import Stroke
+
+FORMAT = "graphrw.strokes"
+VERSION = 1  # raised when old strokes would give other labels, or could not be read
+
+
+@dataclass(frozen=True)
+class ImageKey:
+    """Tells one image from another."""
+
+    shape: tuple[int, ...]
+    kind: str  # of its numbers
+    sha256: str
+
+    @classmethod
+    def of(cls, image: Tensor) -> "ImageKey":
+        values = image.detach().cpu().contiguous()
+        digest = hashlib.sha256(values.numpy().data).hexdigest()
+        return cls(tuple(values.shape), str(values.dtype).removeprefix("torch."), digest)
+
+
+@dataclass(frozen=True, eq=False)
+class StrokeLog:
+    """All that a session needs to be where it was."""
+
+    image: ImageKey
+    options: dict[str, Any]
+    strokes: list[Stroke]
+
+
+def write(path: str | Path, log: StrokeLog) -> None:
+    """Write a log; a file that is there already is replaced in one go, once all is written."""
+    described = {
+        "format": FORMAT,
+        "version": VERSION,
+        "image": asdict(log.image),
+        "options": log.options,
+        "strokes": [
+            {"label": stroke.label, "kept": stroke.kept, "runs": _runs(stroke.pixels)} for stroke in log.strokes
+        ],
+    }
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(json.dumps(described), encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> StrokeLog:
+    """Read what `write` has written.
+
+    Raises:
+        ValueError: for any other file, or one of another version.
+        FileNotFoundError: if there is none.
+    """
+    try:
+        described = json.loads(Path(path).read_text(encoding="utf-8"))
+        if described["format"] != FORMAT:
+            raise KeyError("format")
+        version = described["version"]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"`{path}` is no log of strokes: only what `Session.save_log` has written can be replayed."
+        ) from error
+    if version != VERSION:
+        raise ValueError(
+            f"`{path}` has version {version} of the log of strokes; this graphrw replays version {VERSION}: it would "
+            "give other labels. Install the graphrw that wrote it."
+        )
+    try:
+        image = described["image"]
+        key = ImageKey(tuple(image["shape"]), image["kind"], image["sha256"])
+        strokes = [
+            Stroke(int(part["label"]), _pixels(part["runs"]), bool(part["kept"])) for part in described["strokes"]
+        ]
+        return StrokeLog(key, dict(described["options"]), strokes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"`{path}` is damaged: {error!r}.") from error
+
+
+def check_image(log: StrokeLog, image: ImageKey, path: str | Path) -> None:
+    """Raise `ValueError` unless the strokes of `log` were made on this image."""
+    if log.image.shape != image.shape:
+        raise ValueError(f"`{path}` was made on an image of shape {log.image.shape}; this one is {image.shape}.")
+    if log.image != image:
+        raise ValueError(
+            f"`{path}` was made on another image of this shape: their numbers differ ({log.image.kind}; {image.kind})."
+        )
+
+
+def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> None:
+    """Raise `ValueError` unless `log` was made with these options."""
+    there = json.loads(json.dumps(options))
+    for name in there:
+        value = log.options.get(name)
+        if value != there[name]:
+            raise ValueError(
+                f"`{path}` was made with {name}={value!r}; this session has {name}={there[name]!r}, which would give "
+                f"other labels. Make it with `Session(image, {name}={value!r})`."
+            )
+
+
+def _runs(pixels: Tensor) -> list[list[int]]:
+    """Where runs of neighbours begin in `pixels` (M,), ascending, and how long they are."""
+    if len(pixels) == 0:
+        return []
+    begins = torch.cat([torch.ones(1, dtype=torch.bool), pixels.diff() > 1])
+    first = begins.nonzero().squeeze(1)
+    length = torch.cat([first, torch.tensor([len(pixels)])]).diff()
+    return torch.stack([pixels[first], length], dim=1).tolist()
+
+
+def _pixels(runs: list[list[int]]) -> Tensor:
+    return torch.cat(
+        [torch.zeros(0, dtype=torch.int64), *(torch.arange(first, first + length) for first, length in runs)]
+    )

@@ -1,0 +1,52 @@
+"""Superpixels and colours by scikit-image, which comes with the extra `image`."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphrw.core.errors import MissingDependencyError
+
+
+def superpixels(
+    features: Tensor, *, inside: Tensor, n_segments: int, compactness: float, spacing: Sequence[float]
+) -> Tensor:
+    """(\\*spatial) int64: SLIC (Achanta et al. 2012) of `features` (\\*spatial, C), −1 where not `inside`.
+
+    `compactness` is in the units of the features. Regions hang together inside, also where what is outside parts them.
+    """
+    skimage = _scikit_image()
+    extent = float(features.max() - features.min())  # by which scikit-image divides, and compactness is meant before
+    found = skimage.segmentation.slic(
+        features.numpy(),
+        n_segments=n_segments,
+        compactness=compactness / (extent or 1.0),
+        spacing=tuple(spacing),
+        convert2lab=False,
+        start_label=0,
+        channel_axis=-1,
+    )
+    if not bool(inside.all()):
+        found[~inside.numpy()] = -1
+        found = skimage.measure.label(found, background=-1, connectivity=1) - 1
+    return torch.from_numpy(found).long()
+
+
+def lab(colours: Tensor) -> Tensor:
+    """(\\*spatial, 3) CIE Lab of sRGB `colours` (\\*spatial, 3) in [0, 1]: L from 0 to 100, a and b about ±100."""
+    return torch.from_numpy(_scikit_image().color.rgb2lab(colours.numpy()))
+
+
+@cache
+def _scikit_image() -> Any:
+    try:
+        import skimage.color  # noqa: PLC0415 (it is slow to load)
+        import skimage.measure  # noqa: PLC0415
+        import skimage.segmentation  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependencyError(
+            "`segment` makes superpixels with scikit-image: `pip install graphrw[image]`."
+        ) from error
+    return skimage

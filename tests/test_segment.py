@@ -1,0 +1,118 @@
+"""`segment`: strokes on images and volumes of every kind."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import graphrw as rw
+
+Array = NDArray[Any]
+
+
+def two_halves(*shape: int, noise: float = 0.1) -> tuple[Array, Array]:
+    """A noisy step along the last axis, and a stroke in each half."""
+    image = noise * np.random.default_rng(0).standard_normal(shape)
+    image[..., shape[-1] // 2 :] += 1
+    labels = np.zeros(shape, dtype=np.int64)
+    middle = tuple(size // 2 for size in shape[:-1])
+    labels[middle][2:6], labels[middle][-6:-2] = 7, 3
+    return image, labels
+
+
+def halves(*shape: int) -> Array:
+    return np.where(np.arange(shape[-1]) < shape[-1] // 2, 7, 3) * np.ones(shape, dtype=np.int64)
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (12, 20, 24)])
+def test_a_step_is_found_in_images_and_volumes(shape: tuple[int, ...]) -> None:
+    image, labels = two_halves(*shape)
+    answer = rw.segment(image, labels)
+    assert answer.dtype == labels.dtype
+    assert (answer != halves(*shape)).mean() < 0.01
+
+
+def test_probabilities_sum_to_one_and_are_those_of_the_labels() -> None:
+    image, labels = two_halves(40, 60)
+    probability = rw.segment(image, labels, return_full_prob=True)
+    np.testing.assert_allclose(probability.sum(0), 1, atol=1e-9)
+    ids = np.array([3, 7])
+    np.testing.assert_array_equal(ids[probability.argmax(0)], rw.segment(image, labels))
+    for place, label in enumerate(ids):
+        assert (probability[place][labels == label] == 1).all()
+
+
+@pytest.mark.parametrize("band", [0, 4])
+def test_strokes_keep_their_label_wherever_they_are(band: int) -> None:
+    image, labels = two_halves(40, 60)
+    labels[5:9, 30:33] = np.random.default_rng(1).integers(1, 9, (4, 3))
+    answer = rw.segment(image, labels, band=band)
+    np.testing.assert_array_equal(answer[labels > 0], labels[labels > 0])
+
+
+def test_what_is_outside_stays_and_may_be_nan() -> None:
+    image, labels = two_halves(40, 60)
+    labels[:, :3], labels[20, 10:50] = -1, -5
+    image[labels < 0] = np.nan
+    answer = rw.segment(image, labels)
+    np.testing.assert_array_equal(answer < 0, labels < 0)
+    np.testing.assert_array_equal(answer[labels < 0], labels[labels < 0])
+
+
+def test_nan_inside_is_refused() -> None:
+    image, labels = two_halves(40, 60)
+    image[3, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        rw.segment(image, labels)
+
+
+def test_no_stroke_is_refused() -> None:
+    image, labels = two_halves(40, 60)
+    with pytest.raises(ValueError, match="holds no stroke"):
+        rw.segment(image, 0 * labels)
+
+
+def test_one_label_is_all_of_it() -> None:
+    image, labels = two_halves(40, 60)
+    labels[labels == 3] = 0
+    labels[0] = -1
+    answer = rw.segment(image, labels)
+    assert (answer[1:] == 7).all()
+    assert (answer[0] == -1).all()
+
+
+def test_strokes_of_one_pixel_do() -> None:
+    image, labels = two_halves(40, 60)
+    labels[:] = 0
+    labels[10, 3], labels[30, 50] = 7, 3
+    assert (rw.segment(image, labels) != halves(40, 60)).mean() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int32", "float32", "float64"])
+def test_the_units_of_an_image_do_not_matter(kind: str) -> None:
+    image, labels = two_halves(40, 60)
+    levels = np.clip(image * 100 + 80, 0, 255).round()
+    expected = rw.segment(levels / 255, labels)
+    np.testing.assert_array_equal(rw.segment(levels.astype(kind), labels), expected)
+
+
+def test_the_same_strokes_give_the_same_answer_in_torch_too() -> None:
+    image, labels = two_halves(40, 60)
+    first = rw.segment(image, labels, return_full_prob=True)
+    np.testing.assert_array_equal(rw.segment(image, labels, return_full_prob=True), first)
+    ours = rw.segment(torch.from_numpy(image), torch.from_numpy(labels), return_full_prob=True)
+    assert isinstance(ours, torch.Tensor)
+    np.testing.assert_array_equal(ours.numpy(), first)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 5])
+def test_channels_may_stand_on_any_axis(channels: int) -> None:
+    image, labels = two_halves(40, 60)
+    stacked = np.stack([image] + [np.roll(image, 1, 0)] * (channels - 1))
+    answer = rw.segment(stacked, labels, channel_axis=0, n_segments=200)
+    assert (answer != halves(40, 60)).mean() < 0.01
+    np.testing.assert_array_equal(
+        rw.segment(np.moveaxis(stacked, 0, -1), labels, channel_axis=-1, n_segments=200), answer
+    )
