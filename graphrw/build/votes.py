@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build.superpixel import region_index
+from graphrw.core.opaque import opaque
 
 
 @opaque
