@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from graphrw.core.finite import narrowed
-from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
 from graphrw.core.transforms import outside_autograd, plainly
-from graphrw.core.walk import Walk, apply
+from graphrw.core.walk import Walk, apply, check_walk
+from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
+from graphrw.solvers.base import check_solver
 from graphrw.solvers.gradients import largest, sum_columns, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
+from graphrw.solvers.right_hand_side import checked_right_hand_side, checked_start
 
 
 @opaque
@@ -49,9 +51,10 @@ def solve(
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
-    _check_right_hand_side(walk, b)  # before what takes long
+    check_walk(walk)
+    b = checked_right_hand_side(walk, b)  # before what takes long
     factor = factorize(walk, solver)
-    return (factor.T if transpose else factor).solve(b, start)
+    return (factor.T if check_flag("transpose", transpose) else factor).solve(b, start)
 
 
 @opaque
@@ -69,6 +72,7 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
     >>> factor.solve(torch.eye(3))[:, 0], factor.T.solve(torch.eye(3))[:, 0]
     (tensor([0.6250, 0.2500, 0.1250]), tensor([0.6250, 0.2500, 0.1250]))
     """
+    check_walk(walk)
     require_ends(walk)
     return Factor.of(walk, solver)
 
@@ -96,6 +100,7 @@ class Factor:
         largest (at its free end, for an edge to an absorbed node): the gradient pruning of Cerrone et al. 2019, an
         approximation.
         """
+        check_solver(solver)
         began = time.perf_counter()
         if walk.graph.num_nodes == 0:
             solver = Dense()  # there is nothing to solve, and libraries do not plan for nothing
@@ -115,8 +120,8 @@ class Factor:
     def solve(self, b: Tensor, start: Tensor | None = None) -> Tensor:
         """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
         self._require_fresh()
-        _check_right_hand_side(self.walk, b)
-        start = _check_start(start, b)
+        b = checked_right_hand_side(self.walk, b)
+        start = checked_start(start, b)
         weight, killing = self.walk.weight, self.walk.killing
         kind = torch.promote_types(b.dtype, weight.dtype)
         if b.numel() == 0:
@@ -255,27 +260,3 @@ def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> F
 def _versions(walk: Walk) -> tuple[int | None, ...]:
     """How often weight and killing have been changed in place; torch does not count for tensors of inference mode."""
     return tuple(None if values.is_inference() else values._version for values in (walk.weight, walk.killing))
-
-
-def _check_start(start: Tensor | None, b: Tensor) -> Tensor | None:
-    """(N, K) float64, outside autograd."""
-    if start is None:
-        return None
-    if start.shape != b.shape or start.device != b.device or not start.is_floating_point():
-        raise ValueError(
-            f"`start` must be like `b`, {tuple(b.shape)} on {b.device}; got {start.dtype} {tuple(start.shape)} on "
-            f"{start.device}."
-        )
-    if not plainly(lambda values: bool(values.isfinite().all()), start, batched=True):
-        raise ValueError("`start` must be finite.")
-    return start.detach().reshape(b.shape[0], -1).double()
-
-
-def _check_right_hand_side(walk: Walk, b: Tensor) -> None:
-    if b.ndim not in (1, 2) or b.shape[0] != walk.graph.num_nodes:
-        raise ValueError(f"`b` must be (N, K) or (N,) with N = {walk.graph.num_nodes}; got {tuple(b.shape)}.")
-    if b.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"`b` must be float32 or float64; got {b.dtype}.")
-    if b.device != walk.weight.device:
-        raise ValueError(f"`b` is on {b.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
-    require_room(2 * b.numel(), f"Solving for {tuple(b.shape)} numbers", "Take fewer columns at a time.")

@@ -242,8 +242,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
-        TypeError,
-        "`BoundaryLabels` needs seeds, int64 labels and −1 where there is none; got none",
+        ValueError,
+        "`BoundaryLabels` needs `seeds`, int64 labels and −1 where there is none; got none",
     ),
     "too many labels": (
         lambda: BoundaryLabels(num_labels=2)(SCORES, SEEDS),

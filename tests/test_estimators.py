@@ -220,7 +220,7 @@ REFUSED = {
     "beta in words": (lambda: RandomWalkClassifier(beta="3").fit(POINTS, GIVEN), "or None for self-tuning .*; got '3'"),
     "shares": (
         lambda: RandomWalkClassifier(class_mass=[0.5, 0.4]).fit(POINTS, GIVEN),
-        r"`prior` must be a distribution \(≥ 0, sum 1\); got \[0.5, 0.4\]",
+        r"`class_mass` must be a distribution \(≥ 0, sum 1\); got \[0.5, 0.4\]",
     ),
     "a new sample with a negative affinity": (
         lambda: RandomWalkClassifier(precomputed=True).fit(AFFINITY + AFFINITY.T, GIVEN).predict(-np.eye(120)[1:3]),

@@ -229,8 +229,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no seed at all": (lambda: LAYER(WEIGHT, 0 * SEEDS - 1), ValueError, "`seeds` are all −1"),
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
-        TypeError,
-        "`HarmonicLabels` needs seeds, int64 labels and −1 where there is none; got none",
+        ValueError,
+        "`HarmonicLabels` needs `seeds`, int64 labels and −1 where there is none; got none",
     ),
     "seeds of another graph": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4), torch.zeros(3, dtype=torch.int64)),

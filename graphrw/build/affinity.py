@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_numbers
 from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.finite import DIVERGED, check_finite, check_spread, kept_in
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import power_below
 from graphrw.core.transforms import plainly
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_whole, is_number
 
 FLOOR = 1e-6  # the smallest of weights up to 1: an exponential alone underflows to 0, which cuts a graph off its seeds
 
@@ -46,8 +47,7 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     check_spread(features, "√`beta` · `features`")
     difference = features[graph.edges[0]] - features[graph.edges[1]]
     if length is not None:
-        _check_length(length, graph.num_edges)
-        difference = difference / length[:, None]
+        difference = difference / _checked_length(length, graph.num_edges)[:, None]
     square, most = difference.square(), torch.finfo(difference.dtype).max  # what is infinite would make dw/dβ 0 · ∞
     # One factor for all channels goes behind the sum. No matrix product, which autocast would run in half precision.
     if beta.ndim == 0:
@@ -98,10 +98,15 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
 def above(share: Tensor, floor: float = FLOOR) -> Tensor:
     """ε + (1 − ε) · `share`: affinities from [0, 1] in [ε, 1], so that none vanishes and parts the graph.
 
+    Raises:
+        ValueError: for shares that are no floats, or a floor out of range.
+
     >>> above(torch.tensor([0.0, 1.0]), floor=0.25)
     tensor([0.2500, 1.0000])
     """
-    return floor + (1 - floor) * share
+    if not (is_number(floor) and 0 <= floor <= 1):
+        raise ValueError(f"`floor` must lie in [0, 1]; got {floor!r}.")
+    return floor + (1 - floor) * as_floats("share", share, "floats in [0, 1]")
 
 
 @opaque
@@ -125,6 +130,7 @@ def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
     >>> self_tuning_affinity(line, torch.tensor([1.0, 2.0]), k=1)
     tensor([0.3679, 0.1353])
     """
+    distance = as_floats("distance", distance, "(E,) floats, one per edge")
     scale = local_scale(graph, distance, k)
     same = (scale.detach() == 0).nonzero().squeeze(1)
     if len(same):
@@ -159,9 +165,10 @@ def local_scale(graph: Graph, distance: Tensor, k: int) -> Tensor:
     >>> local_scale(line, torch.tensor([1.0, 2.0]), k=1)
     tensor([1., 1., 2.])
     """
+    check_graph(graph)
     if graph.directed:
         raise ValueError("`local_scale` is defined on undirected graphs only; got a directed one.")
-    _check_distance(distance, graph.num_edges)
+    distance = _checked_distance(distance, graph.num_edges)
     node = graph.edges.flatten()
     degree = node.bincount(minlength=graph.num_nodes)
     _check_neighbours(degree, k)
@@ -184,21 +191,23 @@ def _rows(features: Tensor, nodes: Tensor) -> Tensor:
 
 def _checked_features(graph: Graph, features: Tensor) -> Tensor:
     """(N, C), C ≥ 1."""
+    check_graph(graph)
+    wanted = f"(N, C) or (N,) floats with N = {graph.num_nodes}"
+    features = as_floats("features", features, wanted)
     fits = features.ndim in (1, 2) and len(features) == graph.num_nodes and 0 not in features.shape[1:]
-    if not fits or not features.is_floating_point():
-        got = f"{tuple(features.shape)} {features.dtype}"
-        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}. C ≥ 1.")
+    if not fits:
+        raise ValueError(f"`features` must be {wanted}; got {tuple(features.shape)} {features.dtype}. C ≥ 1.")
     check_finite("features", features, DIVERGED)
     return features if features.ndim == 2 else features[:, None]
 
 
 def _checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
     """() or (C,)."""
+    wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
     if not isinstance(beta, Tensor):
-        beta = kept_in("beta", beta, features.dtype)
-    beta = beta.to(features.device)
+        beta = kept_in("beta", as_numbers("beta", beta, wanted), features.dtype)
+    beta = as_numbers("beta", beta, wanted).to(features.device)
     if beta.ndim and beta.shape != features.shape[1:]:
-        wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
         raise ValueError(f"`beta` must be {wanted}; got {tuple(beta.shape)}.")
     values: list[float] = plainly(lambda beta: beta.reshape(-1).tolist(), beta)
     wrong = [value for value in values if not 0 <= value < math.inf]
@@ -209,21 +218,25 @@ def _checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
     return beta
 
 
-def _check_length(length: Tensor, num_edges: int) -> None:
+def _checked_length(length: Tensor, num_edges: int) -> Tensor:
+    length = as_floats("length", length, f"({num_edges},) floats and positive")
     if length.shape != (num_edges,):
         raise ValueError(f"`length` must be ({num_edges},), positive and finite; got {tuple(length.shape)}.")
     wrong = length.detach()[~((length > 0) & (length < torch.inf))]
     if wrong.numel():
         raise ValueError(f"`length` must be ({num_edges},), positive and finite; got {float(wrong[0])}.")
+    return length
 
 
-def _check_distance(distance: Tensor, num_edges: int) -> None:
-    if distance.shape != (num_edges,) or not distance.is_floating_point():
-        got = f"{tuple(distance.shape)} {distance.dtype}"
-        raise ValueError(f"`distance` must be ({num_edges},) floats, one per edge; got {got}.")
+def _checked_distance(distance: Tensor, num_edges: int) -> Tensor:
+    wanted = f"({num_edges},) floats, one per edge"
+    distance = as_floats("distance", distance, wanted)
+    if distance.shape != (num_edges,):
+        raise ValueError(f"`distance` must be {wanted}; got {tuple(distance.shape)} {distance.dtype}.")
     wrong = distance.detach()[~((distance >= 0) & (distance < torch.inf))]
     if wrong.numel():
         raise ValueError(f"`distance` must be finite and not negative; got {float(wrong[0])}.")
+    return distance
 
 
 def _check_neighbours(degree: Tensor, k: int) -> None:

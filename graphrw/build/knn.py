@@ -5,10 +5,10 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from graphrw.core.arrays import require_values
+from graphrw.core.arrays import as_floats, as_tensor, require_values
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.finite import check_finite, check_spread
-from graphrw.core.graph import Graph, unchecked
+from graphrw.core.graph import Graph, check_graph, unchecked
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
@@ -49,7 +49,7 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
     >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0], [7.0]]), k=1)
     (Graph(num_nodes=4, num_edges=3), tensor([1., 2., 4.]))
     """
-    _check_points(points)
+    points = _checked_points(points)
     if batch is not None:
         k = check_whole("k", k, 1)
         sets = [knn_graph(part, k) for part in points.split(_set_sizes(batch, len(points), k))]
@@ -87,9 +87,11 @@ def edge_length(graph: Graph, points: Tensor) -> Tensor:
     >>> edge_length(pair, torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
     tensor([5.])
     """
-    if points.ndim != 2 or len(points) != graph.num_nodes or not points.is_floating_point():
-        got = f"{tuple(points.shape)} {points.dtype}"
-        raise ValueError(f"`points` must be (N, C) floats with N = {graph.num_nodes}; got {got}.")
+    check_graph(graph)
+    wanted = f"(N, C) floats with N = {graph.num_nodes}"
+    points = as_floats("points", points, wanted)
+    if points.ndim != 2 or len(points) != graph.num_nodes:
+        raise ValueError(f"`points` must be {wanted}; got {tuple(points.shape)} {points.dtype}.")
     tail, head = graph.edges
     check_finite("points", points)
     rows = max(1, AT_ONCE // max(1, points.shape[1]))
@@ -206,10 +208,10 @@ def _check_decades(length: Tensor) -> None:
         )
 
 
-def _check_points(points: Tensor) -> None:
-    if not isinstance(points, Tensor) or points.dtype not in (torch.float32, torch.float64):
-        kind = points.dtype if isinstance(points, Tensor) else type(points).__name__
-        raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {kind}.")
+def _checked_points(points: Tensor) -> Tensor:
+    points = as_tensor("points", points, "(N, C) float32 or float64")
+    if points.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {points.dtype}.")
     require_values("points", points)
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"`points` must have shape (N, C), with at least one channel; got {tuple(points.shape)}.")
@@ -219,9 +221,11 @@ def _check_points(points: Tensor) -> None:
             f"`points` must be finite; {len(wrong)} of {len(points)} are not (first: point {int(wrong[0])}). "
             "Remove them."
         )
+    return points
 
 
 def _set_sizes(batch: Tensor, num_points: int, k: int) -> list[int]:
+    batch = as_tensor("batch", batch, f"({num_points},) int64")
     if batch.dtype != torch.int64 or batch.shape != (num_points,):
         raise ValueError(f"`batch` must be ({num_points},) int64; got {tuple(batch.shape)} {batch.dtype}.")
     steps = batch.diff(prepend=batch.new_zeros(1))

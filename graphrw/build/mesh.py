@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build.knn import edge_length
-from graphrw.core.arrays import require_values
+from graphrw.core.arrays import as_tensor, require_values
 from graphrw.core.finite import check_spread
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.opaque import opaque
@@ -35,7 +35,7 @@ def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> mesh_graph(corners, torch.tensor([[0, 1, 2]]))
     (Graph(num_nodes=3, num_edges=3), tensor([3., 4., 5.]))
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, _ = _sides(faces, len(vertices))
     return graph, edge_length(graph, vertices)
 
@@ -65,7 +65,7 @@ def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> cotangent_weight(corners, torch.tensor([[0, 1, 2]]))
     tensor([0.5000, 0.5000, 0.0000])
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, side = _sides(faces, len(vertices))
     sides = _side_vectors(vertices, faces)
     area = torch.linalg.vector_norm(_normals(sides, faces), dim=1)
@@ -104,7 +104,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> graph.edges.T, torch.rad2deg(angle)
     (tensor([[0, 1]]), tensor([90.]))
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     first, second = _shared_sides(faces, len(vertices))
     normals = _unit(_normals(_side_vectors(vertices, faces), faces))
     tails, heads = (faces[:, corners].flatten() for corners in ([1, 2, 0], [2, 0, 1]))
@@ -136,7 +136,7 @@ def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> shared_edge_length(corners, torch.tensor([[0, 2, 1], [0, 1, 3]]))
     tensor([2.])
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, side = _sides(faces, len(vertices))
     first, _ = _shared_sides(faces, len(vertices))
     return edge_length(graph, vertices)[side.flatten()[first]]
@@ -201,8 +201,10 @@ def _unit(vectors: Tensor) -> Tensor:
     return scaled / scaled.square().sum(1, keepdim=True).sqrt()
 
 
-def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
-    """`faces` in int64, or an error."""
+def _checked(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """`vertices`, and `faces` in int64, or an error."""
+    vertices = as_tensor("vertices", vertices, "(V, 3) float32 or float64")
+    faces = as_tensor("faces", faces, "(F, 3) int32 or int64")
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype not in (torch.float32, torch.float64):
         got = f"{tuple(vertices.shape)} {vertices.dtype}"
         raise ValueError(f"`vertices` must be (V, 3) float32 or float64; got {got}. In the plane, let z = 0.")
@@ -219,7 +221,7 @@ def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
         raise ValueError(f"`vertices` must be finite; got {vertices[vertex].tolist()} at vertex {vertex}.")
     check_spread(vertices, "`vertices`")
     _check_corners(faces, len(vertices))
-    return faces.long()
+    return vertices, faces.long()
 
 
 def _check_corners(faces: Tensor, num_vertices: int) -> None:

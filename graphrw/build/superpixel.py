@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import require_values, whole_numbers
+from graphrw.core.arrays import as_floats, as_tensor, require_values, whole_numbers
 from graphrw.core.distinct import distinct
 from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_id, is_number
 
 # Not torch's wider unsigned types, which it can hardly compute with.
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -71,11 +72,10 @@ def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[
     (tensor([-3, 40]), tensor([[ 1,  1,  0],
             [-1,  1,  0]]))
     """
-    _check_segments(segments)
-    ids, index = distinct(segments.long())
+    ids, index = distinct(_checked_segments(segments).long())
     if ignore_index is None:
         return ids, index
-    kept = ids != ignore_index
+    kept = ids != check_id("ignore_index", ignore_index)
     return ids[kept], torch.where(kept, kept.cumsum(0) - 1, -1)[index]
 
 
@@ -99,7 +99,8 @@ def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None =
     tensor([1.5000, 9.0000])
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
-    return _as_given(_region_means(_channels(values, index.shape), index, len(ids), values.dtype), values, index)
+    channels = _channels(values, index.shape)
+    return _as_given(_region_means(channels, index, len(ids), channels.dtype), values, index)
 
 
 @opaque
@@ -122,6 +123,9 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     tensor([[1.5000, 1.5000, 9.0000]])
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
+    values = as_tensor("values", values, f"(R, K) or (R,) with R = {len(ids)} regions")
+    if not is_number(fill):
+        raise ValueError(f"`fill` must be a number; got {fill!r}.")
     if values.ndim not in (1, 2) or len(values) != len(ids) or 0 in values.shape[1:]:
         raise ValueError(f"`values` must be (R, K) or (R,) with R = {len(ids)} regions; got {tuple(values.shape)}.")
     if not values.is_floating_point() and int(fill) != fill:
@@ -160,7 +164,7 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     faces = _faces(index, len(ids))
     first, second = faces.pixels
     halves = (row.index_select(0, first) / 2 + row.index_select(0, second) / 2 for row in channels)
-    return _as_given(_means(halves, faces.edge, faces.edges.shape[1], values.dtype), values, index)
+    return _as_given(_means(halves, faces.edge, faces.edges.shape[1], channels.dtype), values, index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,8 +200,8 @@ def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
     channels = _channels(values, index.shape)
-    mean = _region_means(channels, index, len(ids), values.dtype)
-    counted = torch.promote_types(values.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256
+    mean = _region_means(channels, index, len(ids), channels.dtype)
+    counted = torch.promote_types(channels.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256
     node = torch.where(index < 0, len(ids), index).flatten()
     size = node.bincount(minlength=len(ids) + 1)[: len(ids)].to(counted)
     grids = torch.meshgrid([torch.arange(extent, device=index.device) for extent in index.shape], indexing="ij")
@@ -205,7 +209,7 @@ def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     rows = torch.cat([mean, mean.new_zeros(1, mean.shape[1])]).unbind(1)
     # Squares of what is left of the mean: E[v²] − E[v]² would cancel where a region is nearly of one value.
     squares = ((row - mu.index_select(0, node)).double().square() for row, mu in zip(channels, rows, strict=True))
-    return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), values.dtype))
+    return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), channels.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,19 +261,18 @@ def _as_given(pooled: Tensor, values: Tensor, index: Tensor) -> Tensor:
 
 def _channels(values: Tensor, shape: torch.Size) -> Tensor:
     """(K, number of pixels), K ≥ 1."""
+    sizes = ", ".join(map(str, shape))
+    wanted = f"floats (K, {sizes}) or ({sizes}), as `segments` asks"
+    values = as_floats("values", values, wanted)
     require_values("values", values)
     fits = values.ndim - len(shape) in (0, 1) and values.shape[-len(shape) :] == shape and values.numel() > 0
-    if not fits or not values.is_floating_point():
-        sizes = ", ".join(map(str, shape))
-        got = f"{tuple(values.shape)} {values.dtype}"
-        raise ValueError(f"`values` must be floats (K, {sizes}) or ({sizes}), as `segments` asks; got {got}.")
+    if not fits:
+        raise ValueError(f"`values` must be {wanted}; got {tuple(values.shape)} {values.dtype}.")
     return values.reshape(-1, shape.numel())
 
 
-def _check_segments(segments: Tensor) -> None:
-    if not isinstance(segments, Tensor):
-        kind = type(segments).__name__
-        raise ValueError(f"`segments` must be a tensor of integers; got {kind}. Use `torch.as_tensor`.")
+def _checked_segments(segments: Tensor) -> Tensor:
+    segments = as_tensor("segments", segments, "a tensor of integers, (H, W) or (D, H, W)")
     require_values("segments", segments)
     if segments.dtype == torch.uint64:
         whole_numbers("segments", segments, "integers")
@@ -278,11 +281,14 @@ def _check_segments(segments: Tensor) -> None:
     if segments.ndim not in (2, 3) or segments.numel() == 0:
         got = tuple(segments.shape)
         raise ValueError(f"`segments` must be (H, W) or (D, H, W), with at least one pixel; got {got}.")
+    return segments
 
 
 def _face_areas(spacing: Sequence[float] | None, axes: int) -> list[float]:
     """The area of a face across each axis: the product of the spacings along the others."""
-    sizes = [1.0] * axes if spacing is None else [float(size) for size in spacing]
-    if len(sizes) != axes or not all(0 < size < math.inf for size in sizes):
-        raise ValueError(f"`spacing` must be {axes} finite numbers > 0, one per axis; got {tuple(sizes)}.")
+    if spacing is None:
+        return [1.0] * axes
+    sizes = list(spacing) if isinstance(spacing, Iterable) else []
+    if len(sizes) != axes or not all(is_number(size) and 0 < size < math.inf for size in sizes):
+        raise ValueError(f"`spacing` must be {axes} finite numbers > 0, one per axis; got {spacing!r}.")
     return [math.prod(sizes[:axis] + sizes[axis + 1 :]) for axis in range(axes)]

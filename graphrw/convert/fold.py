@@ -8,8 +8,8 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.finite import check_spread
-from graphrw.core.graph import MOST_KEYED, Graph
-from graphrw.core.whole import check_whole
+from graphrw.core.graph import MOST_KEYED, Graph, check_graph
+from graphrw.core.whole import check_flag, check_whole
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-12}
 """Relative difference up to which W_ij and W_ji are one weight: about a thousand roundings, so that weights pass which
@@ -80,6 +80,8 @@ def fold(
     Raises:
         ValueError: for what a walk cannot represent, naming the offending value.
     """
+    check_flag("directed", directed)
+    check_flag("self_loops", loops)
     index = checked_index(index, source)
     value = _checked_value(value, index, source)
     if num_nodes is None:
@@ -100,8 +102,7 @@ def fold(
 
 def checked_weight(graph: Graph, weight: object) -> Tensor:
     """`weight` as a tensor; a `ValueError` unless it holds one float for each edge of `graph`, where the edges are."""
-    if not isinstance(graph, Graph):
-        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    check_graph(graph)
     weight = as_tensor("weight", weight, "float32 or float64")
     if weight.dtype not in TOLERANCE:
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
@@ -110,6 +111,12 @@ def checked_weight(graph: Graph, weight: object) -> Tensor:
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device}, but the graph is on {graph.device}; use `graph.to(…)`.")
     return weight
+
+
+def check_attribute(name: object) -> None:
+    """Raise `ValueError` unless `name` is that of an attribute which holds weights, or None."""
+    if not isinstance(name, str | None):
+        raise ValueError(f"`weight` must be the name of an attribute, or None; got {type(name).__name__}.")
 
 
 def checked_loops(graph: Graph, weight: Tensor, self_loops: object) -> Tensor:

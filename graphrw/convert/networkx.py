@@ -1,6 +1,6 @@
 """From and to networkx graphs."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import Any, Literal, overload
 
@@ -8,7 +8,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from graphrw.convert.fold import Source, checked_loops, checked_weight, fold
+from graphrw.convert.fold import Source, check_attribute, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 
@@ -66,6 +66,7 @@ def from_networkx(
     >>> from_networkx(nx.Graph([("a", "b", {"weight": 2.0}), ("b", "c", {"weight": 3.0})]))
     (Graph(num_nodes=3, num_edges=2), tensor([2., 3.]))
     """
+    check_attribute(weight)
     nodes, number = numbered(network)
     listed = list(network.edges(data=weight, default=None)) if weight else [(*edge[:2], 1) for edge in network.edges()]
     ends = [(number[tail], number[head]) for tail, head, _ in listed]
@@ -104,7 +105,7 @@ def to_networkx(
     EdgeDataView([('a', 'b', 2.0)])
     """
     weight = checked_weight(graph, weight)
-    names = list(range(graph.num_nodes) if nodes is None else nodes)
+    names = _names(graph, nodes)
     if len(names) != graph.num_nodes or len(set(names)) < len(names):
         raise ValueError(
             f"`nodes` must be {graph.num_nodes} different names, one per node; got {len(names)}, {len(set(names))} of "
@@ -119,6 +120,17 @@ def to_networkx(
             if value:
                 network.add_edge(name, name, weight=value)
     return network
+
+
+def _names(graph: Graph, nodes: Iterable[Any] | None) -> list[Any]:
+    if nodes is None:
+        return list(range(graph.num_nodes))
+    names = list(nodes) if isinstance(nodes, Iterable) else [nodes]
+    if not all(isinstance(name, Hashable) for name in names):
+        raise ValueError(
+            "`nodes` must be names that networkx can take, such as numbers or strings; got lists or dicts."
+        )
+    return names
 
 
 def numbered(network: "nx.Graph[Any]") -> tuple[list[Any], dict[Any, int]]:

@@ -7,11 +7,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import require_values
+from graphrw.core.arrays import as_tensor, require_values
 from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
 from graphrw.core.transforms import lasting
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 
 T = TypeVar("T")
 MOST_KEYED = 3_037_000_499  # nodes of which each pair has a key of its own in int64: N² < 2⁶³
@@ -33,7 +33,7 @@ class Graph:
     has named ``rw.Graph`` before.
 
     Args:
-        edges: (2, E) int64, node indices in [0, num_nodes).
+        edges: (2, E) int64, of torch or NumPy, node indices in [0, num_nodes).
         num_nodes: N, a whole number from 0.
         directed: whether an edge can be walked one way only.
 
@@ -55,10 +55,12 @@ class Graph:
 
     @opaque
     def __post_init__(self) -> None:
-        object.__setattr__(self, "num_nodes", check_whole("num_nodes", self.num_nodes, 0))
-        _check_edges(self.edges, self.num_nodes)
-        _check_unique(self.edges, self.num_nodes, self.directed)
-        object.__setattr__(self, "edges", lasting(self.edges))
+        edges = as_tensor("edges", self.edges, "(2, E) int64")
+        num_nodes = check_whole("num_nodes", self.num_nodes, 0)
+        _check_edges(edges, num_nodes)
+        _check_unique(edges, num_nodes, check_flag("directed", self.directed))
+        object.__setattr__(self, "edges", lasting(edges))
+        object.__setattr__(self, "num_nodes", num_nodes)
 
     @property
     def num_edges(self) -> int:
@@ -76,8 +78,12 @@ class Graph:
 
     @opaque
     def to(self, device: torch.device | str | int) -> "Graph":
-        """The same graph with its edges on `device`; plans are made anew there."""
-        edges = self.edges.to(device)
+        """The same graph with its edges on `device`; plans are made anew there.
+
+        Raises:
+            ValueError: for what torch does not know as a device.
+        """
+        edges = self.edges.to(_checked_device(device))
         if edges is self.edges:
             return self
         moved = unchecked(edges, self.num_nodes, self.directed)
@@ -93,9 +99,12 @@ class Graph:
         Raises:
             ValueError: for no graph at all, or when directed and undirected graphs or devices are mixed.
         """
-        parts = tuple(graphs)
-        if not parts:
-            raise ValueError("`Graph.batch` needs at least one graph; got none.")
+        parts = tuple(graphs) if isinstance(graphs, Iterable) else (graphs,)
+        if not parts or isinstance(graphs, Graph):
+            got = "a single one, which needs no batch" if parts else "none"
+            raise ValueError(f"`graphs` of `Graph.batch` must be at least one `Graph`, in a list; got {got}.")
+        for part in parts:
+            check_graph(part, "graphs")
         if len({part.directed for part in parts}) > 1:
             raise ValueError("`Graph.batch` got directed and undirected graphs; a batch must be all one or the other.")
         if len({part.device for part in parts}) > 1:
@@ -136,10 +145,22 @@ def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
     return graph
 
 
+def check_graph(graph: object, name: str = "graph") -> None:
+    """Raise `ValueError` unless `graph` is a `Graph`; `name` is what errors call it."""
+    if not isinstance(graph, Graph):
+        raise ValueError(f"`{name}` must be a `Graph`; got {type(graph).__name__}.")
+
+
+def _checked_device(device: torch.device | str | int) -> torch.device:
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"`device` must be a device of torch, such as 'cpu' or 'cuda:0'; got {device!r}.") from error
+
+
 def _check_edges(edges: Tensor, num_nodes: int) -> None:
-    if not isinstance(edges, Tensor) or edges.dtype != torch.int64:
-        kind = edges.dtype if isinstance(edges, Tensor) else type(edges).__name__
-        raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {kind}.")
+    if edges.dtype != torch.int64:
+        raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {edges.dtype}.")
     if edges.ndim != 2 or edges.shape[0] != 2:
         raise ValueError(f"`edges` must have shape (2, E); got {tuple(edges.shape)}.")
     require_values("edges", edges)

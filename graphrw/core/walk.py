@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_numbers, as_tensor
 from graphrw.core.finite import kept_in
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
@@ -55,13 +55,13 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
     tensor([1.5000, 3.5000, 2.5000])
     """
-    if not isinstance(graph, Graph):
-        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    check_graph(graph)
     weight = as_tensor("weight", weight, f"(E,) = ({graph.num_edges},) float32 or float64")
     if weight.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
+    killing = as_numbers("killing", killing, "a number or (N,)")
     killing = kept_in("killing", killing, weight.dtype).to(weight.device)
     if killing.ndim and killing.shape != (graph.num_nodes,):
         raise ValueError(f"`killing` must be a number or (N,) = ({graph.num_nodes},); got {tuple(killing.shape)}.")
@@ -152,7 +152,7 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
 
     Args:
         walk: the walk.
-        nodes: (M,) int64 in [0, N).
+        nodes: (M,) int64 in [0, N), of torch or NumPy.
 
     Raises:
         ValueError: for nodes out of range or of a wrong type.
@@ -162,7 +162,8 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
     >>> ended.weight, ended.killing
     (tensor([1., 0.]), tensor([0., 2., 2.]))
     """
-    return absorb_where(walk, node_mask(walk.graph, nodes))
+    check_walk(walk)
+    return absorb_where(walk, node_mask(walk.graph, as_tensor("nodes", nodes, "(M,) int64")))
 
 
 def absorb_where(walk: Walk, held: Tensor) -> Walk:

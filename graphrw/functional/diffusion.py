@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional.distances import checked_nodes, leaves, squared_distance
 from graphrw.spectral import (
     TOLERANCE,
@@ -63,7 +63,6 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
             [4., 0., 4.],
             [0., 4., 0.]], dtype=torch.float64)
     """
-    check_walk(walk)
     check_undirected(walk)
     return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
 
@@ -83,6 +82,7 @@ def map_mask(graph: Graph, k: int) -> Tensor:
     >>> map_mask(Graph.batch([pair, triangle]), k=3)[:, 2]
     tensor([False, False,  True,  True,  True])
     """
+    check_graph(graph)
     _check_k(graph, k)
     sizes = torch.tensor([leaf.num_nodes for leaf in leaves(graph)], device=graph.device)
     return torch.arange(k, device=graph.device) < torch.repeat_interleave(sizes, sizes)[:, None]
@@ -162,10 +162,9 @@ def unrolled_diffusion_map(
     >>> torch.allclose(torch.cdist(z, z), torch.tensor([[0, 2, 0], [2, 0, 2], [0, 2, 0]]).double(), atol=1e-6)
     True
     """
-    check_walk(walk)
     check_undirected(walk)
     time = check_time(time, walk.weight)
-    iterate = power_iteration_as_published if as_published else power_iteration
+    iterate = power_iteration_as_published if check_flag("as_published", as_published) else power_iteration
 
     def coordinates(part: Walk, k: int) -> Tensor:
         values, vectors = iterate(part, k, rounds=rounds, steps=steps)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_numbers, as_tensor
 from graphrw.core.finite import narrowed
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
@@ -47,6 +47,9 @@ def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         ``distance`` (B, n, n), 0 where a graph has no such node; and ``mask`` (B, n) bool, true where it has.
 
+    Raises:
+        ValueError: for a wrong shape or type.
+
     >>> pair, triangle = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
     >>> distance, mask = dense_squared_distance(Graph.batch([pair, triangle]), torch.arange(5.0)[:, None])
     >>> distance[0], mask[0]
@@ -54,6 +57,10 @@ def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
             [1., 0., 0.],
             [0., 0., 0.]]), tensor([ True,  True, False]))
     """
+    check_graph(graph)
+    z = as_floats("z", z, f"({graph.num_nodes}, k) floats")
+    if z.ndim != 2 or len(z) != graph.num_nodes:
+        raise ValueError(f"`z` must be ({graph.num_nodes}, k) floats, a row per node; got {tuple(z.shape)}.")
     sizes = torch.tensor([leaf.num_nodes for leaf in leaves(graph)], device=z.device)
     most = int(sizes.max())
     require_room(2 * len(sizes) * most**2, f"A batch of distances, {len(sizes)} × {most} × {most},", FEWER)
@@ -76,12 +83,17 @@ def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
         In [0, 1], of the shape of `distance`; 0 at an infinite distance.
 
     Raises:
-        ValueError: for NaN, and for a scale that is negative or not finite.
+        ValueError: for a distance that is no tensor of floats or holds NaN, and for a scale that is negative or not
+            finite.
 
     >>> diffusion_similarity(torch.tensor([0.0, 1.0, torch.inf]), scale=2.0)
     tensor([1.0000, 0.1353, 0.0000])
     """
-    check_rates("scale", torch.as_tensor(scale))
+    distance = as_floats("distance", distance, "floats")
+    scale = as_numbers("scale", scale).to(distance)
+    if scale.ndim:
+        raise ValueError(f"`scale` must be a number or a tensor (); got {tuple(scale.shape)}.")
+    check_rates("scale", scale)
     if plainly(lambda distance: bool(distance.isnan().any()), distance, batched=True):
         raise ValueError("`distance` holds NaN: look at where it comes from.")
     finite = torch.isfinite(distance)
@@ -98,13 +110,13 @@ def checked_nodes(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> tu
         if pairs.ndim != 2 or pairs.shape[1] != 2:
             raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
         check_nodes(graph, pairs.reshape(-1), "pairs")
-    if pairs is None:
-        require_distances(graph.num_nodes if rows is None else len(rows), graph.num_nodes)
     if rows is not None:
         rows = as_tensor("rows", rows, "(R,) int64")
         if rows.ndim != 1:
             raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
         check_nodes(graph, rows, "rows")
+    if pairs is None:
+        require_distances(graph.num_nodes if rows is None else len(rows), graph.num_nodes)
     return pairs, rows
 
 

@@ -1,16 +1,18 @@
 """Features averaged over the regions of a similarity."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.scale import unit_of
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_whole, is_number
 
 Rows = Callable[[Tensor], Tensor]  # from (R,) node indices to the (R, N) similarities of those nodes to all
 
@@ -39,21 +41,31 @@ def region_pooling(x: Tensor, similarity: Tensor | Rows, *, threshold: float = 0
     >>> region_pooling(torch.tensor([[0.0], [2.0], [5.0]]), pairs).squeeze()
     tensor([1., 1., 5.])
     """
-    if x.ndim != 2 or not x.is_floating_point():
+    x = as_floats("x", x, "(N, F) floats")
+    if x.ndim != 2:
         raise ValueError(f"`x` must be (N, F) floats; got {tuple(x.shape)} {x.dtype}.")
+    threshold = check_threshold(threshold)
+    rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
     check_finite("x", x, DIVERGED)
     unit = unit_of(x, 0)  # sums of features are held, whatever these
     x = widened(x / unit)
     every = torch.arange(len(x), device=x.device)
-    if isinstance(similarity, Tensor):
+    if not callable(similarity) or isinstance(similarity, type):
+        similarity = as_floats("similarity", similarity, f"{(len(x), len(x))} floats, or a function that makes rows")
         return _pool(x, widened(similarity), every, threshold) * unit
-    rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
 
     def pool(nodes: Tensor) -> Tensor:
-        return _pool(x, widened(similarity(nodes)), nodes, threshold)
+        return _pool(x, widened(as_floats("similarity", similarity(nodes), "(R, N) floats")), nodes, threshold)
 
     parts = [checkpoint(pool, nodes, use_reentrant=False) for nodes in every.split(rows_at_once)]
     return torch.cat(parts) * unit
+
+
+def check_threshold(threshold: float) -> float:
+    """`threshold`, if it is a finite number."""
+    if is_number(threshold) and math.isfinite(threshold):
+        return threshold
+    raise ValueError(f"`threshold` must be a finite number; got {threshold!r}.")
 
 
 def _pool(x: Tensor, rows: Tensor, nodes: Tensor, threshold: float) -> Tensor:

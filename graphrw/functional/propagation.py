@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_numbers
 from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.finite import check_finite, kept_in
 from graphrw.core.graph import unchecked
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
-from graphrw.core.whole import check_whole
+from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk, neighbour_sum
+from graphrw.core.whole import check_flag, check_whole, is_number
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
@@ -64,13 +65,14 @@ def step(
     tensor([0.0000, 0.3750, 0.5000])
     """
     steps = check_whole("steps", steps, 0)
+    check_flag("symmetric", symmetric)
     if restart is not None:
-        _check_fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
+        restart = _fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
     walk, first, loops, unit = _prepared(walk, f, self_loops)
     rate, dead = _rate(walk, loops)
     # Divided by, since 1 / rate may overflow.
     share = torch.where(dead, torch.inf, rate.sqrt() if symmetric else rate)[:, None]
-    lazy = None if isinstance(self_loops, float | int) and self_loops == 0 else loops[:, None]
+    lazy = None if is_number(self_loops) and self_loops == 0 else loops[:, None]
     y = first
     for _ in range(steps):
         sent = y / share if symmetric else y
@@ -117,6 +119,8 @@ def resolvent(
     >>> resolvent(damp(path, alpha=0.5), torch.tensor([0.0, 0.0, 1.0]))
     tensor([0.2500, 0.5000, 1.2500])
     """
+    check_flag("symmetric", symmetric)
+    check_flag("transpose", transpose)
     walk, columns, loops, unit = _prepared(walk, f, self_loops)
     rate, dead = _rate(walk, loops)
     # A node without any rate would make A singular: it is killed at a rate of its own, and its answer set at the end.
@@ -151,7 +155,8 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     >>> damp(walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.tensor([1.0, 3.0])), alpha=0.5).killing
     tensor([1., 4., 3.])
     """
-    check_alpha(alpha)
+    check_walk(walk)
+    alpha = check_alpha(alpha)
     rate = walk.rate + _loops(walk, self_loops)
     killing = walk.killing + (1 / alpha - 1) * rate
     check_finite_rate(walk.graph, walk.weight, killing, "the killing that `alpha` makes")
@@ -191,7 +196,8 @@ def pagerank(
     >>> pagerank(path)
     tensor([0.2568, 0.4865, 0.2568])
     """
-    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else start
+    check_walk(walk)
+    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else _rows("start", walk, start)
     check_rates("start", start, batched=True)
     if walk.graph.num_nodes and plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
@@ -221,12 +227,10 @@ def _prepared(walk: Walk, f: Tensor, self_loops: Tensor | float) -> tuple[Walk, 
     Rates that are very large or small come in units of the largest, which P does not depend on, and so do the columns,
     so that products of both are held.
     """
+    check_walk(walk)
     loops = _loops(walk, self_loops)
     check_finite_rate(walk.graph, walk.weight, walk.killing + loops, "its killing and self loop")
-    num_nodes = walk.graph.num_nodes
-    if f.ndim not in (1, 2) or len(f) != num_nodes or f.dtype not in (torch.float32, torch.float64):
-        got = f"{tuple(f.shape)} {f.dtype}"
-        raise ValueError(f"`f` must be (N, K) or (N,), float32 or float64, with N = {num_nodes}; got {got}.")
+    f = _rows("f", walk, f)
     if f.device != walk.weight.device:
         raise ValueError(f"`f` is on {f.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
     kind = torch.promote_types(f.dtype, walk.weight.dtype)
@@ -235,7 +239,7 @@ def _prepared(walk: Walk, f: Tensor, self_loops: Tensor | float) -> tuple[Walk, 
     if not is_usual(unit):
         weight, killing, loops = weight / unit, killing / unit, loops / unit
     check_finite("f", f)
-    columns, unit = f.to(kind).reshape(num_nodes, math.prod(f.shape[1:])), unit_of(f).to(kind)
+    columns, unit = f.to(kind).reshape(len(f), math.prod(f.shape[1:])), unit_of(f).to(kind)
     if is_usual(unit):
         return Walk(walk.graph, weight, killing), columns, loops, None
     return Walk(walk.graph, weight, killing), columns / unit, loops, unit
@@ -244,6 +248,16 @@ def _prepared(walk: Walk, f: Tensor, self_loops: Tensor | float) -> tuple[Walk, 
 def _as_given(x: Tensor, f: Tensor, unit: Tensor | None) -> Tensor:
     """`x` (N, K) in the shape and the units of `f`."""
     return (x if unit is None else x * unit).reshape(f.shape)
+
+
+def _rows(name: str, walk: Walk, values: Tensor) -> Tensor:
+    """(N, K) or (N,) numbers of the nodes, as a tensor."""
+    wanted = f"(N, K) or (N,), float32 or float64, with N = {walk.graph.num_nodes}"
+    values = as_floats(name, values, wanted)
+    kinds = (torch.float32, torch.float64)
+    if values.ndim not in (1, 2) or len(values) != walk.graph.num_nodes or values.dtype not in kinds:
+        raise ValueError(f"`{name}` must be {wanted}; got {tuple(values.shape)} {values.dtype}.")
+    return values
 
 
 def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
@@ -256,7 +270,8 @@ def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
 
 def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
     """(N,): the weight of each node's self loop."""
-    loops = kept_in("self_loops", self_loops, walk.weight.dtype).to(walk.weight.device)
+    loops = as_numbers("self_loops", self_loops, "a number or (N,)")
+    loops = kept_in("self_loops", loops, walk.weight.dtype).to(walk.weight.device)
     num_nodes = walk.graph.num_nodes
     if loops.ndim and loops.shape != (num_nodes,):
         raise ValueError(f"`self_loops` must be a number or (N,) = ({num_nodes},); got {tuple(loops.shape)}.")
@@ -264,15 +279,16 @@ def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
     return loops.expand(num_nodes)
 
 
-def check_alpha(alpha: Tensor | float) -> None:
-    """Raise `ValueError` unless α is a number or a tensor () in (0, 1)."""
-    _check_fraction("alpha", alpha, "At 0 nothing walks.", "At 1 the walk never ends.")
+def check_alpha(alpha: Tensor | float) -> Tensor | float:
+    """α, if it is a number or a tensor () in (0, 1)."""
+    return _fraction("alpha", alpha, "At 0 nothing walks.", "At 1 the walk never ends.")
 
 
-def _check_fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> None:
-    scalar = torch.as_tensor(value)
+def _fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> Tensor | float:
+    scalar = as_numbers(name, value)
     if scalar.ndim:
         raise ValueError(f"`{name}` must be a number or a tensor (); got {tuple(scalar.shape)}.")
     number = plainly(float, scalar)
     if not 0 < number < 1:
         raise ValueError(f"`{name}` must lie in (0, 1); got {number}. {at_one if number >= 1 else at_zero}")
+    return value if is_number(value) else scalar

@@ -5,19 +5,25 @@ import math
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import whole_numbers
+from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.whole import check_id, is_number
 
 
 def counted_pixels(
     predicted: Tensor, truth: Tensor, ignore_index: int | None, tolerance: float
 ) -> tuple[Tensor, Tensor]:
     """Both labels of the pixels that count, as int64 vectors."""
+    predicted, truth = labels_of("predicted", predicted), labels_of("truth", truth)
     _check_labels(predicted, truth)
     _check_tolerance(truth, tolerance)
     predicted, truth = (_whole(name, labels) for name, labels in (("predicted", predicted), ("truth", truth)))
     if ignore_index is None and tolerance == 0:  # all count: selecting them would take longer than most metrics
         return predicted.reshape(-1), truth.reshape(-1)
-    counts = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
+    counts = (
+        torch.ones_like(truth, dtype=torch.bool)
+        if ignore_index is None
+        else truth != check_id("ignore_index", ignore_index)
+    )
     ignored = truth.numel() - int(counts.sum())
     if tolerance > 0:
         counts &= ~near_boundary(truth, tolerance)
@@ -56,11 +62,15 @@ def near_boundary(labels: Tensor, distance: float) -> Tensor:
     return squared <= distance**2
 
 
+def labels_of(name: str, labels: Tensor) -> Tensor:
+    """`labels` as a tensor of integers."""
+    labels = as_tensor(name, labels, "a tensor of integer labels")
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"`{name}` must be a tensor of integer labels; got {labels.dtype}.")
+    return labels
+
+
 def _check_labels(predicted: Tensor, truth: Tensor) -> None:
-    for name, labels in (("predicted", predicted), ("truth", truth)):
-        if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-            kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-            raise ValueError(f"`{name}` must be a tensor of integer labels; got {kind}.")
     if predicted.shape != truth.shape:
         raise ValueError(
             f"`predicted` and `truth` must have the same shape; got {tuple(predicted.shape)} and {tuple(truth.shape)}."
@@ -74,8 +84,8 @@ def _check_labels(predicted: Tensor, truth: Tensor) -> None:
 
 
 def _check_tolerance(truth: Tensor, tolerance: float) -> None:
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(f"`boundary_tolerance` is a distance in pixels, finite and not negative; got {tolerance}.")
+    if not (is_number(tolerance) and 0 <= tolerance < math.inf):
+        raise ValueError(f"`boundary_tolerance` is a distance in pixels, finite and not negative; got {tolerance!r}.")
     if tolerance > 0 and truth.ndim not in (2, 3):
         raise ValueError(
             f"`boundary_tolerance` needs labels of shape (H, W) or (D, H, W), where pixels have neighbours; "

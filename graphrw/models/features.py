@@ -113,5 +113,3 @@ def check_image(image: Tensor, in_channels: int, axes: int, kind: torch.dtype) -
         raise ValueError(
             f"`image` and the model must have one type; got {image.dtype} and {kind}. Use `image.to({kind})`."
         )
-    if not bool(image.isfinite().all()):
-        raise ValueError("`image` holds NaN or infinite values: fill them first.")

@@ -6,6 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.blocks import MAPS
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
@@ -56,7 +57,10 @@ def apply_in_tiles(
     >>> torch.equal(apply_in_tiles(smooth, image, tile=16, halo=1), smooth(image))
     True
     """
+    image = as_tensor("image", image, "(B, C, H, W) or (B, C, D, H, W)")
     shape, alignment = _checked(image, halo, stride, alignment)
+    if not callable(module):
+        raise ValueError(f"`module` must be a module or another function of images; got {type(module).__name__}.")
     device = _device(module, image)
     answer: Tensor | None = None
     for tile_range in _tiles(shape, _sides(tile, len(shape), alignment), alignment):

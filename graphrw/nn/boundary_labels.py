@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
+from graphrw.core.whole import check_flag
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import Given, as_graph, checked_labels, checked_seeds, is_graph, options, widened_shares
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class BoundaryLabels(nn.Module):
@@ -72,8 +74,11 @@ class BoundaryLabels(nn.Module):
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        self.num_labels = checked_labels(num_labels, unreachable)
-        self.degree_normalised, self.leave, self.directed, self.solver = degree_normalised, leave, directed, solver
+        check_solver(solver)
+        self.num_labels, unreachable = checked_labels(num_labels, unreachable)
+        self.degree_normalised = check_flag("degree_normalised", degree_normalised)
+        self.leave, self.directed = check_flag("leave", leave), check_flag("directed", directed)
+        self.solver = solver
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 

@@ -13,7 +13,6 @@ from graphrw.core.components import node_components
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
-from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, check_whole
@@ -24,7 +23,7 @@ from graphrw.functional.distances import (
     require_distances,
     squared_distance,
 )
-from graphrw.nn.inputs import Given, as_graph
+from graphrw.nn.inputs import Given, as_graph, checked_features
 
 ONE_WAY = "drop both directions of an edge at once (`force_undirected=True`): a diffusion distance needs both"
 
@@ -97,7 +96,9 @@ class DiffusionDistance(nn.Module):
     ) -> Tensor:
         """Squared diffusion distances; see the class."""
         if pairs is None:  # before the map, which takes long
-            require_distances(len(x) if rows is None else len(rows), len(x))
+            x = checked_features(x, "(N, C) floats")
+            rows = None if rows is None else as_tensor("rows", rows, "(R,) int64")
+            require_distances(len(x) if rows is None else rows.numel(), len(x))
         graph, z = self._mapped(x, graph, weight, batch)
         return squared_distance(graph, z, pairs, rows)
 
@@ -122,7 +123,7 @@ class DiffusionDistance(nn.Module):
         return f"k={self.k}, mu={mu:.4g}, time={time:.4g}, scale={scale:.4g}"
 
     def _mapped(self, x: Tensor, graph: Given, weight: Tensor | None, batch: Tensor | None) -> tuple[Graph, Tensor]:
-        x = widened(as_tensor("x", x, "(N, C) floats"))
+        x = checked_features(x, "(N, C) floats")
         check_finite("x", x, DIVERGED)
         given = graph
         graph, prior, loops = as_graph(given, weight, len(x), one_way=ONE_WAY)

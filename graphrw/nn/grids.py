@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphrw.build import grid_graph
 from graphrw.core.graph import Graph
+from graphrw.core.whole import is_whole
 
 # Shapes of batches whose graphs a layer remembers: those of training, validation and their last, smaller batches. Each
 # holds its edges and all that solvers planned for it, so that images of ever new sizes must not pile up.
@@ -37,6 +38,13 @@ class Grids:
     # Graphs are made again where they are needed: a saved layer must not carry those of the images it was trained on.
     def __getstate__(self) -> dict[str, Any]:
         return {"_graphs": {}}
+
+
+def check_axes(axes: int) -> int:
+    """`axes`, if it is that of images or of volumes."""
+    if not is_whole(axes) or axes not in (2, 3):
+        raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes!r}.")
+    return int(axes)
 
 
 def _none_of(image: Graph) -> Graph:

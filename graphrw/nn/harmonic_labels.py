@@ -7,7 +7,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional import hitting_probabilities, sample_gradient
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import (
@@ -21,6 +21,7 @@ from graphrw.nn.inputs import (
     widened_shares,
 )
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class HarmonicLabels(nn.Module):
@@ -81,10 +82,11 @@ class HarmonicLabels(nn.Module):
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        self.num_labels = checked_labels(num_labels, unreachable)
+        check_solver(solver)
+        self.num_labels, unreachable = checked_labels(num_labels, unreachable)
         self.num_samples = None if num_samples is None else check_whole("num_samples", num_samples, 1)
-        self.prune = prune
-        self.directed = directed
+        self.prune = check_flag("prune", prune)
+        self.directed = check_flag("directed", directed)
         self.solver = solver
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()

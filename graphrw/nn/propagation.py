@@ -1,22 +1,23 @@
 """The layer of Convolutional Random Walk Networks: features spread along a random walk."""
 
+import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
-from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
-from graphrw.core.walk import check_rates, walk
-from graphrw.core.whole import check_whole
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_flag, check_whole, is_number
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
 from graphrw.nn.bipartite import between
-from graphrw.nn.inputs import Given, as_graph, options
+from graphrw.nn.inputs import Given, as_graph, checked_features, options
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, but explainers and `to_hetero` look for it
@@ -80,9 +81,12 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
     ) -> None:
         super().__init__(aggr=None)
         _check_options(alpha, steps, learn_alpha, average)
-        check_rates("self_loops", torch.tensor(self_loops))
+        check_solver(solver)
+        if not (is_number(self_loops) and 0 <= self_loops < math.inf):
+            raise ValueError(f"`self_loops` must be a number, finite and not negative; got {self_loops!r}.")
         self._alpha, self.steps, self.average = alpha, steps, average
-        self.symmetric, self.self_loops, self.directed, self.solver = symmetric, self_loops, directed, solver
+        self.symmetric, self.directed = check_flag("symmetric", symmetric), check_flag("directed", directed)
+        self.self_loops, self.solver = self_loops, solver
         self.logit = nn.Parameter(torch.logit(torch.tensor(alpha))) if learn_alpha else None
 
     @property
@@ -103,7 +107,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
                 raise ValueError("`symmetric` needs nodes of one kind; got sources and targets. Leave it out.")
             both, graph, weight = between(x, graph, weight, self._mask())
             return self._walked(both, graph, weight, None)[len(x[0]) :]
-        x = widened(as_tensor("x", x, "(N, K) floats"))
+        x = checked_features(x, "(N, K) floats")
         check_finite("x", x, DIVERGED)
         return self._walked(x, *as_graph(graph, weight, len(x), directed=self.directed, mask=self._mask()))
 
@@ -139,6 +143,8 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
 
 
 def _check_options(alpha: float | None, steps: int | None, learn_alpha: bool, average: bool) -> None:
+    check_flag("learn_alpha", learn_alpha)
+    check_flag("average", average)
     if alpha is not None:
         check_alpha(alpha)
     elif steps is None:

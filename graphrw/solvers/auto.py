@@ -9,10 +9,11 @@ from threading import Lock
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError, is_out_of_memory
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
+from graphrw.core.whole import is_number
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
@@ -65,6 +66,11 @@ class Auto(Solver[Choice]):
     rtol: float = 1e-10
     max_bytes: float | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_bytes is not None and not (is_number(self.max_bytes) and self.max_bytes >= 0):
+            raise ValueError(f"`max_bytes` must be a number ≥ 0, or None (what is free); got {self.max_bytes!r}.")
+
     def plan(self, graph: Graph) -> Choice:
         choice = self._choose(graph)
         choice.solvers[0].plan_for(graph)
@@ -79,6 +85,7 @@ class Auto(Solver[Choice]):
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
+        check_graph(graph)
         choice = self.plan_for(graph)
         return f"{', then '.join(map(str, choice.solvers))}: {choice.reason}"
 

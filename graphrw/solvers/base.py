@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
+from graphrw.core.whole import is_number
 from graphrw.solvers.norms import column_norm, finite_norm, relative_to
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
@@ -32,8 +33,8 @@ class Solver(ABC, Generic[Plan]):
     rtol: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.rtol < 1:
-            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol}.")
+        if not (is_number(self.rtol) and 0 < self.rtol < 1):
+            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol!r}.")
 
     @abstractmethod
     def plan(self, graph: Graph) -> Plan:
@@ -65,6 +66,13 @@ class Solver(ABC, Generic[Plan]):
     def inverse_of(self, walk: Walk) -> "Inverse":
         """The walk's operator, prepared; see `invert`."""
         return self.invert(walk, self.plan_for(walk.graph))
+
+
+def check_solver(solver: object) -> None:
+    """Raise `ValueError` unless `solver` is a `Solver`, not its name or its class."""
+    if not isinstance(solver, Solver):
+        got = f"the class `{solver.__name__}`: call it" if isinstance(solver, type) else repr(solver)
+        raise ValueError(f"`solver` must be a solver, such as `Auto()` or `CG(rtol=1e-6)`; got {got}.")
 
 
 @dataclass(frozen=True, eq=False)

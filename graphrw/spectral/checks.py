@@ -5,10 +5,11 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_numbers
 from graphrw.core.components import node_components
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
-from graphrw.core.walk import Walk
+from graphrw.core.walk import Walk, check_walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_whole
 from graphrw.spectral.eigenpairs import Eigenpairs
@@ -22,6 +23,7 @@ class SpectralCutWarning(UserWarning):
 
 @opaque
 def check_undirected(walk: Walk) -> None:
+    check_walk(walk)
     if walk.graph.directed:
         raise ValueError(
             "Diffusion distances are defined on undirected graphs only, whose P has real eigenvalues; got a directed "
@@ -40,7 +42,7 @@ def check_count(walk: Walk, k: int) -> None:
 @opaque
 def check_time(time: Tensor | float, like: Tensor) -> Tensor:
     """t as a tensor () on the device of `like`."""
-    time = torch.as_tensor(time, dtype=None if isinstance(time, Tensor) else torch.float64, device=like.device)
+    time = as_numbers("time", time, "a number or a floating-point tensor ()").to(like.device)
     if time.ndim or not time.is_floating_point():
         raise ValueError(
             f"`time` must be a number or a floating-point tensor (); got {tuple(time.shape)} {time.dtype}."

@@ -7,7 +7,8 @@ from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, neighbour_sum
-from graphrw.spectral.checks import check_count
+from graphrw.core.whole import check_whole
+from graphrw.spectral.checks import check_count, check_undirected
 from graphrw.spectral.matrix import symmetric_weight
 
 
@@ -40,6 +41,7 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> 
     >>> power_iteration(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
     tensor([1., 1.])
     """
+    check_undirected(walk)
     return _iterate(walk, symmetric_weight(walk), None, k=k, rounds=rounds, steps=steps)
 
 
@@ -55,6 +57,7 @@ def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: 
     >>> power_iteration_as_published(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
     tensor([1., 1.])
     """
+    check_undirected(walk)
     rate = walk.rate
     unit = unit_of(rate)
     inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate / unit, 1.0), 0.0)
@@ -66,8 +69,8 @@ def _iterate(
 ) -> tuple[Tensor, Tensor]:
     """On the matrix with entries `weight`, its rows scaled by `scale` (N,)."""
     check_count(walk, k)
-    if rounds < 1 or steps < 1:
-        raise ValueError(f"`rounds` and `steps` must be at least 1; got {rounds} and {steps}.")
+    check_whole("rounds", rounds, 1)
+    check_whole("steps", steps, 1)
 
     def squared(x: Tensor) -> Tensor:
         for _ in range(2):

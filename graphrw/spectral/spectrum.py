@@ -8,6 +8,7 @@ from torch import Tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
+from graphrw.core.whole import is_number
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
@@ -50,8 +51,8 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
     """
     check_count(walk, k)
     time = check_time(time, walk.weight)
-    if not 0 < tolerance <= 1e-2:
-        raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
+    if not (is_number(tolerance) and 0 < tolerance <= 1e-2):
+        raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance!r}.")
     kind = walk.weight.dtype
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
     decomposition = _Decomposition(exact, k, tolerance, LOSS_ROUNDING[kind])

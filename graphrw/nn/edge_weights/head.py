@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 from graphrw.build.affinity import above
 from graphrw.core.finite import check_spread
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_whole, is_number
 from graphrw.nn.edge_weights.start import WEIGHT
 
 SHARPNESS = 4.0  # how many e-folds a weight loses for each unit of a large score
@@ -66,8 +66,8 @@ class PairHead(nn.Module):
 
 
 def checked_floor(floor: float) -> float:
-    if not 0 < floor < 1:
-        raise ValueError(f"`floor` must lie in (0, 1); got {floor}. At 0 a weight may underflow and cut the graph.")
+    if not (is_number(floor) and 0 < floor < 1):
+        raise ValueError(f"`floor` must lie in (0, 1); got {floor!r}. At 0 a weight may underflow and cut the graph.")
     return floor
 
 
