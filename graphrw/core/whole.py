@@ -67,6 +67,22 @@ def check_flag(name: str, value: bool) -> bool:
     raise ValueError(f"`{name}` must be True or False; got {value!r}.")
 
 
+def check_not_negative(name: str, value: float, *, reason: str = "") -> float:
+    """`value` as a float; raise `ValueError` unless it is a finite number from 0.
+
+    Args:
+        name: of the argument.
+        value: what came for it.
+        reason: what it stands for, as the message goes on.
+
+    >>> check_not_negative("tolerance", 2)
+    2.0
+    """
+    if is_number(value) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError(f"`{name}` must be a number, finite and not negative{reason}; got {value!r}.")
+
+
 def check_positive(name: str, value: float, *, reason: str = "") -> float:
     """`value` as a float; raise `ValueError` unless it is a positive, finite number.
 

@@ -1,7 +1,5 @@
 """Node labelling from few seeds: class-mass normalisation and Poisson learning."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -9,7 +7,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
-from graphrw.core.whole import is_number
+from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
 from graphrw.functional.seeds import check_distribution, checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
@@ -187,8 +185,7 @@ def _seed_shares(seeds: Tensor, like: Tensor, pseudo_labels: float) -> Tensor:
 
 
 def _check_table(probability: Tensor, seeds: Tensor, pseudo_labels: float) -> None:
-    if not (is_number(pseudo_labels) and 0 <= pseudo_labels < math.inf):
-        raise ValueError(f"`pseudo_labels` must be finite and not negative; got {pseudo_labels!r}.")
+    check_not_negative("pseudo_labels", pseudo_labels)
     if probability.ndim != 2 or not probability.is_floating_point():
         got = f"{tuple(probability.shape)} {probability.dtype}"
         raise ValueError(f"`probability` must be (N, L) floats; got {got}.")

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from graphrw.core.opaque import opaque
-from graphrw.core.whole import check_id, is_number
+from graphrw.core.whole import check_id, check_not_negative, is_number
 from graphrw.metrics.annotators import annotators
 from graphrw.metrics.pixels import counted_pixels, labels_of, near_boundary
 
@@ -157,8 +157,4 @@ def _partnered(found: NDArray[Any], true: NDArray[Any], distance: float) -> NDAr
 def _check_image(predicted: Tensor, tolerance: float) -> None:
     if predicted.ndim != 2:
         raise ValueError(f"`predicted` must be one image, (H, W); got {tuple(predicted.shape)}.")
-    if not (is_number(tolerance) and 0 <= tolerance < math.inf):
-        raise ValueError(
-            f"`tolerance` is a share of the image's diagonal, finite and not negative; got {tolerance!r}. BSDS takes "
-            "0.0075."
-        )
+    check_not_negative("tolerance", tolerance, reason=", a share of the image's diagonal (BSDS takes 0.0075)")

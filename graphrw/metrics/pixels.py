@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
-from graphrw.core.whole import check_id, is_number
+from graphrw.core.whole import check_id, check_not_negative
 
 
 def counted_pixels(
@@ -84,8 +84,7 @@ def _check_labels(predicted: Tensor, truth: Tensor) -> None:
 
 
 def _check_tolerance(truth: Tensor, tolerance: float) -> None:
-    if not (is_number(tolerance) and 0 <= tolerance < math.inf):
-        raise ValueError(f"`boundary_tolerance` is a distance in pixels, finite and not negative; got {tolerance!r}.")
+    check_not_negative("boundary_tolerance", tolerance, reason=", a distance in pixels")
     if tolerance > 0 and truth.ndim not in (2, 3):
         raise ValueError(
             f"`boundary_tolerance` needs labels of shape (H, W) or (D, H, W), where pixels have neighbours; "

@@ -1,6 +1,5 @@
 """The layer of Convolutional Random Walk Networks: features spread along a random walk."""
 
-import math
 from typing import cast
 
 import torch
@@ -12,7 +11,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
-from graphrw.core.whole import check_flag, check_whole, is_number
+from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
 from graphrw.nn.bipartite import between
 from graphrw.nn.inputs import Given, as_graph, checked_features, options
@@ -82,8 +81,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
         super().__init__(aggr=None)
         _check_options(alpha, steps, learn_alpha, average)
         check_solver(solver)
-        if not (is_number(self_loops) and 0 <= self_loops < math.inf):
-            raise ValueError(f"`self_loops` must be a number, finite and not negative; got {self_loops!r}.")
+        check_not_negative("self_loops", self_loops)
         self._alpha, self.steps, self.average = alpha, steps, average
         self.symmetric, self.directed = check_flag("symmetric", symmetric), check_flag("directed", directed)
         self.self_loops, self.solver = self_loops, solver

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import check_rates
-from graphrw.core.whole import check_positive, check_whole
+from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import read_pixels
+from graphrw.segmentation.inputs import check_channel_axis, read_pixels
 from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
 from graphrw.segmentation.stroke_labels import label_strokes
 from graphrw.solvers import Solver
@@ -40,7 +39,11 @@ class Options:
         if self.n_segments is not None:
             check_whole("n_segments", self.n_segments, 1)
         if self.beta is not None:
-            check_rates("beta", torch.as_tensor(self.beta))
+            check_not_negative("beta", self.beta)
+        if self.convert2lab is not None:
+            check_flag("convert2lab", self.convert2lab)
+        check_flag("superpixels", self.superpixels)
+        check_flag("colour_model", self.colour_model)
 
     def read(self, image: Tensor, inside: Tensor) -> Tensor:
         """(N, C) floats: the pixels of `image` in C order; errors are those of `segment` and `random_walker`."""
@@ -100,8 +103,7 @@ def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
     """That of `image` without its channels; `ValueError` unless it is of an image or a volume."""
     shape = list(image.shape)
     if channel_axis is not None:
-        if not -len(shape) <= channel_axis < len(shape):
-            raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(shape)}; got {channel_axis}.")
+        check_channel_axis(image, channel_axis)
         del shape[channel_axis]
     if len(shape) not in (2, 3) or 0 in shape:
         got = f"{tuple(shape)} without channels"

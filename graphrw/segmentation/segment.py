@@ -9,13 +9,13 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
-from graphrw.core.walk import check_rates
 from graphrw.core.warn import warn
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
+from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
 from graphrw.segmentation.stroke_labels import StrokeLabels, label_strokes
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 @overload
@@ -112,11 +112,11 @@ def segment(
     >>> bool((answer[:, :13] == 3).all() and (answer[:, 13:] == 7).all())
     True
     """
-    if isinstance(image, Tensor) != isinstance(labels, Tensor):
-        got = f"{type(image).__name__} and {type(labels).__name__}"
-        cure = "`torch.from_numpy(…)` makes a tensor of an array, `.numpy()` an array of a tensor"
-        raise ValueError(f"`image` and `labels` must both be NumPy arrays or both torch tensors; got {got}. {cure}.")
-    check_rates("beta", torch.as_tensor(beta))
+    check_alike(image, labels)
+    check_not_negative("beta", beta)
+    check_flag("colour_model", colour_model)
+    check_flag("return_full_prob", return_full_prob)
+    check_solver(solver)
     width = check_whole("band", band, 0)
     label_image = read_labels(labels)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=1.0)

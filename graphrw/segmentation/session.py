@@ -19,6 +19,7 @@ from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, 
 from graphrw.segmentation.places import Where, flat_places, most_uncertain
 from graphrw.segmentation.progress import Listener, Progress
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 Array = NDArray[Any] | Tensor
 APART = 0.05  # of the longest side: how far suggestions lie apart
@@ -95,6 +96,9 @@ class Session:
             colour_model=colour_model,
             band=band,
         )
+        check_solver(solver)
+        if progress is not None and not callable(progress):
+            raise ValueError(f"`progress` must be a function of a share and a text, or None; got {progress!r}.")
         self._solver, self._progress = solver, progress
         self._inside = read_mask(mask, self.shape)
         self._pixels = self._options.read(self._image, self._inside)

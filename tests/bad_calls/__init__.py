@@ -2,7 +2,7 @@
 
 `kinds` knows what may be wrong with an argument of some kind, such as a vector of seeds or a whole number. There is a
 file for each room, in which a good call says the kind of each of its arguments. `calls` makes the bad calls of it, one
-wrong argument at a time. `public` lists what must have a row, `pending` what fails still.
+wrong argument at a time. `public` lists what must have a row.
 
 Counts of what comes of them: ``cd tests && python -m bad_calls``.
 """

@@ -3,7 +3,7 @@
 import torch
 
 from bad_calls.calls import call
-from bad_calls.kinds import a_graph, floats, number, scalar, several, whole, wholes
+from bad_calls.kinds import Argument, a_graph, floats, number, scalar, several, whole, wholes
 from bad_calls.things import FEATURES, GRAPH, SEGMENTS, SQUARE, TRIANGLES, WEIGHT, E, N
 from graphrw import build
 
@@ -57,6 +57,29 @@ CALLS = (
     call(build.mesh_dual_graph, **MESH),
     call(build.mesh_graph, **MESH),
     call(build.pool_boundaries, **POOLED),
+    call(
+        build.region_votes,
+        labels=wholes(SEGMENTS % 2).called("segments").without("shape: a row more", "shape: an axis more"),
+        segments=REGIONS.called("labels"),
+        num_labels=whole(2, 0, 1).called("labels"),
+        ignore_index=IGNORED,
+    ),
+    call(
+        build.union,
+        weighted=Argument(
+            [(GRAPH, WEIGHT)],
+            {
+                "None": None,
+                "type: number": 2.5,
+                "type: graphs": [GRAPH],
+                "type: weights": [(WEIGHT, WEIGHT)],
+                "shape": [(GRAPH, WEIGHT[1:])],
+                "dtype": [(GRAPH, WEIGHT), (GRAPH, WEIGHT.double())],
+                "empty": [],
+            },
+            "pairs|Graph",
+        ).called("union", "graph", "weight"),
+    ),
     call(build.pool_regions, **POOLED),
     call(
         build.project_regions,

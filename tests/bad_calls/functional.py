@@ -41,6 +41,13 @@ SIMILAR = torch.ones(N, N)
 CALLS = (
     call(functional.abstain, probability=PROBABILITY.without("empty"), fraction=number(0.5, -0.1, 1.5), dim=DIM),
     call(
+        functional.most_probable_labels,
+        **A_WALK,
+        seeds=SEEDED.without("empty: no seed"),
+        num_labels=LABELS,
+        **SOLVER,
+    ),
+    call(
         functional.attentional_interpolation,
         values=floats(MAPS).without("NaN", "infinite"),
         high=floats(IMAGE).called("values").without("NaN", "infinite"),

@@ -31,6 +31,7 @@ UNCHECKED: dict[Any, str] = {
     rw.Walk: "`walk` makes and checks it",
     build.RegionFeatures: MADE_BY_US,
     functional.ClassMaps: MADE_BY_US,
+    functional.MostProbable: MADE_BY_US,
     rw.metrics.BoundaryScore: MADE_BY_US,
     rw.metrics.ScaleCovering: MADE_BY_US,
     rw.metrics.VariationOfInformation: MADE_BY_US,
@@ -43,20 +44,6 @@ UNCHECKED: dict[Any, str] = {
     solvers.Inverse: "a base class, for whoever writes a solver",
     rw.models.FeatureTrunk: "a protocol",
     convert.to_sparse_tensor: "needs torch-sparse; its arguments are those of `to_edge_index`, which checks them",
-}
-# Came while the table was made: whoever wrote them knows what good calls look like.
-NO_ROW_YET = {
-    *(
-        "ImageRegions",
-        "MostProbable",
-        "Session",
-        "StrokeLabels",
-        "image_regions",
-        "label_strokes",
-        "most_probable_labels",
-    ),
-    *("region_votes", "segment", "union", "random_walker"),
-    *(f"Session.{method}" for method in ("erase", "keep", "paint", "replay", "save_log", "suggest")),
 }
 # For whoever writes a solver; what PyG or torch call by themselves.
 UNCHECKED_METHODS = {
