@@ -1,8 +1,8 @@
 """Segmentation from strokes: `segment` beside random walkers, watershed and GrabCut, on sets with people's strokes.
 
 The error is the share of the pixels off the strokes whose truth is known that get the wrong label, in per cent, and
-time is that of the processor on one thread, without reading files. The peers' one option each is chosen with `--tune` on
-the training images of GrabCut's set, both kinds of strokes together, and the choice stands in `CHOSEN`.
+time is that of the processor on one thread, without reading files. The one option of each peer is chosen with `--tune`
+on the training images of GrabCut's set, both kinds of strokes together, and the choice stands in `CHOSEN`.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -25,8 +25,8 @@ CHOSEN: dict[str, object] = {
     "watershed": 1.0,
     "GrabCut of OpenCV": "nearest stroke",
 }
-DATA = """This experiment needs DIR, given by --data or in the variable GRAPHRW_DATA: see experiments/README.md for what it
-holds. The sets do not come with graphrw."""
+DATA = """This experiment needs DIR, given by --data or in the variable GRAPHRW_DATA: see experiments/README.md for what
+it holds. The sets do not come with graphrw."""
 
 
 def score(name: str, option: object, case: Case) -> dict[str, float | str]:
@@ -35,7 +35,12 @@ def score(name: str, option: object, case: Case) -> dict[str, float | str]:
     seconds = process_time() - began
     found, truth = found[case.known], case.truth[case.known]
     overlap = (found & truth).sum() / max(1, (found | truth).sum())
-    return {"image": case.name, "error": 100 * float((found != truth).mean()), "iou": float(overlap), "seconds": seconds}
+    return {
+        "image": case.name,
+        "error": 100 * float((found != truth).mean()),
+        "iou": float(overlap),
+        "seconds": seconds,
+    }
 
 
 def mean(scores: list[dict], key: str) -> float:
