@@ -39,7 +39,7 @@ def medscribble(folder: Path, split: str, strokes: str) -> Iterator[Case]:
     """Grey biomedical images with the strokes of the three people "0", "1" and "2"."""
     root = folder / "interactive_medscribble"
     for name in (root / f"{split}.txt").read_text(encoding="ascii").split():
-        with np.load(root / f"{name}.npz") as file:
+        with np.load(root / name) as file:
             drawn = file["scribbles"][int(strokes)] > 127
             given = np.where(drawn[0], OBJECT, np.where(drawn[1], BACKGROUND, 0)).astype(np.int64)
             given[drawn.all(0)] = 0

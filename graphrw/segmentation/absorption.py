@@ -15,7 +15,9 @@ COLOUR, SURE = (
 IMAGE_PATH, COLOUR_PATH = 1.0, 3.0  # the weights of the two distances
 
 
-def absorption_rates(regions: ImageRegions, seeds: Tensor, held: Tensor, num_labels: int, colour_model: bool) -> Tensor:
+def absorption_rates(
+    regions: ImageRegions, seeds: Tensor, held: Tensor, num_labels: int, *, colour_model: bool
+) -> Tensor:
     """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
 
         s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −5) − g_il − 3 h_il),   Σ_l s_il = 1.

@@ -13,7 +13,7 @@ from graphrw.segmentation.absorption import absorption_rates
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.solvers import Solver
 
-ROUNDS = 3  # of sharpening
+ROUNDS = 2  # of sharpening
 STEEP = 0.05  # ε: the step of probability over an edge from which it is thinned out
 
 
@@ -27,7 +27,7 @@ def region_probabilities(
 
         w'_ij = w_ij ε / √(ε² + t_ij²),   t_ij = ½ Σ_l |z_il − z_jl|,
 
-    three times, on the way to the least Σ w_ij ε √(ε² + t_ij²): labels come to change along few, weak borders, and
+    twice, on the way to the least Σ w_ij ε √(ε² + t_ij²): labels come to change along few, weak borders, and
     not by degrees.
 
     Args:
@@ -39,7 +39,7 @@ def region_probabilities(
     """
     votes = region_votes(seeds, regions.segments, num_labels, ignore_index=-1)
     held = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
-    rates = absorption_rates(regions, seeds, held, num_labels, colour_model and num_labels > 1)
+    rates = absorption_rates(regions, seeds, held, num_labels, colour_model=colour_model and num_labels > 1)
     # A walker whom nothing awaits is killed, so that its probabilities are 0.
     lost = stranded(Walk(regions.graph, regions.weight, rates.sum(1)), (held >= 0) | (rates.sum(1) > 0)).double()
     solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=solver)
