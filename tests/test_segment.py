@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from numpy.typing import NDArray
 
@@ -116,3 +117,54 @@ def test_channels_may_stand_on_any_axis(channels: int) -> None:
     np.testing.assert_array_equal(
         rw.segment(np.moveaxis(stacked, 0, -1), labels, channel_axis=-1, n_segments=200), answer
     )
+
+
+@pytest.mark.parametrize("colour_model", [True, False])
+def test_a_constant_image_is_shared_by_distance(colour_model: bool) -> None:
+    _, labels = two_halves(40, 60)
+    answer = rw.segment(np.full((40, 60), 5.0), labels, colour_model=colour_model)
+    assert (answer != halves(40, 60)).mean() < 0.1
+
+
+def test_like_colours_far_from_any_stroke_get_its_label_only_with_the_colour_model() -> None:
+    image, labels = two_halves(40, 60, noise=0.02)
+    image[15:25, 10:20] = 1.0  # an island of the colour of the right half, in the left half
+    labels[30:33, 2:10] = 7
+    island = (slice(16, 24), slice(11, 19))
+    assert (rw.segment(image, labels)[island] == 3).all()
+
+
+def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:
+    image, labels = two_halves(40, 60)
+    labels[:, 25:28], image[:, :25] = -1, 99.0
+    labels[labels == 7] = 0
+    labels[5, 40] = 9
+    with pytest.warns(UserWarning, match="reached by no stroke"):
+        answer = rw.segment(image, labels, colour_model=False)
+    assert (answer[:, :25] == -1).all()
+    assert (answer[:, 28:] > 0).all()
+
+
+def test_the_spacing_says_how_far_it_is() -> None:
+    labels = np.zeros((41, 41), dtype=int)
+    labels[20, 0], labels[0, 20] = 1, 2
+    image = np.zeros((41, 41))
+    flat, tall = (rw.segment(image, labels, spacing=spacing, n_segments=400) for spacing in ((1, 5), (5, 1)))
+    assert (flat == 2).mean() != (tall == 2).mean()
+
+
+def test_labels_keep_their_type() -> None:
+    image, labels = two_halves(20, 30)
+    for kind in ("uint8", "int16", "int32", "uint64"):
+        assert rw.segment(image, labels.astype(kind)).dtype == kind
+
+
+def test_a_photograph_is_split_where_a_person_would() -> None:
+    image = skimage.data.astronaut()
+    labels = np.zeros(image.shape[:2], dtype=int)
+    labels[100:160, 220] = 1  # the face
+    labels[400:480, 200] = 1  # the suit
+    labels[20:200, 60], labels[30:60, 430] = 2, 2  # the flag, the model of a shuttle
+    answer = rw.segment(image, labels, channel_axis=-1)
+    assert (answer[130:150, 200:240] == 1).all()
+    assert (answer[:60, :100] == 2).all()

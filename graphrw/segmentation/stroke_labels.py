@@ -73,6 +73,7 @@ def label_strokes(
     progress("drawing the borders")
     if band and len(ids) > 1:
         thin = pixel_band(regions, seeds, found, num_labels=len(ids), width=band, solver=solver)
+    if thin is not None:
         found[thin.pixels] = thin.labels
     found = torch.where(seeded, seeds, found)
     return StrokeLabels(torch.where(found < 0, -1, ids[found]), ids, regions, z, seeds, thin)

@@ -85,6 +85,13 @@ CALLS = (
         progress=Argument(None, {"type: text": "loud", "type: number": 1.5}, "progress"),
         **HOW,
     ),
+    call(
+        segmentation.overlay,
+        image=IMAGE.without("NaN", "infinite", "shape: a row more"),
+        labels=SEEDED,
+        channel_axis=AXIS,
+        alpha=number(0.5, -0.1, 1.5),
+    ),
     call(SESSION.paint, label=LABEL, where=WHERE),
     call(SESSION.erase, where=WHERE),
     call(SESSION.keep, label=LABEL),
