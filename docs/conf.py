@@ -8,6 +8,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the examples are small: threads would only wait for each other
 
+import graphrw  # noqa: E402  # found by the lines above
+
 project = "graphrw"
 copyright = "the graphrw authors"
 extensions = [
@@ -32,6 +34,7 @@ math_numfig = False
 autosummary_generate = True
 autosummary_imported_members = True  # a room is an `__init__.py` that names what its files hold
 autosummary_ignore_module_all = False
+autosummary_context = {"hall": graphrw.__all__}  # each thing has one page: that of the shortest name
 autosummary_filename_map = {"graphrw.Walk": "graphrw.Walk-class"}  # beside `graphrw.walk`, where case does not count
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False  # torch and scikit-learn document theirs for their own sites

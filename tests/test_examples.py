@@ -25,8 +25,9 @@ def test_an_example_runs_and_draws_one_figure(example, capsys):
     plt.close("all")
 
 
-def test_the_slow_examples_are_there():
-    assert {path.stem for path in EXAMPLES} >= SLOW
+def test_the_slow_examples_and_those_with_thumbnails_are_there():
+    thumbnails = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "_ext" / "thumbnails.py"))["PARTS"]
+    assert {path.stem for path in EXAMPLES} >= SLOW | thumbnails.keys()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

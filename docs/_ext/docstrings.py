@@ -22,10 +22,10 @@ def _links() -> dict[str, str]:
     found: dict[str, str] = {}
     for room in ROOMS:
         for name in importlib.import_module(room).__all__:
-            full = f"{room}.{name}"
-            short = full.removeprefix("graphrw.")
-            for spelling in (name, short, full, f"rw.{short}"):
-                found.setdefault(spelling, full)
+            page = found.get(name, f"{room}.{name}")  # what is in the hall has its page there
+            short = f"{room}.{name}".removeprefix("graphrw.")
+            for spelling in (name, short, f"{room}.{name}", f"rw.{short}"):
+                found.setdefault(spelling, page)
     return found
 
 
