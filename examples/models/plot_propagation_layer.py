@@ -1,12 +1,11 @@
 """
-A walk as a layer of a PyG network
-==================================
+A walk as a layer of a network
+==============================
 
 A perceptron looks at one digit at a time. Behind it stands one layer more, which spreads its answers along a random
 walk on the graph of nearest neighbours: where digits are alike, answers are averaged. How far, α, is a parameter of
-the layer and learned with all others; the gradient comes through the limit of infinitely many steps. In PyTorch
-Geometric's ``Sequential`` the layer takes the place of any other. With a restart it is APPNP [1]_, for which steps
-and α are fixed beforehand.
+the layer and learned with all others; the gradient comes through the limit of infinitely many steps. It
+takes what PyTorch Geometric's layers take, too. With a fixed number of steps and a fixed α it is APPNP [1]_.
 
 .. [1] J. Klicpera, A. Bojchevski, S. Günnemann, *Predict then propagate*, ICLR 2019.
 """
@@ -15,7 +14,6 @@ import torch
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from sklearn.datasets import load_digits
-from torch_geometric.nn import Sequential
 
 import graphrw as rw
 
@@ -32,11 +30,16 @@ weight = rw.build.self_tuning_affinity(graph, distance)
 # The same network, with the layer and without.
 
 
-def network(propagation):
-    layers = [(torch.nn.Linear(64, 64), "x -> x"), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(64, 10)]
-    if propagation:
-        layers.append((rw.nn.Propagation(0.5, learn_alpha=True), "x, graph, weight -> x"))
-    return Sequential("x, graph, weight", layers)
+class Network(torch.nn.Module):
+    def __init__(self, propagation):
+        super().__init__()
+        hidden = [torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
+        self.look = torch.nn.Sequential(*hidden, torch.nn.Linear(64, 10))
+        self.spread = rw.nn.Propagation(0.5, learn_alpha=True) if propagation else None
+
+    def forward(self, x):
+        answer = self.look(x)
+        return answer if self.spread is None else self.spread(answer, graph, weight)
 
 
 # %%
@@ -50,10 +53,10 @@ def fit(model, known):
     path = []
     for _ in range(40):
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(model(x, graph, weight)[known], truth[known]).backward()
+        torch.nn.functional.cross_entropy(model(x)[known], truth[known]).backward()
         optimiser.step()
-        path += [float(layer.alpha.detach()) for layer in model if isinstance(layer, rw.nn.Propagation)]
-    right = model.eval()(x, graph, weight).argmax(1) == truth
+        path += [] if model.spread is None else [float(model.spread.alpha.detach())]
+    right = model.eval()(x).argmax(1) == truth
     right[known] = False
     return float(right.sum()) / (len(truth) - len(known)), path
 
@@ -62,8 +65,8 @@ plain, spread, paths = [], [], []
 for _ in range(4):
     order = torch.randperm(len(truth))
     known = torch.cat([order[truth[order] == label][:5] for label in range(10)])
-    plain.append(fit(network(propagation=False), known)[0])
-    score, path = fit(network(propagation=True), known)
+    plain.append(fit(Network(propagation=False), known)[0])
+    score, path = fit(Network(propagation=True), known)
     spread.append(score)
     paths.append(path)
 print(f"without: {torch.tensor(plain).median():.1%}; with: {torch.tensor(spread).median():.1%} (medians of four draws)")
