@@ -46,8 +46,8 @@ def solve(
         ValueError: for a wrong shape, type or device of `b` or `start`, a solver that cannot take this graph, or an
             answer of more than its type holds.
 
+    >>> from graphrw import Graph, walk
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.core.walk import walk
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
@@ -64,8 +64,8 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
     Raises:
         SingularWalkError: if some node can reach no killing.
 
+    >>> from graphrw import Graph, walk
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.core.walk import walk
     >>> factor = factorize(walk(path, torch.ones(2), killing=1.0))
     >>> factor
     Factor(Dense(rtol=1e-10), then Multigrid(rtol=1e-10, max_iterations=100); 3 nodes)

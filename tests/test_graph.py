@@ -48,7 +48,7 @@ def test_a_batch_is_the_disjoint_union_and_knows_its_graphs():
 @pytest.mark.parametrize(
     ("graphs", "message"),
     [
-        ([], "at least one graph"),
+        ([], "at least one `Graph`"),
         ([rw.Graph(edges(), 1), rw.Graph(edges(), 1, directed=True)], "directed and undirected"),
         ([rw.Graph(edges(), 1), rw.Graph(edges(), 1).to("meta")], "graphs on cpu, meta"),
     ],

@@ -65,7 +65,7 @@ class DiffusionDistance(nn.Module):
     >>> layer = DiffusionDistance(k=2, mu=1.0, time=1.0)
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> layer(torch.ones(3, 4), path, pairs=torch.tensor([[0, 1]])).detach()
-    tensor([4.])
+    tensor([4.0000])
     """
 
     def __init__(self, k: int = 50, *, mu: float = 5e-3, time: float = 8.0, scale: float = 1.0) -> None:

@@ -64,6 +64,7 @@ class HarmonicLabels(nn.Module):
     Seeds are int64, of torch or NumPy: labels from 0, −1 where there is none. An image or graph with fewer labels than
     L has probability 0 for the rest. Every connected part must hold a seed, unless `unreachable` is given.
 
+    >>> import torch
     >>> layer = HarmonicLabels()
     >>> layer(torch.ones(1, 2, 1, 3), torch.tensor([[[0, -1, 1]]]))[0, :, 0, 1]
     tensor([0.5000, 0.5000])
