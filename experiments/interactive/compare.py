@@ -20,9 +20,9 @@ from methods import METHODS, cv2
 
 CHOSEN: dict[str, object] = {
     "segment": None,
-    "random_walker": 3000,
+    "random_walker": 1000,
     "random_walker of scikit-image": 90,
-    "watershed": 1.0,
+    "watershed": 2.0,
     "GrabCut of OpenCV": "nearest stroke",
 }
 DATA = """This experiment needs DIR, given by --data or in the variable GRAPHRW_DATA: see experiments/README.md for what

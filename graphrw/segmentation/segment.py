@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.memory import require_memory
 from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative, check_whole
@@ -16,6 +17,9 @@ from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, r
 from graphrw.segmentation.stroke_labels import StrokeLabels, label_strokes
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
+
+ADVICE = "Segment it in parts that overlap, or at half the resolution."
+BYTES = 280  # for each pixel, of one channel: the peak measured on a volume of 120³
 
 
 @overload
@@ -101,6 +105,7 @@ def segment(
 
     Raises:
         ValueError: for shapes that do not fit, labels that are not whole, no stroke, or an image that is not finite.
+        MemoryError: if more than is free is needed: about 280 bytes for each pixel.
         MissingDependencyError: without scikit-image and scikit-learn, which come with `pip install graphrw[image]`.
 
     >>> import numpy as np
@@ -119,6 +124,7 @@ def segment(
     check_solver(solver)
     width = check_whole("band", band, 0)
     label_image = read_labels(labels)
+    require_memory(BYTES * label_image.numel(), f"Segmenting {tuple(label_image.shape)} pixels", ADVICE)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=1.0)
     steps = read_spacing([1.0] * label_image.ndim if spacing is None else spacing, label_image.ndim)
     label_image = label_image.cpu()
