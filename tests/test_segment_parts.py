@@ -41,7 +41,7 @@ def test_gradients_reach_the_weights_of_every_graph_of_a_union() -> None:
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ([], "at least one pair"),
+        ([], "at least one; got"),
         ([(PATH, torch.ones(3)), (rw.Graph(torch.tensor([[0], [1]]), 2), torch.ones(1))], "on the same nodes"),
         ([(PATH, torch.ones(2))], r"a weight for each edge"),
         ([(PATH, torch.ones(3)), (RING, torch.ones(3).double())], r"all of one type"),

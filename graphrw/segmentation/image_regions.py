@@ -18,6 +18,7 @@ from graphrw.segmentation.superpixels import superpixels
 
 PIXELS = 50  # in a superpixel, by default, up to
 MOST = 50_000  # superpixels, which are larger in larger images
+LEAST = 400  # superpixels, which are smaller in smaller images, down to 4 pixels
 NEIGHBOURS = 8  # in colour, of each region
 COLOUR_EDGE = 0.045  # the weight of an edge between equal colours, over the mean length of a border
 FLOOR = 1e-7  # of the same: no border is closed
@@ -67,14 +68,14 @@ def image_regions(
         pixels: (\\*spatial, C) floats.
         inside: (\\*spatial) bool, true somewhere.
         spacing: of pixels along each axis.
-        n_segments: about how many superpixels; None: one for 50 pixels, at most 50 000.
+        n_segments: about how many superpixels; None: `default_segments`.
         compactness: of superpixels, in units of Lab: the larger, the more like squares.
         beta: ≥ 0.
         convert2lab: as in `segment`.
     """
     features = pixel_features(pixels, inside, convert2lab)
     if n_segments is None:
-        n_segments = min(MOST, max(1, inside.numel() // PIXELS))
+        n_segments = default_segments(inside.numel())
     segments = superpixels(
         features,
         inside=inside,
@@ -93,6 +94,16 @@ def image_regions(
     step = edge_length(touching, mean) / scale**0.5 + ACROSS / extent * edge_length(touching, place)
     volume = described.size.double() * math.prod(spacing)
     return ImageRegions(segments, features, tuple(spacing), touching, step, graph, weight, mean, volume)
+
+
+def default_segments(num_pixels: int) -> int:
+    """How many superpixels: one for 50 pixels, between 400 (or one for 4 pixels) and 50 000.
+
+    >>> default_segments(480 * 320)
+    3072
+    """
+    least = min(LEAST, max(1, num_pixels // 4))
+    return max(least, min(MOST, num_pixels // PIXELS))
 
 
 def _joined(touching: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:

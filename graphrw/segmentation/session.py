@@ -46,7 +46,7 @@ class Session:
         convert2lab: whether channels are red, green and blue.
         colour_model: whether colours of strokes count wherever they occur.
         band: how far from a border, in pixels, pixels are labelled one by one.
-        solver: instead of `solvers.Auto`.
+        solver: how to solve.
         progress: called with the share that is done, from 0 to 1, and what comes now, while an answer is made. If it
             returns false, the run ends with `Cancelled`, and the session is as it was before.
 
@@ -79,7 +79,7 @@ class Session:
         convert2lab: bool | None = None,
         colour_model: bool = True,
         band: int = 4,
-        solver: Solver = Auto(),
+        solver: Solver = Auto(rtol=1e-6),
         progress: Listener | None = None,
     ) -> None:
         self._image = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")

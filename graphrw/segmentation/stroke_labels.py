@@ -56,7 +56,7 @@ def label_strokes(
     *,
     colour_model: bool = True,
     band: int = 4,
-    solver: Solver = Auto(),
+    solver: Solver = Auto(rtol=1e-6),
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
