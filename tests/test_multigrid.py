@@ -5,11 +5,12 @@ import itertools
 import networkx as nx
 import pytest
 import torch
+from multigrid_walks import KINDS, absorbed, random_weights, right_hand_side, rows_of
 
 import graphrw as rw
 from graphrw.core.walk import apply
 from graphrw.solvers import Cholesky, Multigrid
-from graphrw.solvers.krylov import ConjugateGradients, Uniform, column_dots, iterate
+from graphrw.solvers.krylov import ConjugateGradients, Uniform, iterate
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.cycle import Cycle
@@ -27,25 +28,6 @@ def small_dense_levels(monkeypatch):
     monkeypatch.setattr(cycles, "DENSE", {"cpu": 2, "cuda": 2})
 
 
-def random_weights(graph, decades, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return 10 ** (-decades * torch.rand(graph.num_edges, generator=generator, dtype=torch.float64))
-
-
-def absorbed(graph, weight, count=4):
-    """The walk that ends on `count` random nodes."""
-    nodes = torch.randperm(graph.num_nodes, generator=torch.Generator().manual_seed(1))[:count]
-    return rw.absorb(rw.walk(graph, weight), nodes)
-
-
-def rows_of(walk):
-    return structure(walk.graph).rows(walk)
-
-
-def right_hand_side(graph, columns=3):
-    return torch.randn(graph.num_nodes, columns, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-
-
 def iterations(walk):
     """To a residual of 1e-6 of its size at the start, for answers of the size of 1."""
     operator, cycle = Operator(walk), Cycle(rows_of(walk))
@@ -59,23 +41,6 @@ def iterations(walk):
 @pytest.mark.parametrize("name", ["repeated eigenvalues", "disconnected", "isolated nodes"])
 def test_it_passes_conformance_with_levels_of_any_size(name, device):
     check_solver(Multigrid(rtol=1e-12), UNDIRECTED[name].to(device))
-
-
-def some_graphs():
-    generator = torch.Generator().manual_seed(0)
-    power_law = torch.tensor(list(nx.barabasi_albert_graph(3000, 5, seed=0).edges())).T
-    sphere = torch.nn.functional.normalize(torch.randn(2500, 3, generator=generator, dtype=torch.float64), dim=1)
-    return {
-        "image": rw.grid_graph((64, 64)),
-        "volume": rw.grid_graph((16, 16, 16)),
-        "neighbours": rw.knn_graph(torch.randn(2000, 16, generator=generator, dtype=torch.float64), 10)[0],
-        "surface": rw.knn_graph(sphere, 6)[0],
-        "power law": rw.Graph(power_law, 3000),
-        "chain": rw.grid_graph((4000,)),
-    }
-
-
-KINDS = some_graphs()
 
 
 @pytest.mark.parametrize(("decades", "limit"), [(0, 25), (2, 25), (6, 40), (12, 40)])
@@ -212,52 +177,6 @@ def test_cycles_run_in_float32_unless_that_has_no_room():
     assert Cycle(rows_of(absorbed(graph, odd))).dtype == torch.float64
 
 
-class Shifted:
-    """A + s_j in column j, without a preconditioner."""
-
-    def __init__(self, matrix, shifts, told):
-        self.matrix, self.shifts, self.told = matrix, shifts, told
-
-    def matmul(self, x, out):
-        return torch.addcmul(self.matrix @ x, x, self.shifts, out=out)
-
-    def precondition(self, r):
-        return r.clone()
-
-    def narrowed(self, place):
-        self.told.append(place.tolist())
-        return Shifted(self.matrix, self.shifts[place], self.told)
-
-
-def test_systems_that_differ_from_column_to_column_are_narrowed_to_the_columns_that_are_left():
-    rows = rows_of(absorbed(KINDS["image"], random_weights(KINDS["image"], 1)))
-    matrix = rows.dense() / rows.rate.sqrt() / rows.rate.sqrt()[:, None]
-    system = Shifted(matrix, torch.tensor([100.0, 10.0, 1.0, 0.1], dtype=torch.float64), [])
-    b, target = right_hand_side(KINDS["image"], 4), torch.full((4,), 1e-9, dtype=torch.float64)
-    x, _ = iterate(ConjugateGradients, system, b, target, max_iterations=300)
-    torch.testing.assert_close(matrix @ x + system.shifts * x, b)
-    assert system.told == [[2, 3], [3], []]
-
-
-def test_columns_that_have_converged_are_laid_aside():
-    graph = KINDS["image"]
-    walk = absorbed(graph, random_weights(graph, 2))
-    widths = []
-    cycle = Cycle(rows_of(walk))
-    operator = Operator(walk)
-    b = apply(walk, right_hand_side(graph, 4))
-    target = torch.tensor([1e-9, 1e9, 1e9, 1e9], dtype=torch.float64)
-
-    def precondition(r):
-        widths.append(r.shape[1])
-        return cycle.apply(r)
-
-    x, _ = iterate(ConjugateGradients, Uniform(operator.matmul, precondition), b, target, max_iterations=100)
-    assert set(widths) == {1}
-    assert (x[:, 1:] == 0).all()
-    assert torch.linalg.vector_norm(b[:, 0] - operator.matmul(x)[:, 0]) < 2e-9
-
-
 def test_the_same_walk_gives_the_same_answer_twice():
     walk = absorbed(KINDS["image"], torch.ones(KINDS["image"].num_edges, dtype=torch.float64))
     b = right_hand_side(walk.graph)
@@ -338,8 +257,3 @@ def test_the_finest_level_holds_the_operator_itself():
     walk = sample_walk(UNDIRECTED["grid"])
     rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), walk.killing.detach()))
     torch.testing.assert_close(rows.dense(), dense_operator(walk))
-
-
-def test_column_dots_are_inner_products():
-    a, b = right_hand_side(UNDIRECTED["grid"], 3), right_hand_side(UNDIRECTED["grid"], 3) + 1
-    torch.testing.assert_close(column_dots(a, b, torch.empty_like(a)), torch.einsum("nk,nk->k", a, b))

@@ -21,13 +21,12 @@ from spectral_walks import (
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
-from graphrw.core.errors import ConvergenceError
 from graphrw.solvers import Auto
 from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
 from graphrw.spectral.inverse import ShiftInvert, shift_invert
 from graphrw.spectral.layout import fold, two_colours
 from graphrw.spectral.matrix import Folded, Symmetric, SymmetricMatrix, symmetric_weight
-from graphrw.spectral.subspace import Subspace, orthonormal_beside
+from graphrw.spectral.subspace import Subspace
 from graphrw.spectral.survey import Survey, survey
 
 SQUARES = grid_graph((20, 30))
@@ -282,20 +281,3 @@ def test_an_eigenvalue_repeated_more_often_than_a_block_is_wide_is_found_whole()
         copies = union(*[part] * 50)
         _, values = spectral_map(walk(copies, torch.ones(copies.num_edges, dtype=torch.float64)), 0.0, k)
         torch.testing.assert_close(values.abs(), torch.ones(k, dtype=torch.float64))
-
-
-# --- bases ----------------------------------------------------------------------------------------------------------
-
-
-def test_rows_are_made_orthonormal_however_dependent_they_are() -> None:
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.linalg.qr(torch.randn(200, 5, generator=generator, dtype=torch.float64)).Q.T
-    block = torch.randn(4, 200, generator=generator, dtype=torch.float64)
-    for dependent in (block, block[:1] + 1e-9 * block, rows[:4] + 1e-7 * block, rows[:4], torch.zeros_like(block)):
-        both = torch.cat([rows, orthonormal_beside(rows, dependent)])
-        torch.testing.assert_close(both @ both.T, torch.eye(9, dtype=torch.float64), rtol=0, atol=1e-13)
-
-
-def test_a_basis_of_what_is_not_finite_is_an_error() -> None:
-    with pytest.raises(ConvergenceError, match=r"No orthonormal basis was found in 20 passes. .* not finite"):
-        orthonormal_beside(torch.zeros(0, 9, dtype=torch.float64), torch.full((2, 9), torch.nan, dtype=torch.float64))
