@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image
+from PIL import Image, ImageColor
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -26,18 +26,29 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from skimage import data
 
+LABELS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#000000"]
 PATIENCE = 120  # seconds, for an answer on a busy machine
 
 # label → lines of (column, row) in the image
 ASTRONAUT = {
     1: [[(150, 480), (172, 395), (205, 335), (235, 310), (290, 380), (300, 440)], [(150, 195), (215, 250), (285, 230)]],
     2: [[(190, 70), (205, 45), (235, 38), (262, 60), (272, 85)], [(205, 110), (222, 150), (245, 110)]],
-    3: [[(20, 40), (50, 130), (40, 240), (20, 420)], [(315, 30), (335, 150), (345, 260)], [(395, 300), (490, 340)]],
+    3: [
+        [(20, 40), (50, 130), (40, 240), (20, 420)],
+        [(90, 20), (140, 60)],
+        [(315, 30), (335, 150), (345, 260)],
+        [(395, 300), (490, 340)],
+    ],
     4: [[(395, 60), (420, 30), (420, 130), (405, 220)], [(455, 80), (450, 190), (490, 260)]],
     5: [[(350, 390), (400, 355), (460, 380), (490, 460)], [(370, 440), (420, 430), (400, 490)]],
 }
 COFFEE = {
-    1: [[(190, 130), (250, 60), (330, 45)], [(205, 180), (240, 235), (310, 250)], [(210, 280), (222, 292)]],
+    1: [
+        [(190, 130), (250, 60), (330, 45)],
+        [(205, 180), (240, 235), (310, 250)],
+        [(210, 280), (222, 292)],
+        [(260, 140), (330, 150)],
+    ],
     2: [[(100, 210), (140, 300), (260, 345), (420, 310)], [(430, 170), (455, 240)]],
     3: [[(20, 30), (100, 50), (200, 25)], [(40, 330), (120, 390)], [(530, 60), (560, 200), (520, 360)]],
     4: [[(355, 300), (375, 275)], [(405, 100), (413, 76)]],
@@ -116,9 +127,11 @@ def _dense(line: list[tuple[int, int]], step: float = 12.0) -> Iterator[tuple[fl
 def _with_few_colours(image: Image.Image) -> Image.Image:
     """256 of them, for a small file; the most frequent ones, which are those of the controls, stay what they are."""
     counts = sorted(image.getcolors(image.width * image.height), reverse=True)
-    exact = [channel for _, colour in counts[:40] for channel in colour]
+    exact = [colour for _, colour in counts[:31]] + [ImageColor.getrgb(colour) for colour in LABELS]
     palette = Image.new("P", (1, 1))
-    palette.putpalette(exact + image.quantize(216).getpalette()[: 3 * 216])
+    palette.putpalette(
+        [channel for colour in exact for channel in colour] + image.quantize(216).getpalette()[: 3 * 216]
+    )
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 

@@ -115,6 +115,7 @@ def _with_headers(send: Send) -> Send:
 
 async def _answer(send: Send, status: int, words: str) -> None:
     sending = _with_headers(send)
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    body = words.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await sending({"type": "http.response.start", "status": status, "headers": headers})
-    await sending({"type": "http.response.body", "body": words.encode()})
+    await sending({"type": "http.response.body", "body": body})

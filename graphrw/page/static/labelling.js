@@ -102,20 +102,23 @@ export class Labelling {
     think(false);
   }
 
-  async #begin(from) {
-    await this.#told(async () => {
+  /** Take up an image, after all that was asked for before. */
+  #begin(from) {
+    this.tail = this.tail.then(() => this.#told(async () => {
       think(true);
       const { name, shape, superpixels } = await from();
       this.superpixels = superpixels;
       if (shape === null) return;
-      const image = await createImageBitmap(await server.file("image.png"));
-      this.picture = new Picture(name, image);
+      this.picture = new Picture(name, await createImageBitmap(await server.file("image.png")));
       this.#forgetSuggestions();
       await this.#fetchStrokes();
-      await this.answer();
+      void this.answer();
+      this.changed({ isNew: true });
+    })).then(() => {
+      if (!this.asking) think(false);
+      this.changed();
     });
-    think(false);
-    this.changed({ isNew: true });
+    return this.tail;
   }
 
   #wait() {
@@ -136,8 +139,10 @@ export class Labelling {
 
   /** Change something after all earlier changes, and then ask for an answer; not if `act` returns false. */
   #change(act) {
+    const { picture } = this;
     this.turn++; // whatever answer comes now is out of date
-    this.tail = this.tail.then(() => this.#told(act)).then((done) => {
+    const isThere = () => picture === this.picture; // and no other was opened meanwhile
+    this.tail = this.tail.then(() => isThere() && this.#told(act)).then((done) => {
       if (done !== false) this.#forgetSuggestions();
       if (done !== false || this.asking) void this.answer(); // the server has dropped the one that was asked for
       this.changed();

@@ -37,7 +37,7 @@ function changed({ isNew = false } = {}) {
 
 function fit() {
   const { picture } = labelling;
-  if (picture) view.fit(picture.width, picture.height);
+  if (picture) view.fit(picture.width, picture.height, byId("dock").offsetHeight + 28);
   draw();
 }
 

@@ -3,20 +3,22 @@
 const LEAST = 0.05;
 const MOST = 40;
 const SMOOTH_UNTIL = 3; // from here on, single pixels are what one wants to see
-const MARGIN = { top: 42, side: 16, bottom: 78 }; // words above, the dock below
+const MARGIN = { top: 42, side: 16 }; // words lie above
 
 export class View {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     Object.assign(this, { scale: 1, x: 0, y: 0 });
+    this.bottom = 0;
     this.touched = false; // whether someone has moved it since it showed all
   }
 
-  /** Show all of an image, as large as it goes, in the middle. */
-  fit(width, height) {
+  /** Show all of an image, as large as it goes, in the middle, above what lies at the `bottom` of the stage. */
+  fit(width, height, bottom) {
+    this.bottom = bottom;
     this.touched = false;
-    const free = [this.canvas.clientWidth - 2 * MARGIN.side, this.canvas.clientHeight - MARGIN.top - MARGIN.bottom];
+    const free = [this.canvas.clientWidth - 2 * MARGIN.side, this.canvas.clientHeight - MARGIN.top - bottom];
     this.scale = Math.min(MOST, Math.max(LEAST, Math.min(free[0] / width, free[1] / height)));
     this.x = MARGIN.side + (free[0] - width * this.scale) / 2;
     this.y = MARGIN.top + (free[1] - height * this.scale) / 2;
@@ -50,7 +52,7 @@ export class View {
   reveal(x, y) {
     const [left, top] = this.toStage(x, y);
     const { clientWidth, clientHeight } = this.canvas;
-    if (left > 40 && top > 40 && left < clientWidth - 40 && top < clientHeight - MARGIN.bottom) return;
+    if (left > 40 && top > 40 && left < clientWidth - 40 && top < clientHeight - this.bottom) return;
     this.move(clientWidth / 2 - left, clientHeight / 2 - top);
   }
 
