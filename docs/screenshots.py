@@ -143,21 +143,17 @@ def page(arguments: argparse.Namespace, size: tuple[int, int], *, dark: bool) ->
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     command = [sys.executable, "-m", "graphrw.page", "--no-browser", "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    driver = webdriver.Chrome(options=options, service=Service(arguments.driver))
-    try:
-        driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
-        )
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+        webdriver.Chrome(options=options, service=Service(arguments.driver)) as driver,
+    ):
+        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         driver.get(server.stdout.readline().split()[-1])
         yield Page(driver)
-    finally:
-        driver.quit()
         server.terminate()
-        server.wait()
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.nightly,
 ]
 
-PATIENCE = 8  # seconds
+PATIENCE = 60  # seconds
 HEIGHT, WIDTH = 60, 80
 LEFT, RIGHT = (15, 30), (65, 30)  # (column, row)
 NAME = "<img src=x onerror=document.title='run'>.png"
@@ -314,8 +314,8 @@ def test_the_work_is_there_after_the_page_is_loaded_again(page):
     page.paint_two_labels()
     before = page.colour(60, 10)
     page.load()
-    page.name = halves.name
-    page.until(lambda: page.driver.title == halves.name and page.colour(60, 10) == before)
+    page.name = page.name
+    page.until(lambda: page.driver.title == page.name and page.colour(60, 10) == before)
 
 
 def test_without_the_token_there_is_no_page(page):
