@@ -27,6 +27,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from skimage import data
 
 LABELS = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#000000"]
+LARGEST = 400_000  # bytes of a picture
 PATIENCE = 120  # seconds, for an answer on a busy machine
 
 # label → lines of (column, row) in the image
@@ -112,7 +113,8 @@ class Page:
 
     def save(self, path: Path) -> None:
         self.driver.save_screenshot(str(path))
-        _with_few_colours(Image.open(path).convert("RGB")).save(path, optimize=True)
+        if path.stat().st_size > LARGEST:
+            _with_few_colours(Image.open(path).convert("RGB")).save(path, optimize=True)
         print(f"picture: {path} ({path.stat().st_size // 1000} kB)")
 
 
