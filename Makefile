@@ -8,10 +8,11 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test check docs nightly clean
+.PHONY: demo page test check docs nightly clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a real image, with plain and with learned edge weights; pictures in results/demo"
+	@echo "make page     label an image with strokes in the browser"
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
 	@echo "make docs     the pages, with every example run; results/docs/index.html"
@@ -20,6 +21,9 @@ help:
 
 demo: $(VENV)/demo-installed
 	$(BIN)/python examples/coins/demo.py --out results/demo
+
+page: $(VENV)/page-installed
+	$(BIN)/python -m graphrw.page $(IMAGE)
 
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
@@ -58,6 +62,11 @@ $(VENV)/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/docs-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing graphrw and what the pages need into $(VENV) (some minutes the first time) …"
 	$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(VENV)/page-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing graphrw and what the page needs into $(VENV) (some minutes the first time) …"
+	$(PIP) --editable '.[page]'
 	@touch $@
 
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python
