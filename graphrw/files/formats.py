@@ -1,0 +1,138 @@
+"""Which file is read and written by what."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from graphrw.core.errors import MissingDependencyError
+from graphrw.files.image_file import ImageFile
+from graphrw.files.replacing import replacing
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file, and our module for it, which is loaded with its library when such a file comes."""
+
+    name: str
+    module: str
+    endings: tuple[str, ...]
+    library: str  # as pip knows it
+    extra: str
+    written: bool = True
+
+    def load(self, what: str) -> Callable[..., ImageFile]:
+        """Its function "read" or "write".
+
+        Raises:
+            MissingDependencyError: without its library.
+        """
+        try:
+            module = import_module(f"graphrw.files.{self.module}")
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"{self.name} files need {self.library}: pip install 'graphrw[{self.extra}]'"
+            ) from error
+        function: Callable[..., ImageFile] = getattr(module, what)
+        return function
+
+
+FORMATS = (
+    Format("PNG", "picture", (".png",), "pillow", "image"),
+    Format("JPEG, BMP and GIF", "picture", (".jpg", ".jpeg", ".bmp", ".gif"), "pillow", "image", written=False),
+    Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image"),
+    Format("NIfTI", "nifti", (".nii", ".nii.gz"), "nibabel", "volumes"),
+    Format("NRRD", "nrrd_file", (".nrrd",), "pynrrd", "volumes"),
+    Format("Zarr", "ome_zarr", (".zarr",), "zarr", "volumes"),
+    Format("NumPy", "npy", (".npy",), "numpy", "image"),
+)
+
+
+def read_image(path: str | Path) -> ImageFile:
+    """The image or volume in a file: PNG, JPEG, TIFF, NIfTI, NRRD, Zarr (OME-Zarr's finest level) or NPY.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as they say.
+        ValueError: for another ending, or a file that is not what its ending says.
+        MissingDependencyError: if the library that reads it is not installed.
+    """
+    file = read_indexed(path)
+    if file.palette is None:
+        return file
+    return replace(file, values=file.palette[file.values], channel_axis=file.values.ndim, palette=None)
+
+
+def read_indexed(path: str | Path) -> ImageFile:
+    """As `read_image`, but where an image has a palette, its numbers in the place of colours."""
+    path = Path(path)
+    kind = format_of(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no `{path}`.")
+    if path.is_dir() and kind.name != "Zarr":
+        raise IsADirectoryError(f"`{path}` is a folder, not an image.")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
+    file = kind.load("read")(path)
+    values = file.values
+    if values.dtype.kind not in "buif" or values.size == 0:
+        raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    return replace(file, values=np.require(values, values.dtype.newbyteorder("="), ["C"]))
+
+
+def write_image(path: str | Path, file: ImageFile) -> None:
+    """Write a file in the format that its name ends with, in one go: a killed run leaves what was there before.
+
+    Raises:
+        ValueError: if the format cannot hold it.
+        OSError: if there is no room, no such folder, or no right to write.
+    """
+    check_writable(path)
+    with replacing(path) as unfinished:
+        format_of(Path(path)).load("write")(unfinished, file)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise now what writing `path` would raise in the end."""
+    path = Path(path)
+    kind = format_of(path)
+    if not kind.written:
+        endings = ", ".join(ending for other in FORMATS if other.written for ending in other.endings)
+        raise ValueError(f"`{path}`: {kind.name} files are only read, as most of them change labels. Take {endings}.")
+    check_place(path)
+    if path.is_dir():
+        made_by_zarr = any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
+        if kind.name != "Zarr" or (not made_by_zarr and any(path.iterdir())):
+            raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced by a file.")
+    kind.load("write")
+
+
+def check_place(path: Path) -> None:
+    """Raise `OSError` if there is no folder for `path`, or nothing may be written there."""
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder `{folder}` to write `{path.name}` into.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"Nothing may be written into the folder `{folder}`.")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"`{path}` is no ordinary file, and cannot be replaced by one.")
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file by its name; within a folder `x.zarr` everything is Zarr.
+
+    Raises:
+        ValueError: for a name that ends otherwise.
+    """
+    name = path.name.lower()
+    for kind in FORMATS:
+        if name.endswith(kind.endings):
+            return kind
+    if any(part.lower().endswith(".zarr") for part in path.parts):
+        return next(kind for kind in FORMATS if kind.name == "Zarr")
+    endings = ", ".join(ending for kind in FORMATS for ending in kind.endings)
+    raise ValueError(f"`{path}` ends like no image; known are {endings}.")
