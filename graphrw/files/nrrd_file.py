@@ -60,6 +60,7 @@ def write(path: Path, file: ImageFile) -> None:
     elif file.affine is not None:  # of another format
         directions = file.affine[:3, :3].T
         header |= {"space": "right-anterior-superior", "space origin": file.affine[:3, 3]}
+        header |= {"space units": [file.unit] * 3} if file.unit else {}
     values, kinds, nowhere = file.values, ["domain"] * len(file.shape), []
     if file.channel_axis is not None:
         values = np.moveaxis(values, file.channel_axis, 0)
