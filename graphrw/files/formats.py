@@ -23,9 +23,10 @@ class Format:
     library: str  # as pip knows it
     extra: str
     written: bool = True
+    palettes: bool = False  # numbers of colours, which may be labels
 
     def load(self, what: str) -> Callable[..., ImageFile]:
-        """Its function "read" or "write".
+        """Its function "read", "read_labels" or "write".
 
         Raises:
             MissingDependencyError: without its library.
@@ -36,13 +37,15 @@ class Format:
             raise MissingDependencyError(
                 f"{self.name} files need {self.library}: pip install 'graphrw[{self.extra}]'"
             ) from error
+        if what == "read_labels" and not self.palettes:
+            what = "read"
         function: Callable[..., ImageFile] = getattr(module, what)
         return function
 
 
 FORMATS = (
-    Format("PNG", "picture", (".png",), "pillow", "image"),
-    Format("JPEG, BMP and GIF", "picture", (".jpg", ".jpeg", ".bmp", ".gif"), "pillow", "image", written=False),
+    Format("PNG", "picture", (".png",), "pillow", "image", palettes=True),
+    Format("JPEG, BMP and GIF", "picture", (".jpg", ".jpeg", ".bmp", ".gif"), "pillow", "image", False, True),
     Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image"),
     Format("NIfTI", "nifti", (".nii", ".nii.gz"), "nibabel", "volumes"),
     Format("NRRD", "nrrd_file", (".nrrd",), "pynrrd", "volumes"),
@@ -59,15 +62,11 @@ def read_image(path: str | Path) -> ImageFile:
         ValueError: for another ending, or a file that is not what its ending says.
         MissingDependencyError: if the library that reads it is not installed.
     """
-    file = read_indexed(path)
-    if file.palette is None:
-        return file
-    return replace(file, values=file.palette[file.values], channel_axis=file.values.ndim, palette=None)
+    return read_file(Path(path), "read")
 
 
-def read_indexed(path: str | Path) -> ImageFile:
-    """As `read_image`, but where an image has a palette, its numbers in the place of colours."""
-    path = Path(path)
+def read_file(path: Path, what: str) -> ImageFile:
+    """What the function of this name, "read" or "read_labels", makes of a file, as the machine has numbers."""
     kind = format_of(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no `{path}`.")
@@ -75,7 +74,7 @@ def read_indexed(path: str | Path) -> ImageFile:
         raise IsADirectoryError(f"`{path}` is a folder, not an image.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
-    file = kind.load("read")(path)
+    file = kind.load(what)(path)
     values = file.values
     if values.dtype.kind not in "buif" or values.size == 0:
         raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")

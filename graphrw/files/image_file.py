@@ -21,7 +21,6 @@ class ImageFile:
     spacing: tuple[float, ...] | None = None  # along the spatial axes
     unit: str = ""  # of the spacing, as "mm"
     affine: NDArray[np.float64] | None = None  # (4, 4): indices of a volume to mm to the right, the front and the top
-    palette: NDArray[np.uint8] | None = None  # (n, 3): the colours that `values` are numbers of
     header: Any = None  # what else the file said, to be written again into one of the same format
 
     @property
@@ -53,4 +52,4 @@ class ImageFile:
 
     def like(self, values: NDArray[Any], channel_axis: int | None = None) -> "ImageFile":
         """Other values at the same place."""
-        return replace(self, values=values, channel_axis=channel_axis, palette=None)
+        return replace(self, values=values, channel_axis=channel_axis)

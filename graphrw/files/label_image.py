@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphrw.files.formats import read_indexed
+from graphrw.files.formats import read_file
 from graphrw.files.image_file import ImageFile
 
 MOST_COLOURS = 64  # of which each is a label; soft brushes leave more
@@ -21,7 +21,7 @@ def read_labels(path: str | Path) -> ImageFile:
     Raises:
         ValueError: for numbers that are not whole, and for more colours than anybody draws on purpose.
     """
-    file = read_indexed(path)
+    file = read_file(Path(path), "read_labels")
     if file.channel_axis is None:
         return file.like(_whole(file.values, path))
     colours = np.moveaxis(file.values, file.channel_axis, -1)

@@ -55,7 +55,8 @@ def write(path: Path, file: ImageFile) -> None:
     elif file.affine is not None:
         affine = file.affine
     else:
-        affine = np.diag([*(file.spacing or ()), 1.0, 1.0, 1.0, 1.0][:3] + [1.0])
+        steps = [*(file.spacing or ()), 1.0, 1.0, 1.0]
+        affine = np.diag([*steps[:3], 1.0])
     image = nibabel.Nifti1Image(values, affine, header, dtype=values.dtype)
     image.header.set_data_dtype(values.dtype)
     image.header["cal_min"] = image.header["cal_max"] = 0  # the range in which the picture was to be shown

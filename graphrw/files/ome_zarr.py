@@ -52,10 +52,13 @@ def write(path: Path, file: ImageFile) -> None:
         transformations.append({"type": "translation", "translation": [0.0] * more + list(file.header.translation)})
     group = zarr.open_group(str(path), mode="w", zarr_format=2)
     chunks = (1,) * more + tuple(min(CHUNK, size) for size in file.shape)
-    group.create_array("0", data=np.ascontiguousarray(values), chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"})
+    group.create_array(
+        "0", data=np.ascontiguousarray(values), chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"}
+    )
     datasets = [{"path": "0", "coordinateTransformations": transformations}]
     name = path.name.removesuffix(".zarr").rpartition(".")[2]  # a hidden file is being written
-    group.attrs["multiscales"] = [{"version": VERSION, "name": name, "axes": described, "datasets": datasets}]
+    multiscales: Any = [{"version": VERSION, "name": name, "axes": described, "datasets": datasets}]
+    group.attrs["multiscales"] = multiscales
 
 
 def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -1,34 +1,37 @@
 """PNG, JPEG, BMP and GIF, by Pillow."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from graphrw.files.image_file import ImageFile
 
-DIRECT = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "F", "I;16", "I;16B", "I;16L")  # what NumPy can take as it is
+DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names for one channel of more than 8 bits
+SEEN_THROUGH = ("LA", "PA", "RGBA")
 
 
 def read(path: Path) -> ImageFile:
-    """Grey values (H, W) or colours (H, W, 3), upright as the camera says; black where nothing can be seen."""
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            image = image if image.mode in DIRECT else image.convert("RGB")
-    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"`{path}` cannot be read as an image: {error}.") from error
-    except OSError as error:
-        if error.errno is not None:  # of the disk, and not of what is on it
-            raise
-        raise ValueError(f"`{path}` is damaged: {error}.") from error
-    values = np.array(image)
-    if image.mode in ("LA", "RGBA"):
-        values = np.where(values[..., -1:] > 0, values[..., :-1], 0).astype(values.dtype)
-        values = values[..., 0] if image.mode == "LA" else values
-    return ImageFile(values, 2 if values.ndim == 3 else None, "yx", palette=_palette(image))
+    """Grey values (H, W) or colours (H, W, 3), upright as the camera says; what is transparent lies on white."""
+    image = _opened(path)
+    if image.mode in SEEN_THROUGH or "transparency" in image.info:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    elif image.mode not in DEEP:
+        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    return _file(image)
+
+
+def read_labels(path: Path) -> ImageFile:
+    """As `read`, but numbers of a palette in the place of its colours, and 0 where nothing can be seen."""
+    image = _opened(path)
+    if image.mode in ("1", "L", "P", *DEEP):
+        return _file(image)
+    if image.mode not in SEEN_THROUGH:
+        return _file(image.convert("RGB"))
+    alpha = np.array(image.getchannel("A"))
+    file = _file(image.convert({"LA": "L", "PA": "P", "RGBA": "RGB"}[image.mode]))
+    seen = alpha > 0 if file.channel_axis is None else alpha[..., None] > 0
+    return file.like(np.where(seen, file.values, 0), file.channel_axis)
 
 
 def write(path: Path, file: ImageFile) -> None:
@@ -42,9 +45,18 @@ def write(path: Path, file: ImageFile) -> None:
     Image.fromarray(np.ascontiguousarray(values)).save(path, format="PNG")
 
 
-def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
-    if image.mode != "P":
-        return None
-    colours: Any = image.getpalette("RGB")
-    listed = np.array(colours, dtype=np.uint8).reshape(-1, 3)
-    return np.pad(listed, ((0, 256 - len(listed)), (0, 0)))
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image)
+    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"`{path}` cannot be read as an image: {error}.") from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk, and not of what is on it
+            raise
+        raise ValueError(f"`{path}` is damaged: {error}.") from error
+
+
+def _file(image: Image.Image) -> ImageFile:
+    values = np.array(image)
+    return ImageFile(values, 2 if values.ndim == 3 else None, "yx")

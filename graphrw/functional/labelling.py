@@ -12,6 +12,8 @@ from graphrw.functional.seeds import check_distribution, count_labels, fill_unre
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
+PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
+
 
 def class_mass_normalize(
     probability: Tensor, seeds: Tensor, prior: Tensor | None = None, *, pseudo_labels: float = 0.0

@@ -1,0 +1,59 @@
+"""The files that a segmentation ends in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from graphrw.cli.answers import Answer
+from graphrw.cli.task import Inputs, size
+from graphrw.files import check_writable, smallest_type, write_image
+
+MANY = 12  # labels, from which on they are counted and not listed
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where labels go, and what else there shall be."""
+
+    labels: Path
+    probabilities: Path | None
+    entropy: Path | None
+
+    @property
+    def paths(self) -> list[Path]:
+        """Of all files."""
+        return [path for path in (self.labels, self.probabilities, self.entropy) if path is not None]
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """What an answer needs besides labels."""
+        return {"probabilities": self.probabilities is not None, "uncertainty": self.entropy is not None}
+
+    def check(self, inputs: Inputs) -> None:
+        """Raise before a long run what would be wrong at its end."""
+        for place, path in enumerate(self.paths):
+            check_writable(path)
+            if path.resolve() in inputs.resolved:
+                raise ValueError(f"`{path}` would be replaced, and it is what is read. Take another name.")
+            if path in self.paths[:place]:
+                raise ValueError(f"`{path}` is named twice.")
+        for path in self.paths[1:]:
+            if path.suffix.lower() == ".png":
+                raise ValueError(f"`{path}`: PNG holds whole numbers alone. Take .tif or .npy.")
+
+    def write(self, answer: Answer, *, quiet: bool) -> None:
+        """Each file in one go."""
+        write_image(self.labels, answer.image.like(smallest_type(answer.labels)))
+        if self.probabilities is not None and answer.probabilities is not None:
+            write_image(self.probabilities, answer.image.like(answer.probabilities, channel_axis=0))
+        if self.entropy is not None and answer.entropy is not None:
+            write_image(self.entropy, answer.image.like(answer.entropy))
+        if not quiet:
+            names = ", ".join(f"`{path}`" for path in self.paths)
+            typer.echo(f"{_listed(answer)} on {size(answer.labels.shape)} pixels, in {names}.", err=True)
+
+
+def _listed(answer: Answer) -> str:
+    ids = answer.ids.tolist()
+    return f"{len(ids)} labels" if len(ids) > MANY else f"Label{'s' * (len(ids) > 1)} {', '.join(map(str, ids))}"
