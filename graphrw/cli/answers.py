@@ -87,6 +87,8 @@ def _painted(inputs: Inputs, options: Options, progress: Listener) -> tuple[Imag
 
 def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
     """Strokes come with the options of the session that they were made in."""
+    if not inputs.seeds.is_file():
+        raise FileNotFoundError(f"There is no file `{inputs.seeds}`.")
     log = stroke_log.read(inputs.seeds).options
     if options.get("superpixels", True) != log["superpixels"]:
         raise ValueError(f"`{inputs.seeds}` was made by {'segment' if log['superpixels'] else 'walk'}: take that.")

@@ -24,16 +24,21 @@ for command in (segment, walk, label, train, info, page):
     app.command()(command)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"graphrw {version('graphrw')}")
+        raise typer.Exit
+
+
 @app.callback(epilog="`graphrw COMMAND --help` says more. An end: 0 is well, 1 an error, 2 wrong usage, 130 Ctrl-C.")
 def graphrw(
     *,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, help="Print the version and end.", is_eager=True)
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error arose, to report it.")] = False,
 ) -> None:
     """Random walks on images and graphs: labels for everything from labels of a little."""
-    if show_version:
-        typer.echo(version("graphrw"))
-        raise typer.Exit
 
 
 def run() -> None:

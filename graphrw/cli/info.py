@@ -11,7 +11,7 @@ import typer
 
 from graphrw.build import grid_graph
 from graphrw.cli.task import size
-from graphrw.core.memory import available_memory, require_memory
+from graphrw.core.memory import available_memory
 from graphrw.segmentation.image_regions import MOST, PIXELS
 from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 
@@ -65,8 +65,9 @@ def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     side = max(1, round(regions ** (1 / len(sizes))))
     about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
     yield f"segment, {size(sizes)}", f"about {regions} superpixels. {Auto().explain(about)}."
-    require_memory(BYTES * pixels, f"The walk over {pixels} pixels", "Take `segment`, which walks over superpixels.")
-    yield f"walk, {size(sizes)}", f"{Auto().explain(grid_graph(sizes))}."
+    fits = BYTES * pixels < available_memory()
+    far_more = f"about {BYTES * pixels / GIB:.2g} GiB of memory, more than is free: take segment."
+    yield f"walk, {size(sizes)}", f"{Auto().explain(grid_graph(sizes))}." if fits else far_more
 
 
 def _sizes(words: str) -> tuple[int, ...]:

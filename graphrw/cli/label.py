@@ -24,15 +24,17 @@ def label(
     graph: Annotated[
         Path,
         typer.Argument(
+            metavar="GRAPH",
             help="An edge list (`a b` or `a b weight` in each line, blanks, tabs or commas between them; .gz too), "
             "GraphML, or a matrix of SciPy's (.npz), whose nodes are 0, 1, … A larger weight joins nodes more closely.",
-            metavar="GRAPH",
         ),
     ],
-    labels: Annotated[Path, typer.Argument(help="What is known: `node label` in each line.", metavar="LABELS")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="What is known: `node label` in each line.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where node,label,probability go as CSV: to the screen by default."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where node,label,probability go as CSV: to the screen by default."
+        ),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Add a column for the probability of each label.")

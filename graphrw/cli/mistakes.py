@@ -4,7 +4,7 @@ import errno
 import sys
 import traceback
 import warnings
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -46,7 +46,7 @@ def _is_foreseen(error: RuntimeError) -> bool:
 def _sentence(error: Exception) -> str:
     if isinstance(error, Cancelled):
         return str(error)
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) and not (isinstance(error, MemoryError) and str(error)):  # of ours, which say more
         return f"Error: the memory is full. {error}".rstrip()
     if isinstance(error, OSError) and error.errno is not None:
         where = f": `{error.filename}`" if error.filename else ""
@@ -54,12 +54,5 @@ def _sentence(error: Exception) -> str:
     return f"Error: {error}"
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, *where: object) -> None:
     print(f"Warning: {message}", file=sys.stderr)

@@ -6,14 +6,14 @@ from typing import Annotated
 import torch
 import typer
 
-Image = Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, NIfTI, NRRD, Zarr (OME-Zarr) or NPY.", metavar="IMAGE")]
+Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, NIfTI, NRRD, Zarr (OME-Zarr) or NPY.")]
 Seeds = Annotated[
     Path,
     typer.Argument(
+        metavar="SEEDS",
         help="A label image of the same shape, in any of these formats: 1, 2, … are labels, 0 is to be labelled, "
         "negative is outside. Or a picture in which each colour but black is a label; or the strokes that "
         "`Session.save_log` or the page has written (.json).",
-        metavar="SEEDS",
     ),
 ]
 Out = Annotated[
@@ -54,6 +54,7 @@ Spacing = Annotated[
 ChannelAxis = Annotated[
     int | None,
     typer.Option(
+        metavar="AXIS",
         help="Which axis of IMAGE holds channels, such as colours: 0 or -1. The default is what IMAGE and the shape "
         "of SEEDS tell.",
         show_default=False,

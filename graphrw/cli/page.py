@@ -14,10 +14,12 @@ LIBRARIES = ("graphrw", "starlette", "uvicorn")  # without which there is no pag
 def page(
     *,
     image: Annotated[
-        Path | None, typer.Argument(help="What to draw on: PNG, JPEG, TIFF, BMP or WebP.", metavar="[IMAGE]")
+        Path | None,
+        typer.Argument(metavar="IMAGE", help="What to draw on: PNG, JPEG, TIFF, BMP or WebP.", show_default=False),
     ] = None,
     port: Annotated[
-        int, typer.Option(help="Where the browser finds the page, or the next that is free.", min=0, max=65535)
+        int,
+        typer.Option(help="Where the browser finds the page, or the next that is free.", min=0, max=65535, metavar="N"),
     ] = 8000,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open it.")] = True,
 ) -> None:

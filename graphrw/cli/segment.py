@@ -26,7 +26,9 @@ def segment(
     channel_axis: given.ChannelAxis = None,
     n_segments: Annotated[
         int | None,
-        typer.Option(help="About how many superpixels: one for 50 pixels by default, at most 50000.", min=1),
+        typer.Option(
+            help="About how many superpixels: one for 50 pixels by default, at most 50000.", min=1, metavar="N"
+        ),
     ] = None,
     compactness: Annotated[
         float | None,
@@ -36,7 +38,11 @@ def segment(
     ] = None,
     beta: Annotated[
         float | None,
-        typer.Option(help="The larger, the harder edges are to cross: 1 by default, which suits every image.", min=0),
+        typer.Option(
+            help="The larger, the harder edges are to cross: 1 by default, which suits every image.",
+            min=0,
+            metavar="NUMBER",
+        ),
     ] = None,
     colours: Annotated[
         bool | None,
@@ -44,7 +50,11 @@ def segment(
     ] = None,
     band: Annotated[
         int | None,
-        typer.Option(help="How far from borders, in pixels, each pixel is decided by itself: 4 by default.", min=0),
+        typer.Option(
+            help="How far from borders, in pixels, each pixel is decided by itself: 4 by default.",
+            min=0,
+            metavar="NUMBER",
+        ),
     ] = None,
     model: Annotated[
         Path | None,
@@ -85,7 +95,8 @@ def walk(
     spacing: given.Spacing = None,
     channel_axis: given.ChannelAxis = None,
     beta: Annotated[
-        float | None, typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0)
+        float | None,
+        typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
     ] = None,
     quiet: given.Quiet = False,
 ) -> None:

@@ -99,7 +99,14 @@ def with_channels(
         ValueError: if none does.
     """
     last = image.values.ndim - 1
-    candidates = [image.channel_axis, None, last, 0] if channel_axis is None else [channel_axis % (last + 1)]
+    candidates = [image.channel_axis, None, last, 0]
+    if channel_axis is not None:
+        if channel_axis not in (0, last, -1) or last not in (2, 3):
+            raise ValueError(
+                f"`{paths[0]}` has no channels along axis {channel_axis}: it is {size(image.values.shape)}."
+            )
+        candidates = [channel_axis % (last + 1)]
+        image = replace(image, channel_axis=candidates[0])
     for axis in candidates:
         found = replace(image, channel_axis=axis)
         if found.shape == shape:

@@ -34,28 +34,36 @@ def train(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="With `images`, and in `labels` a label image of the same name for each: every number is a segment.",
             metavar="FOLDER",
+            help="With `images`, and in `labels` a label image of the same name for each: every number is a segment.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Where the weights go (safetensors), for `segment --model`.")
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="Where the weights go (safetensors), for `segment --model`."),
     ],
-    steps: Annotated[int, typer.Option(help="How many pieces of images to learn from.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="How many pieces of images to learn from.", min=1, metavar="N")] = 1000,
     minutes: Annotated[
-        float, typer.Option(help="Stop after so many minutes, if steps are left.", min=0, show_default=False)
+        float,
+        typer.Option(
+            help="Stop after so many minutes, if steps are left.", min=0, metavar="NUMBER", show_default=False
+        ),
     ] = math.inf,
-    crop: Annotated[int, typer.Option(help="The size of pieces, in pixels along each axis.", min=8)] = 128,
-    width: Annotated[int, typer.Option(help="How many features the network has.", min=1)] = 32,
-    stride: Annotated[int, typer.Option(help="Pixels for each node of the walk along each axis: 1, 2, 4.", min=1)] = 2,
-    learning_rate: Annotated[float, typer.Option(help="The largest step of Adam.")] = 1e-3,
+    crop: Annotated[int, typer.Option(help="The size of pieces, in pixels along each axis.", min=8, metavar="N")] = 128,
+    width: Annotated[int, typer.Option(help="How many features the network has.", min=1, metavar="N")] = 32,
+    stride: Annotated[
+        int, typer.Option(help="Pixels for each node of the walk along each axis: 1, 2, 4.", min=1, metavar="N")
+    ] = 2,
+    learning_rate: Annotated[float, typer.Option(help="The largest step of Adam.", metavar="NUMBER")] = 1e-3,
     val: Annotated[
-        float, typer.Option(help="The share of images kept to tell which weights are best.", min=0, max=0.9)
+        float,
+        typer.Option(help="The share of images kept to tell which weights are best.", min=0, max=0.9, metavar="SHARE"),
     ] = 0.2,
     ignore: Annotated[
-        int | None, typer.Option(help="The label of pixels that are not known; negative ones never count.")
+        int | None,
+        typer.Option(help="The label of pixels that are not known; negative ones never count.", metavar="LABEL"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all chance.", min=0, max=2**20)] = 0,
+    seed: Annotated[int, typer.Option(help="Of all chance.", min=0, max=2**20, metavar="N")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run with the same -o and options was stopped.")
     ] = False,

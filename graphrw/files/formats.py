@@ -1,7 +1,7 @@
 """Which file is read and written by what."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -67,11 +67,11 @@ def read_image(path: str | Path) -> ImageFile:
 
 def read_file(path: Path, what: str) -> ImageFile:
     """What the function of this name, "read" or "read_labels", makes of a file, as the machine has numbers."""
+    if path.is_dir() and not _is_zarr(path):
+        raise IsADirectoryError(f"`{path}` is a folder, not an image.")
     kind = format_of(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no `{path}`.")
-    if path.is_dir() and kind.name != "Zarr":
-        raise IsADirectoryError(f"`{path}` is a folder, not an image.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
     file = kind.load(what)(path)
@@ -98,9 +98,12 @@ def write_image(path: str | Path, file: ImageFile) -> None:
 def check_writable(path: str | Path) -> None:
     """Raise now what writing `path` would raise in the end."""
     path = Path(path)
-    kind = format_of(path)
+    endings = _endings(kind for kind in FORMATS if kind.written)
+    try:
+        kind = format_of(path)
+    except ValueError as error:
+        raise ValueError(f"`{path}` ends like nothing that can be written: take {endings}.") from error
     if not kind.written:
-        endings = ", ".join(ending for other in FORMATS if other.written for ending in other.endings)
         raise ValueError(f"`{path}`: {kind.name} files are only read, as most of them change labels. Take {endings}.")
     check_place(path)
     if path.is_dir():
@@ -131,7 +134,14 @@ def format_of(path: Path) -> Format:
     for kind in FORMATS:
         if name.endswith(kind.endings):
             return kind
-    if any(part.lower().endswith(".zarr") for part in path.parts):
+    if _is_zarr(path):
         return next(kind for kind in FORMATS if kind.name == "Zarr")
-    endings = ", ".join(ending for kind in FORMATS for ending in kind.endings)
-    raise ValueError(f"`{path}` ends like no image; known are {endings}.")
+    raise ValueError(f"`{path}` ends like no image; known are {_endings(FORMATS)}.")
+
+
+def _is_zarr(path: Path) -> bool:
+    return any(part.lower().endswith(".zarr") for part in path.parts)
+
+
+def _endings(kinds: Iterable[Format]) -> str:
+    return ", ".join(ending for kind in kinds for ending in kind.endings)

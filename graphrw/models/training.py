@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.errors import Cancelled
+from graphrw.core.whole import check_positive, check_whole
 from graphrw.files.replacing import replacing
 
 Listener = Callable[[float, str], bool | None]  # what is done, from 0 to 1, and how it goes; false: stop
@@ -35,6 +36,11 @@ class Schedule:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     validations: int = 10
+
+    def __post_init__(self) -> None:
+        check_whole("steps", self.steps, 1)
+        check_whole("validations", self.validations, 1)
+        check_positive("learning_rate", self.learning_rate)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def fit(
     began = kept = time.monotonic()
     model.train()
     every = max(1, schedule.steps // schedule.validations)
-    while run.step < schedule.steps and time.monotonic() - began < schedule.seconds:
+    while run.step < schedule.steps and (not run.losses or time.monotonic() - began < schedule.seconds):
         if progress is not None and progress(run.step / schedule.steps, run.told) is False:
             if checkpoint is not None:
                 run.keep(checkpoint)
