@@ -22,7 +22,7 @@ class Commands(TyperGroup):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # Python calls it by position
             try:
                 return super().invoke(ctx)
             except BrokenPipeError:  # whoever reads our output has gone; typer knows what to do

@@ -8,9 +8,11 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from graphrw.files.image_file import ImageFile
 
+UNREADABLE = (ImageFileError, HeaderDataError, WrapStructError, EOFError, gzip.BadGzipFile, zlib.error)
 UNITS = {"mm": "mm", "micron": "µm", "meter": "m"}
 NAMES = {unit: name for name, unit in UNITS.items()}
 
@@ -18,9 +20,9 @@ NAMES = {unit: name for name, unit in UNITS.items()}
 def read(path: Path) -> ImageFile:
     """(x, y), (x, y, z), or with channels last; values scaled as the header says."""
     try:
-        image = nibabel.Nifti1Image.from_filename(path)
-        values = np.array(image.dataobj)
-    except (ImageFileError, HeaderDataError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        image = nibabel.Nifti1Image.from_filename(path, mmap=False)
+        values = np.asarray(image.dataobj)
+    except UNREADABLE as error:
         raise ValueError(f"`{path}` cannot be read as NIfTI: {error}.") from error
     except OSError as error:
         if error.errno is not None:

@@ -70,7 +70,7 @@ def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _array(group: Any, image: Mapping[str, Any] | None, path: Path) -> Any:
     if image is not None:
         return group[image["datasets"][0]["path"]]
-    arrays = [name for name, _ in group.arrays()]
+    arrays = sorted(name for name, _ in group.arrays())
     if len(arrays) == 1:
         return group[arrays[0]]
     found = ", ".join(f"`{path / name}`" for name in arrays) or "none"

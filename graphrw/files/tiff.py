@@ -1,6 +1,7 @@
 """TIFF, by tifffile: pictures, ImageJ's and OME's stacks."""
 
 import xml.etree.ElementTree as ElementTree
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def read(path: Path) -> ImageFile:
             spacing, unit = _spacing(file)
     except tifffile.TiffFileError as error:
         raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError, KeyError, zlib.error) as error:
         if "imagecodecs" in str(error):
             raise MissingDependencyError(f"`{path}` is compressed: {error} (pip install imagecodecs).") from error
         raise ValueError(f"`{path}` is damaged: {error}.") from error
