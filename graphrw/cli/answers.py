@@ -1,14 +1,13 @@
 """From seeds to labels: by a session, or by a network."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphrw.cli.task import Inputs
+from graphrw.cli.task import Inputs, Task
 from graphrw.core.warn import warn
 from graphrw.files import ImageFile, read_image
 from graphrw.functional import entropy
@@ -30,11 +29,13 @@ class Answer:
     entropy: NDArray[np.float32] | None  # (*spatial), if wanted
 
 
-def by_session(
-    inputs: Inputs, options: Options, progress: Listener, *, probabilities: bool, uncertainty: bool
-) -> Answer:
-    """By `Session`, with its keywords, as far as they were given."""
-    image, session = _replayed(inputs, options, progress) if inputs.are_strokes else _painted(inputs, options, progress)
+def opened(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
+    """The image, and a session with the seeds on it; `options` are those that were given."""
+    return (_replayed if inputs.are_strokes else _painted)(inputs, options, progress)
+
+
+def by_session(image: ImageFile, session: Session, *, probabilities: bool, uncertainty: bool) -> Answer:
+    """What a session answers."""
     labels = np.asarray(session.labels)
     lost = int((labels < 0).sum() - (np.asarray(session.strokes) < 0).sum())
     if lost:
@@ -48,13 +49,21 @@ def by_session(
     )
 
 
-def by_model(inputs: Inputs, path: Path, device: torch.device, *, probabilities: bool, uncertainty: bool) -> Answer:
-    """By a `LearnedRandomWalker` from a file."""
+def task_for_model(inputs: Inputs) -> Task:
+    """What is to be labelled.
+
+    Raises:
+        ValueError: for what a model does not know.
+    """
     if inputs.are_strokes:
         raise ValueError(f"`{inputs.seeds}` says how its strokes were made; with --model give a label image.")
     if inputs.spacing is not None:
         raise ValueError("--model knows no --spacing: edges are what it has learned.")
-    model, task = LearnedRandomWalker.load(path).to(device), inputs.read()
+    return inputs.read()
+
+
+def by_model(task: Task, model: LearnedRandomWalker, *, probabilities: bool, uncertainty: bool) -> Answer:
+    """What a network answers."""
     ids = np.unique(task.seeds[task.seeds > 0])
     image, axis = task.image.values, task.image.channel_axis
     if not probabilities and not uncertainty:

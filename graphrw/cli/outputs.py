@@ -42,6 +42,13 @@ class Outputs:
             if path.suffix.lower() == ".png":
                 raise ValueError(f"`{path}`: PNG holds whole numbers alone. Take .tif or .npy.")
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise before a long run if the labels of a volume shall go where there is no room for one."""
+        if len(shape) > 2 and self.labels.suffix.lower() == ".png":
+            raise ValueError(
+                f"`{self.labels}`: PNG holds no volume, such as {size(shape)}. Take .tif, .nii.gz or .nrrd."
+            )
+
     def write(self, answer: Answer, *, quiet: bool) -> None:
         """Each file in one go."""
         write_image(self.labels, answer.image.like(smallest_type(answer.labels)))

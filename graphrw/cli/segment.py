@@ -8,10 +8,11 @@ import torch
 import typer
 
 from graphrw.cli import options as given
-from graphrw.cli.answers import Options, by_model, by_session
+from graphrw.cli.answers import Options, by_model, by_session, opened, task_for_model
 from graphrw.cli.bars import bar
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
+from graphrw.models import LearnedRandomWalker
 
 
 def segment(
@@ -115,15 +116,19 @@ def walk(
 def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool) -> None:
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
-        answer = by_session(inputs, options, progress, **outputs.wanted)
+        picture, session = opened(inputs, options, progress)
+        outputs.check_shape(picture.shape)
+        answer = by_session(picture, session, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
 
 
 def _by_model(inputs: Inputs, outputs: Outputs, model: Path, device: torch.device, *, quiet: bool) -> None:
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
-        progress(0.0, "reading")
-        answer = by_model(inputs, model, device, **outputs.wanted)
+        network, task = LearnedRandomWalker.load(model).to(device), task_for_model(inputs)
+        outputs.check_shape(task.image.shape)
+        progress(0.1, "walking")
+        answer = by_model(task, network, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
 
 
