@@ -51,3 +51,16 @@ def written(folder: Path, ending: str = ".png", shape: tuple[int, ...] = (40, 60
     for path, values in zip(paths, (image, seeds), strict=True):
         write_image(path, ImageFile(values, spacing=(1.0,) * len(shape)))
     return paths
+
+
+def patched(patch: str, *arguments: object) -> "subprocess.Popen[str]":
+    """`graphrw` with these arguments after some lines of Python, which print one line when it is time."""
+    program = f"import sys; sys.argv[1:] = {[str(argument) for argument in arguments]}\n"
+    program += f"import time\n{patch}\nfrom graphrw.__main__ import main\nmain()\n"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n", process.communicate()
+    return process

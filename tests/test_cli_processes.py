@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_files import start, two_halves, written
+from cli_files import patched, start, two_halves, written
 
 from graphrw.files import ImageFile, read_image, write_image
 
@@ -27,25 +27,13 @@ def write(path, file):
 f.write = write
 """
 AT_WORK = """
+import graphrw.cli.segment as command
 by_session = command.by_session
 def work(*arguments, **options):
     print("now", flush=True)
     return by_session(*arguments, **options)
 command.by_session = work
 """
-
-
-def patched(patch: str, *arguments: object) -> "subprocess.Popen[str]":
-    """`graphrw` with these arguments after some lines of Python, which print one line when it is time."""
-    program = f"import sys; sys.argv[1:] = {[str(argument) for argument in arguments]}\n"
-    program += f"import time, graphrw.cli.segment as command\n{patch}\nfrom graphrw.__main__ import main\nmain()\n"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "now\n", process.communicate()
-    return process
 
 
 def writing(kind: str, ending: str, folder: Path) -> "subprocess.Popen[str]":

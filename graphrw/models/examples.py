@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,9 +52,9 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
     >>> piece([example], 0, crop=8, stride=2).seeds.unique().tolist()
     [-1, 0, 1]
     """
-    chance = torch.Generator().manual_seed(seed * 2**32 + step)
+    chance = np.random.default_rng([seed, step])
     for _ in range(TRIES):
-        example = examples[int(torch.randint(len(examples), (), generator=chance))]
+        example = examples[chance.integers(len(examples))]
         image, segments = _turned(*_cut(example, crop, chance), chance)
         seeds = oracle_seeds(segments, ignore_index=-1)
         lost = torch.tensor(lost_labels(seeds, block_maximum(seeds[None], stride)))
@@ -79,20 +80,20 @@ def validation_pieces(examples: Sequence[Example], *, crop: int, stride: int, se
     ]
 
 
-def _cut(example: Example, crop: int, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+def _cut(example: Example, crop: int, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
     image, segments = example.image, example.segments
     for axis, size in enumerate(segments.shape):
-        start = int(torch.randint(max(1, size - crop + 1), (), generator=chance))
+        start = int(chance.integers(max(1, size - crop + 1)))
         length = min(crop, size)
         image, segments = image.narrow(axis + 1, start, length), segments.narrow(axis, start, length)
     return image, segments
 
 
-def _turned(image: Tensor, segments: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
+def _turned(image: Tensor, segments: Tensor, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Axes mirrored, and the last two swapped, half of the time each."""
-    axes = [axis for axis in range(-segments.ndim, 0) if torch.rand((), generator=chance) < 0.5]
+    axes = [axis for axis in range(-segments.ndim, 0) if chance.random() < 0.5]
     image, segments = image.flip(axes), segments.flip(axes)
-    if torch.rand((), generator=chance) < 0.5:
+    if chance.random() < 0.5:
         image, segments = image.transpose(-1, -2), segments.transpose(-1, -2)
     return image.contiguous(), segments.contiguous()
 
