@@ -125,6 +125,20 @@ def test_what_the_machine_lacks_is_one_sentence(
     assert len(answer.stderr.splitlines()) == 1
 
 
+def test_on_a_full_disk_no_output_changes(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, file: ImageFile) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "o.tif").write_text("old")
+    monkeypatch.setattr("graphrw.files.npy.write", full)
+    outputs = ("-o", tmp_path / "o.tif", "--probabilities", tmp_path / "p.npy")
+    answer = run("walk", folder / "image.png", folder / "seeds.png", *outputs)
+    assert (answer.exit_code, answer.stderr) == (1, f"Error: No space left on device: `{tmp_path / 'p.npy'}`.\n")
+    assert (tmp_path / "o.tif").read_text() == "old"
+    assert os.listdir(tmp_path) == ["o.tif"]
+
+
 def test_ctrl_c_is_130_and_one_word(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(segment_command, "by_session", _raising(KeyboardInterrupt()))

@@ -7,7 +7,7 @@ import typer
 
 from graphrw.cli.answers import Answer
 from graphrw.cli.task import Inputs, size
-from graphrw.files import check_writable, smallest_type, write_image
+from graphrw.files import check_writable, smallest_type, write_images
 
 MANY = 12  # labels, from which on they are counted and not listed
 
@@ -50,12 +50,13 @@ class Outputs:
             )
 
     def write(self, answer: Answer, *, quiet: bool) -> None:
-        """Each file in one go."""
-        write_image(self.labels, answer.image.like(smallest_type(answer.labels)))
+        """All files in one go."""
+        files = {self.labels: answer.image.like(smallest_type(answer.labels))}
         if self.probabilities is not None and answer.probabilities is not None:
-            write_image(self.probabilities, answer.image.like(answer.probabilities, channel_axis=0))
+            files[self.probabilities] = answer.image.like(answer.probabilities, channel_axis=0)
         if self.entropy is not None and answer.entropy is not None:
-            write_image(self.entropy, answer.image.like(answer.entropy))
+            files[self.entropy] = answer.image.like(answer.entropy)
+        write_images(files)
         if not quiet:
             names = ", ".join(f"`{path}`" for path in self.paths)
             typer.echo(f"{_listed(answer)} on {size(answer.labels.shape)} pixels, in {names}.", err=True)

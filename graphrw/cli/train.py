@@ -22,12 +22,6 @@ from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import Piece, piece, step_loss, validation_pieces
 from graphrw.models.training import Listener, Schedule, fit
 
-SIDE, PRETRAINING_SIDE, PRETRAINING = (
-    1e-2,
-    10.0,
-    0.2,
-)  # weights of the side loss, and the share of steps with the second
-
 
 def train(
     *,
@@ -87,7 +81,7 @@ def train(
     model = _model(pairs, width=width, stride=stride).to(where)
     kept = round(val * len(pairs)) if len(pairs) > 1 else 0
     examples = as_examples(pairs, model.input_scale)
-    learn = partial(_loss, model, partial(piece, examples[kept:], crop=crop, stride=stride, seed=seed), steps=steps)
+    learn = partial(_loss, model, partial(piece, examples[kept:], crop=crop, stride=stride, seed=seed))
     judged = validation_pieces(examples[:kept], crop=crop, stride=stride, seed=seed)
     with bar(quiet=quiet) as progress, _stopped_by_interrupt(progress) as listener:
         done = fit(
@@ -109,9 +103,8 @@ def _model(pairs: list[Pair], *, width: int, stride: int) -> LearnedRandomWalker
     return LearnedRandomWalker(channels_of(pairs[0]), width, stride=stride, axes=axes, input_scale=fitted_scale(pairs))
 
 
-def _loss(model: LearnedRandomWalker, drawn: Callable[[int], Piece], step: int, *, steps: int) -> Tensor:
-    """First of all the network learns what edges are, then where walkers end."""
-    return step_loss(model, drawn(step), side=PRETRAINING_SIDE if step < PRETRAINING * steps else SIDE)
+def _loss(model: LearnedRandomWalker, drawn: Callable[[int], Piece], step: int) -> Tensor:
+    return step_loss(model, drawn(step))
 
 
 def _mean_loss(model: LearnedRandomWalker, pieces: list[Piece]) -> Tensor:

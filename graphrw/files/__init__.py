@@ -1,6 +1,6 @@
 """Images, volumes and label images in files, with the distances and the place that the files tell of."""
 
-from graphrw.files.formats import check_place, check_writable, read_image, write_image
+from graphrw.files.formats import check_place, check_writable, read_image, write_image, write_images
 from graphrw.files.image_file import ImageFile
 from graphrw.files.label_image import read_labels, smallest_type
 from graphrw.files.replacing import replacing
@@ -14,4 +14,5 @@ __all__ = [
     "replacing",
     "smallest_type",
     "write_image",
+    "write_images",
 ]

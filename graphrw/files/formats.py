@@ -1,7 +1,8 @@
 """Which file is read and written by what."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -90,9 +91,20 @@ def write_image(path: str | Path, file: ImageFile) -> None:
         ValueError: if the format cannot hold it.
         OSError: if there is no room, no such folder, or no right to write.
     """
-    check_writable(path)
-    with replacing(path) as unfinished:
-        format_of(Path(path)).load("write")(unfinished, file)
+    write_images({Path(path): file})
+
+
+def write_images(files: Mapping[Path, ImageFile]) -> None:
+    """Write several files; none of them changes before all are complete. Errors are those of `write_image`."""
+    with ExitStack() as stack:
+        for path, file in files.items():
+            check_writable(path)
+            unfinished = stack.enter_context(replacing(path))
+            try:
+                format_of(path).load("write")(unfinished, file)
+            except OSError as error:
+                error.filename = str(path)  # and not the hidden one
+                raise
 
 
 def check_writable(path: str | Path) -> None:

@@ -1,5 +1,7 @@
 """NumPy's own files, which say nothing but the numbers."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,4 +19,9 @@ def read(path: Path) -> ImageFile:
 
 def write(path: Path, file: ImageFile) -> None:
     """The array, and nothing else."""
-    np.save(path, file.values, allow_pickle=False)
+    try:
+        np.save(path, file.values, allow_pickle=False)
+    except OSError as error:
+        if error.errno is None:  # NumPy counts what was not written, and does not say why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise

@@ -54,7 +54,7 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
     """
     chance = np.random.default_rng([seed, step])
     for _ in range(TRIES):
-        example = examples[chance.integers(len(examples))]
+        example = examples[int(chance.integers(len(examples)))]
         image, segments = _turned(*_cut(example, crop, chance), chance)
         seeds = oracle_seeds(segments, ignore_index=-1)
         lost = torch.tensor(lost_labels(seeds, block_maximum(seeds[None], stride)))

@@ -1,7 +1,6 @@
 """Files of weights: what is in them besides, and what is refused when they are read."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from graphrw.files.replacing import replacing
 
 FORMAT = "graphrw.model"
 VERSION = 1  # of the format: raised when old readers would misread new files
@@ -38,13 +39,8 @@ def write(path: str | Path, contents: Contents) -> None:
         "modules": json.dumps(contents.modules),
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         save_file(tensors, unfinished, metadata=described)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path, model: str) -> Contents:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphrw.files.replacing import replacing
 from graphrw.segmentation.history import Stroke
 
 FORMAT = "graphrw.strokes"
@@ -51,13 +51,8 @@ def write(path: str | Path, log: StrokeLog) -> None:
             {"label": stroke.label, "kept": stroke.kept, "runs": _runs(stroke.pixels)} for stroke in log.strokes
         ],
     }
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(described), encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> StrokeLog:
