@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test check nightly clean
+.PHONY: demo test check docs nightly clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a real image, with plain and with learned edge weights; pictures in results/demo"
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
-	@echo "make nightly  tests too slow for every run"
+	@echo "make docs     the pages, with every example run; results/docs/index.html"
+	@echo "make nightly  tests too slow for every run, the pages, and all tests with the lowest versions allowed"
 	@echo "make clean    remove .venv and results"
 
 demo: $(VENV)/demo-installed
@@ -23,8 +24,16 @@ demo: $(VENV)/demo-installed
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
 
-nightly: $(VENV)/test-installed
+nightly: $(VENV)/test-installed docs
 	$(BIN)/python -m pytest -m nightly
+	$(BIN)/python tests/lowest.py -n 2 -q
+
+# GALLERY=0 leaves the examples out, which take minutes. A warning is an error.
+GALLERY ?= 1
+docs: $(VENV)/docs-installed
+	rm -rf docs/api docs/gallery results/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -D plot_gallery=$(GALLERY) -b html -d results/doctrees docs results/docs
+	$(BIN)/python docs/offline.py results/docs
 
 check: $(VENV)/test-installed
 	$(BIN)/python -m ruff check .
@@ -44,6 +53,11 @@ $(BIN)/python:
 $(VENV)/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing graphrw and what the demo needs into $(VENV) (some minutes the first time) …"
 	$(PIP) --editable '.[image]'
+	@touch $@
+
+$(VENV)/docs-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing graphrw and what the pages need into $(VENV) (some minutes the first time) …"
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python

@@ -20,7 +20,15 @@ import torch
 SHARE = 0.85  # of the machine's memory is what a child may take
 GLANCE = 0.5  # seconds between looks at it
 
-IMPORTED = ("graphrw", "scipy.ndimage", "scipy.spatial", "skimage.data", "skimage.transform", "skimage.segmentation")
+IMPORTED = (
+    "graphrw.models",
+    "graphrw.segmentation",
+    "scipy.ndimage",
+    "scipy.spatial",
+    "skimage.data",
+    "skimage.transform",
+    "skimage.segmentation",
+)
 
 Tell = Callable[[dict[str, Any]], None]
 

@@ -5,7 +5,7 @@ component of them holds: with 15 % active and 100 labels no more than 1.5 × sci
 less than it.
 Peers: scikit-image's `random_walker`, modes `bf` and, with pyamg installed, `cg_mg`; else it is left out, and said.
 Run: python benchmarks/masked_image.py [--sizes 256 512] [--runs 7] [--data DIR]
-DIR holds images/NAME.png, of one channel or three, and labels/NAME.png, 0 on the background and one id for each nucleus.
+DIR holds images/NAME.png, of one channel or three, and labels/NAME.png: 0 is background, every nucleus has its id.
 Last result: docs/benchmarks.md.
 """
 

@@ -7,15 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphrw.core.graph import Graph
+from graphrw.core.finite import narrowed
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
-from graphrw.core.transforms import not_recorded, plainly
-from graphrw.core.walk import Walk, apply
+from graphrw.core.transforms import outside_autograd, plainly
+from graphrw.core.walk import Walk, apply, check_walk
+from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
-from graphrw.solvers.operator import edge_blocks
+from graphrw.solvers.base import check_solver
+from graphrw.solvers.gradients import largest, sum_columns, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
+from graphrw.solvers.right_hand_side import checked_right_hand_side, checked_start
 
 
+@opaque
 def solve(
     walk: Walk, b: Tensor, solver: Solver = Auto(), transpose: bool = False, *, start: Tensor | None = None
 ) -> Tensor:
@@ -38,31 +43,36 @@ def solve(
     Raises:
         SingularWalkError: if some node can reach no killing.
         ConvergenceError: if the true residual misses the solver's tolerance; in backward too.
-        ValueError: for a wrong shape, type or device of `b` or `start`, or a solver that cannot take this graph.
+        ValueError: for a wrong shape, type or device of `b` or `start`, a solver that cannot take this graph, or an
+            answer of more than its type holds.
 
+    >>> from graphrw import Graph, walk
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.core.walk import walk
     >>> solve(walk(path, torch.ones(2), killing=1.0), torch.tensor([1.0, 0.0, 0.0]))
     tensor([0.6250, 0.2500, 0.1250])
     """
+    check_walk(walk)
+    b = checked_right_hand_side(walk, b)  # before what takes long
     factor = factorize(walk, solver)
-    return (factor.T if transpose else factor).solve(b, start)
+    return (factor.T if check_flag("transpose", transpose) else factor).solve(b, start)
 
 
+@opaque
 def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
     """Factorise the operator of `walk` once, to solve with it many times.
 
     Raises:
         SingularWalkError: if some node can reach no killing.
 
+    >>> from graphrw import Graph, walk
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> from graphrw.core.walk import walk
     >>> factor = factorize(walk(path, torch.ones(2), killing=1.0))
     >>> factor
     Factor(Dense(rtol=1e-10), then Multigrid(rtol=1e-10, max_iterations=100); 3 nodes)
     >>> factor.solve(torch.eye(3))[:, 0], factor.T.solve(torch.eye(3))[:, 0]
     (tensor([0.6250, 0.2500, 0.1250]), tensor([0.6250, 0.2500, 0.1250]))
     """
+    check_walk(walk)
     require_ends(walk)
     return Factor.of(walk, solver)
 
@@ -80,7 +90,7 @@ class Factor:
     transpose: bool = False
     prune: bool = False  # approximate gradients; see `Factor.of`
     versions: tuple[int | None, ...] = ()  # of weight and killing when they were factorised
-    untold_seconds: list[float] = field(default_factory=list)  # of the factorisation, until a report has told them
+    unreported_seconds: list[float] = field(default_factory=list)  # of the factorisation, until a report has told them
 
     @staticmethod
     def of(walk: Walk, solver: Solver, prune: bool = False) -> "Factor":
@@ -90,6 +100,7 @@ class Factor:
         largest (at its free end, for an edge to an absorbed node): the gradient pruning of Cerrone et al. 2019, an
         approximation.
         """
+        check_solver(solver)
         began = time.perf_counter()
         if walk.graph.num_nodes == 0:
             solver = Dense()  # there is nothing to solve, and libraries do not plan for nothing
@@ -105,17 +116,18 @@ class Factor:
         """The same factor, solving with the transposed operator."""
         return replace(self, transpose=not self.transpose)
 
+    @opaque
     def solve(self, b: Tensor, start: Tensor | None = None) -> Tensor:
         """As the function `solve`, with the factor that is here; gradients flow to the walk and to `b`."""
         self._require_fresh()
-        _check_right_hand_side(self.walk, b)
-        start = _check_start(start, b)
+        b = checked_right_hand_side(self.walk, b)
+        start = checked_start(start, b)
         weight, killing = self.walk.weight, self.walk.killing
         kind = torch.promote_types(b.dtype, weight.dtype)
         if b.numel() == 0:
-            return b.to(kind) + 0 * weight.sum()  # nothing to solve; gradients of 0 flow all the same
+            return b.to(kind) + 0 * (weight.sum() + killing.sum())  # nothing to solve; gradients of 0 flow all the same
         columns = b.reshape(b.shape[0], -1).to(kind)
-        return _invert(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
+        return _differentiable_solve(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
 
     def _require_fresh(self) -> None:
         for name, before, now in zip(("weight", "killing"), self.versions, _versions(self.walk), strict=True):
@@ -176,22 +188,24 @@ class _Solve(torch.autograd.Function):
         ctx.save_for_forward(weight, killing, output)
 
     @staticmethod
+    @opaque
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
         factor = ctx.task.factor
-        adjoint = _invert(weight, killing, g, ctx.task.T)
+        adjoint = _differentiable_solve(weight, killing, g, ctx.task.T)
         left, right = (x, adjoint) if factor.transpose else (adjoint, x)
         kept = g.abs() if factor.prune else None
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
-            _weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
-            -_sum_columns(left * right, kept) if needs_killing else None,
-            (adjoint if kept is None else _largest(adjoint, kept)) if needs_b else None,
+            weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
+            -sum_columns(left * right, kept) if needs_killing else None,
+            (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
             None,
             None,
         )
 
     @staticmethod
+    @opaque
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         weight, killing, x = ctx.saved_tensors
         likes = (weight, killing, x)
@@ -199,7 +213,7 @@ class _Solve(torch.autograd.Function):
         dot_weight, dot_killing, dot_b = (torch.zeros_like(like) if dot is None else dot for dot, like in pairs)
         factor = ctx.task.factor
         change = dot_b - apply(Walk(factor.walk.graph, dot_weight, dot_killing), x, factor.transpose)
-        return _invert(weight, killing, change, ctx.task)
+        return _differentiable_solve(weight, killing, change, ctx.task)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
@@ -213,11 +227,13 @@ class _Solve(torch.autograd.Function):
         if start is not None:
             start = start[:, None] if in_dims[3] is None else start.movedim(in_dims[3], 1)
             start = start.expand_as(columns).flatten(1)
-        x = _invert(weight, killing, columns.flatten(1), task, start=start)
+        x = _differentiable_solve(weight, killing, columns.flatten(1), task, start=start)
         return x.reshape(columns.shape), 1
 
 
-def _invert(weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None) -> Tensor:
+def _differentiable_solve(
+    weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None
+) -> Tensor:
     x: Tensor = _Solve.apply(weight, killing, b, start, task)  # type: ignore[no-untyped-call]
     return x
 
@@ -225,16 +241,16 @@ def _invert(weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: T
 def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     """x of the type of `b`, and a report of it. All tensors are plain: below autograd and functorch."""
     factor = task.factor
-    with not_recorded():
+    with outside_autograd():
         began = time.perf_counter()
         found = factor.inverse.solve(b.double(), factor.transpose, start)
         seconds = time.perf_counter() - began
-    told = factor.untold_seconds.pop() if factor.untold_seconds else 0.0
+    told = factor.unreported_seconds.pop() if factor.unreported_seconds else 0.0
     nodes, columns = found.x.shape
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
     report(SolveReport(*seen), task.blocks)
-    return found.x.to(b.dtype)
+    return narrowed("x of A x = b, for this `weight` and `b` (in a backward pass, its adjoint),", found.x, b.dtype)
 
 
 def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> Factor:
@@ -244,48 +260,3 @@ def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> F
 def _versions(walk: Walk) -> tuple[int | None, ...]:
     """How often weight and killing have been changed in place; torch does not count for tensors of inference mode."""
     return tuple(None if values.is_inference() else values._version for values in (walk.weight, walk.killing))
-
-
-def _weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
-    """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
-    blocks = []
-    for tail, head in edge_blocks(graph.edges):
-        flow = right.index_select(0, tail) - right.index_select(0, head)
-        price = left.index_select(0, tail)
-        price = price if graph.directed else price - left.index_select(0, head)
-        blocks.append(-_sum_columns(price * flow, None if kept is None else kept[tail] + kept[head]))
-    return torch.cat(blocks)
-
-
-def _sum_columns(terms: Tensor, kept: Tensor | None) -> Tensor:
-    """Σ over columns; when pruning, only the column that is largest in `kept`."""
-    return terms.sum(1) if kept is None else terms.gather(1, kept.argmax(1, keepdim=True)).squeeze(1)
-
-
-def _largest(adjoint: Tensor, kept: Tensor) -> Tensor:
-    """The adjoint with zeros in all but the column that is largest in `kept`."""
-    column = kept.argmax(1, keepdim=True)
-    return torch.zeros_like(adjoint).scatter(1, column, adjoint.gather(1, column))
-
-
-def _check_start(start: Tensor | None, b: Tensor) -> Tensor | None:
-    """(N, K) float64, outside autograd."""
-    if start is None:
-        return None
-    if start.shape != b.shape or start.device != b.device or not start.is_floating_point():
-        raise ValueError(
-            f"`start` must be like `b`, {tuple(b.shape)} on {b.device}; got {start.dtype} {tuple(start.shape)} on "
-            f"{start.device}."
-        )
-    if not plainly(lambda values: bool(values.isfinite().all()), start, batched=True):
-        raise ValueError("`start` must be finite.")
-    return start.detach().reshape(b.shape[0], -1).double()
-
-
-def _check_right_hand_side(walk: Walk, b: Tensor) -> None:
-    if b.ndim not in (1, 2) or b.shape[0] != walk.graph.num_nodes:
-        raise ValueError(f"`b` must be (N, K) or (N,) with N = {walk.graph.num_nodes}; got {tuple(b.shape)}.")
-    if b.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"`b` must be float32 or float64; got {b.dtype}.")
-    if b.device != walk.weight.device:
-        raise ValueError(f"`b` is on {b.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")

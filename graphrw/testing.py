@@ -145,7 +145,7 @@ def _check_derivatives(solver: Solver, graph: Graph) -> None:
 def _check_failure(solver: Solver, graph: Graph) -> None:
     """With residuals that never shrink there is no answer."""
     sample = sample_walk(graph)
-    with patch.object(Operator, "residual", lambda self, b, x, transpose, accurate: b.expand_as(x).clone()):
+    with patch.object(Operator, "residual", lambda self, b, x, transpose, in_differences: b.expand_as(x).clone()):
         try:
             solve(sample, _right_hand_side(graph), solver)
         except ConvergenceError:

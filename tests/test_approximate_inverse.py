@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from graphrw import Walk, grid_graph, walk
+from graphrw.core import memory
 from graphrw.solvers import Auto, Cholesky, Multigrid
 from graphrw.solvers.approximate_inverse import approximate_inverse
 from graphrw.solvers.auto import Choice
@@ -44,3 +45,12 @@ def test_it_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert repr(approximate_inverse(moved)).startswith(
         "ApproximateInverse of 900 nodes by Cycle of 2 levels in float32"
     )
+
+
+def test_where_a_factor_does_not_fit_a_cycle_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = random_grid(30)
+    assert isinstance(Auto().plan_for(moved.graph).solvers[0], Cholesky)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**10)
+    with pytest.warns(UserWarning, match="ran out of memory.*a cycle of multigrid takes its place"):
+        inverse = approximate_inverse(moved)
+    assert "by Cycle" in repr(inverse)

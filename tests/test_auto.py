@@ -8,7 +8,7 @@ import torch
 from hard_walks import noise
 
 import graphrw as rw
-from graphrw.solvers import CG, Auto, BiCGStab, Dense, Multigrid, auto, cost, levels, pardiso
+from graphrw.solvers import CG, Auto, BiCGStab, Cholesky, Dense, Multigrid, auto, cost, levels, pardiso
 from graphrw.solvers import rslab as embedded
 from graphrw.solvers.levels import LevelStructure, level_structure
 from graphrw.testing import sample_graphs
@@ -77,10 +77,26 @@ def test_very_deep_graphs_are_not_followed_to_their_end(monkeypatch):
     assert level_structure(rw.grid_graph((50,))).depth < 50
 
 
+@pytest.mark.parametrize("shape", [(128, 128), (24, 24, 24), (20, 600)])
+def test_levels_alone_predict_no_more_than_the_doubt_allows_on_grids(shape):
+    graph = rw.grid_graph(shape)
+    guess, analysed = cost.of_direct_by_levels(graph, level_structure(graph)), cost.of_direct(Cholesky(), graph)
+    assert guess.seconds < auto.DOUBT * analysed.seconds
+    assert guess.bytes < auto.DOUBT * analysed.bytes
+
+
+@pytest.mark.parametrize("dimensions", [2, 3, 12])
+def test_levels_alone_predict_no_more_than_the_doubt_allows_on_knn_graphs(dimensions):
+    points = torch.rand(2000, dimensions, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    graph, _ = rw.knn_graph(points, 8)
+    guess, analysed = cost.of_direct_by_levels(graph, level_structure(graph)), cost.of_direct(Cholesky(), graph)
+    assert guess.seconds < auto.DOUBT * analysed.seconds
+
+
 def test_auto_analyses_nothing_where_the_level_structure_shows_that_it_would_be_in_vain(monkeypatch):
     monkeypatch.setattr(embedded, "_analyse", lambda *args: pytest.fail("an analysis was made"))
     generator = torch.Generator().manual_seed(0)
-    points = torch.rand(3000, 8, generator=generator, dtype=torch.float64)
+    points = torch.rand(8000, 8, generator=generator, dtype=torch.float64)
     graph, _ = rw.knn_graph(points, 10)
     assert Auto().explain(graph).startswith("CG(rtol=1e-10, max_iterations=80), then Multigrid")
 

@@ -218,11 +218,6 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         r"`boundary` must be \(B, 1, H, W\) or \(B, 1, D, H, W\); got \(2, 4, 5\)",
     ),
     "a number": (lambda: LAYER(torch.tensor(1.0), SEEDS), ValueError, r"`boundary` must be \(B, 1, H, W\).*; got \(\)"),
-    "no image": (
-        lambda: LAYER(SCORES[:0], SEEDS[:0]),
-        ValueError,
-        r"`boundary` must hold at least one image; got a batch of none, \(0, 1, 4, 5\)",
-    ),
     "no label": (lambda: BoundaryLabels(num_labels=0), ValueError, "`num_labels` must be a whole number from 1.*got 0"),
     "a prior of other labels": (
         lambda: BoundaryLabels(num_labels=3, unreachable=torch.ones(2) / 2),
@@ -247,8 +242,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
-        TypeError,
-        "`BoundaryLabels` needs seeds, int64 labels and −1 where there is none; got none",
+        ValueError,
+        "`BoundaryLabels` needs `seeds`, int64 labels and −1 where there is none; got none",
     ),
     "too many labels": (
         lambda: BoundaryLabels(num_labels=2)(SCORES, SEEDS),

@@ -118,20 +118,20 @@ def test_the_scale_of_each_image_is_never_worse() -> None:
 
 
 def test_hierarchies_that_do_not_correspond_are_refused() -> None:
-    with pytest.raises(ValueError, match="got 2 hierarchies and 1 truths"):
+    with pytest.raises(ValueError, match="`hierarchies` and one of `truths`; got 2 and 1"):
         hierarchy_covering([ONE[None], ONE[None]], [ONE])
-    with pytest.raises(ValueError, match="got 0 hierarchies and 0 truths"):
+    with pytest.raises(ValueError, match="got 0 and 0"):
         hierarchy_covering([], [])
     with pytest.raises(ValueError, match=r"same number of levels, at least one; got \[1, 2\]"):
         hierarchy_covering([ONE[None], torch.stack([ONE, ONE])], [ONE, ONE])
     with pytest.raises(ValueError, match=r"at least one; got \[0\]"):
-        hierarchy_covering([torch.zeros(0, 4, 4)], [ONE])
+        hierarchy_covering([torch.zeros(0, 4, 4, dtype=torch.int64)], [ONE])
 
 
 def test_a_truth_without_annotators_is_refused() -> None:
     nobody: list[Tensor] = []
     for none in (nobody, torch.zeros(0, 4, 4, dtype=torch.int64)):
-        with pytest.raises(ValueError, match="`truth` holds no annotator"):
+        with pytest.raises(ValueError, match="`truth` must hold at least one annotator"):
             segmentation_covering(ONE, none)
 
 

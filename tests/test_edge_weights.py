@@ -235,7 +235,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "channels": (lambda: EdgeWeightsMLP(5)(X, GRAPH), r"`x` must be \(N, 5\) floats; got \(20, 6\) torch.float32"),
     "whole numbers": (
         lambda: EdgeWeightsGaussian(CHANNELS)(X.long(), GRAPH),
-        r"`x` must be \(N, 6\) floats; got \(20, 6\) torch.int64",
+        r"`x` must be \(N, 6\) floats; got torch.int64",
     ),
     "x missing": (lambda: EdgeWeightsMLP(5)(None, GRAPH), r"`x` must be \(N, 5\) floats; got None"),
     "x too much": (
@@ -256,7 +256,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "rows": (
         lambda: EdgeWeightsMLP(CHANNELS)(X[:19], GRAPH),
-        "The features have 19 rows, but the graph has 20 nodes",
+        "`x` has 19 rows, but `graph` has 20 nodes",
     ),
     "rows of an edge_index": (
         lambda: EdgeWeightsMLP(CHANNELS)(X[:19], GRAPH.edges),

@@ -19,7 +19,7 @@ def edges(*pairs):
         (torch.zeros(2, 3), 3, r"`edges` must be an int64 tensor of shape \(2, E\); got torch.float32"),
         ([[0], [1]], 3, "got list"),
         (torch.zeros(3, 2, dtype=torch.int64), 3, r"shape \(2, E\); got \(3, 2\)"),
-        (edges((0, 1)), -1, "`num_nodes` must not be negative; got -1"),
+        (edges((0, 1)), -1, "`num_nodes` must be a whole number from 0; got -1"),
         (edges((0, 3)), 3, r"names node 3, but nodes run from 0 to 2 \(num_nodes=3\)"),
         (edges((0, -2)), 3, "names node -2"),
         (edges((0, 1), (2, 2)), 3, r"1 self loops \(first: node 2\)"),
@@ -48,7 +48,7 @@ def test_a_batch_is_the_disjoint_union_and_knows_its_graphs():
 @pytest.mark.parametrize(
     ("graphs", "message"),
     [
-        ([], "at least one graph"),
+        ([], "at least one `Graph`"),
         ([rw.Graph(edges(), 1), rw.Graph(edges(), 1, directed=True)], "directed and undirected"),
         ([rw.Graph(edges(), 1), rw.Graph(edges(), 1).to("meta")], "graphs on cpu, meta"),
     ],

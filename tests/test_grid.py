@@ -105,7 +105,7 @@ def test_a_shape_that_is_no_1d_2d_or_3d_image_is_refused(shape):
 @pytest.mark.parametrize("connectivity", [0, 3, -1, 1.5])
 def test_a_connectivity_outside_1_to_the_number_of_axes_is_refused(connectivity):
     with pytest.raises(
-        ValueError, match=rf"`connectivity` must be from 1 to 2 for a grid \(4, 5\); got {connectivity}\."
+        ValueError, match=rf"`connectivity` must be .* from 1 to 2, the axes of a grid \(4, 5\); got {connectivity}\."
     ):
         grid_graph((4, 5), connectivity)
 

@@ -197,11 +197,6 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     ),
     "no label": (lambda: HarmonicLabels(num_labels=0), ValueError, "`num_labels` must be a whole number from 1.*got 0"),
     "a number": (lambda: LAYER(torch.tensor(1.0), SEEDS), ValueError, r"`weight` must be \(B, 2, H, W\).*; got \(\)"),
-    "no image": (
-        lambda: LAYER(WEIGHT[:0], SEEDS[:0]),
-        ValueError,
-        r"`weight` must hold at least one image; got a batch of none, \(0, 2, 4, 5\)",
-    ),
     "no distribution": (
         lambda: HarmonicLabels(unreachable=torch.tensor([0.5, 0.6])),
         ValueError,
@@ -234,8 +229,8 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no seed at all": (lambda: LAYER(WEIGHT, 0 * SEEDS - 1), ValueError, "`seeds` are all −1"),
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),
-        TypeError,
-        "`HarmonicLabels` needs seeds, int64 labels and −1 where there is none; got none",
+        ValueError,
+        "`HarmonicLabels` needs `seeds`, int64 labels and −1 where there is none; got none",
     ),
     "seeds of another graph": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4), torch.zeros(3, dtype=torch.int64)),

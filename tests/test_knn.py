@@ -211,7 +211,7 @@ def test_k_is_checked_before_the_sets_of_a_batch() -> None:
 @pytest.mark.parametrize(
     ("x", "k", "message"),
     [
-        ([[0.0], [1.0]], 1, r"`points` must be a float32 or float64 tensor \(N, C\); got list"),
+        ([[0.0], [1.0]], 1, r"`points` must be \(N, C\) float32 or float64, of torch or NumPy; got list"),
         (torch.arange(6).reshape(3, 2), 1, r"`points` must be a float32 or float64 tensor \(N, C\); got torch\.int64"),
         (torch.ones(3, 2).half(), 1, r"`points` must be a float32 or float64 tensor \(N, C\); got torch\.float16"),
         (torch.ones(3), 1, r"`points` must have shape \(N, C\), with at least one channel; got \(3,\)"),
@@ -254,5 +254,5 @@ def test_no_points_at_all_are_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [torch.ones(4, 3), torch.ones(3), torch.ones(3, 2, 2), torch.ones(3, 2).long()])
 def test_points_that_do_not_fit_the_graph_are_refused(wrong: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"`points` must be \(N, C\) floats with N = 3; got \("):
+    with pytest.raises(ValueError, match=r"`points` must be \(N, C\) floats with N = 3; got "):
         edge_length(Graph(torch.tensor([[0], [1]]), 3), wrong)

@@ -253,7 +253,10 @@ def test_targets_without_pixels_are_refused(loss: Loss) -> None:
 def test_logits_are_refused(loss: Loss, value: float) -> None:
     probability = assignment(SHAPES["nodes"])
     probability[3, 1] = value
-    with pytest.raises(ValueError, match=f"`probability` must lie in .*got {value}. Logits and scores need a sigmoid"):
+    cure = (
+        "If a network made them, its training has diverged" if math.isnan(value) else "Logits and scores need a sigmoid"
+    )
+    with pytest.raises(ValueError, match=f"`probability` must lie in .*got {value}. {cure}"):
         loss(probability, labels(SHAPES["nodes"]))
 
 

@@ -239,9 +239,10 @@ def test_labels_that_are_no_integers_are_refused(metric: Score, kind: torch.dtyp
         metric(integers, integers.to(kind))
 
 
-def test_arrays_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="`predicted` must be a tensor of integer labels; got ndarray"):
-        metrics.adjusted_rand_error(np.zeros(3, dtype=np.int64), torch.zeros(3, dtype=torch.int64))  # type: ignore[arg-type]
+@all_with_iou
+def test_arrays_do_as_well_as_tensors(metric: Score) -> None:
+    predicted, truth = torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1])
+    assert metric(predicted.numpy(), truth.numpy()) == metric(predicted, truth)  # type: ignore[arg-type]
 
 
 def test_labels_on_two_devices_are_refused() -> None:
@@ -294,5 +295,5 @@ def test_negative_classes_are_refused() -> None:
 
 
 def test_classes_beyond_the_number_of_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"lie in \[0, 3\) \(num_classes=3\); got 255.*pass `ignore_index=255`"):
+    with pytest.raises(ValueError, match=r"lie in \[0, 3\) \(`num_classes`=3\); got 255.*pass `ignore_index=255`"):
         metrics.mean_iou(torch.tensor([0, 1]), torch.tensor([0, 255]), num_classes=3)

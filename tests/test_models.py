@@ -163,7 +163,7 @@ def test_a_saved_model_answers_as_before(case) -> None:
 def test_a_network_that_has_diverged_is_said_to_have() -> None:
     model = LearnedRandomWalker(1, 8)
     model.trunk.out.bias.data[0] = torch.nan
-    with pytest.raises(ValueError, match=r"`features` hold NaN .* its training has diverged"):
+    with pytest.raises(ValueError, match=r"`features` must be finite; got nan .* its training has diverged"):
         model.edge_weights(image(8, 8))
 
 

@@ -125,7 +125,7 @@ def test_a_photograph_is_segmented_in_tiles() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"stride": 3}, r"`stride` must be 1, 2, 4, 8, 16 or 32; got 3"),
+        ({"stride": 3}, r"`stride` must be a whole number, 1, 2, 4, 8, 16 or 32; got 3"),
         ({"stages": (4, 64)}, r"`stages` must be some of \(2, 4, 8, 16, 32\); got \(4, 64\)"),
         ({"stages": ()}, r"`stages` must be some of"),
     ],

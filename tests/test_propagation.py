@@ -279,7 +279,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "no killing": (lambda: resolvent(WALK, F), SingularWalkError, r"6 of 6 nodes .* can reach no node with killing"),
     "empty start": (lambda: pagerank(WALK, 0.9, 0 * F), ValueError, "`start` must have a positive sum in each column"),
     "negative start": (lambda: pagerank(WALK, 0.9, -F.abs()), ValueError, "`start` must be .* not negative; got -"),
-    "start's shape": (lambda: pagerank(WALK, 0.9, F[1:].abs()), ValueError, r"`f` must be .* got \(5, 2\)"),
+    "start's shape": (lambda: pagerank(WALK, 0.9, F[1:].abs()), ValueError, r"`start` must be .* got \(5, 2\)"),
 }
 
 

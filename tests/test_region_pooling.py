@@ -199,7 +199,7 @@ def test_trained_on_classes_of_images_it_shows_where_they_are() -> None:
 def test_features_that_are_no_matrix_of_floats_are_refused() -> None:
     with pytest.raises(ValueError, match=r"`x` must be \(N, F\) floats; got \(9,\) torch\.float32"):
         region_pooling(torch.ones(9), blocks())
-    with pytest.raises(ValueError, match=r"got \(9, 3\) torch\.int64"):
+    with pytest.raises(ValueError, match=r"`x` must be \(N, F\) floats; got torch\.int64"):
         region_pooling(torch.ones(9, 3).long(), blocks())
 
 
@@ -237,7 +237,7 @@ def test_a_head_of_one_class_or_without_sharpness_is_refused() -> None:
     with pytest.raises(ValueError, match="`num_classes` must be a whole number from 2, background included; got 1"):
         RegionClassifier(3, 1)
     for sharpness in (0.0, -1.0, math.inf):
-        with pytest.raises(ValueError, match=f"`sharpness` must be finite and > 0; got {sharpness}"):
+        with pytest.raises(ValueError, match=f"`sharpness` must be positive and finite; got {sharpness}"):
             RegionClassifier(3, 2, sharpness=sharpness)
 
 
@@ -247,7 +247,7 @@ def test_batches_that_do_not_fit_are_refused() -> None:
         layer(points(), blocks(), torch.zeros(8, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"got \(9,\) torch\.float32"):
         layer(points(), blocks(), torch.zeros(9))
-    with pytest.raises(ValueError, match=r"an image ≥ 0 for each of at least one node; got \[-1\]"):
+    with pytest.raises(ValueError, match=r"an image ≥ 0 for each node; got -1"):
         layer(points(), blocks(), torch.full((9,), -1))
     with pytest.raises(ValueError, match=r"Image 1 of `batch` has no node\. Number images without gaps"):
         layer(points(), blocks(), torch.tensor([0, 0, 0, 0, 2, 2, 2, 2, 2]))

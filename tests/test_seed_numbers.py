@@ -226,7 +226,7 @@ def test_what_are_no_seeds_is_refused_by_its_type(call: Callable[[object], objec
 
 @pytest.mark.parametrize("layer", [HarmonicLabels(), BoundaryLabels()], ids=["harmonic", "boundary"])
 def test_seeds_that_are_left_out_are_missed(layer: nn.Module) -> None:
-    with pytest.raises(TypeError, match="needs seeds, int64 labels and −1 where there is none; got none"):
+    with pytest.raises(ValueError, match="needs `seeds`, int64 labels and −1 where there is none; got none"):
         layer(LINE, torch.ones(9))
 
 

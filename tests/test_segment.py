@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from numpy.typing import NDArray
 
@@ -116,3 +117,54 @@ def test_channels_may_stand_on_any_axis(channels: int) -> None:
     np.testing.assert_array_equal(
         rw.segment(np.moveaxis(stacked, 0, -1), labels, channel_axis=-1, n_segments=200), answer
     )
+
+
+@pytest.mark.parametrize("colour_model", [True, False])
+def test_a_constant_image_is_shared_by_distance(colour_model: bool) -> None:
+    _, labels = two_halves(200, 300)
+    answer = rw.segment(np.full((200, 300), 5.0), labels, colour_model=colour_model)
+    assert (answer != halves(200, 300)).mean() < 0.05
+
+
+def test_a_part_apart_gets_the_label_of_its_colour_not_of_the_nearest_stroke() -> None:
+    image, labels = 0.1 * np.random.default_rng(0).standard_normal((120, 180)), np.zeros((120, 180), dtype=int)
+    image[:, 60:120] += 1
+    labels[50:70, 20], labels[50:70, 90] = 1, 2
+    expected = np.where((np.arange(180) // 60) % 2, 2, 1) * np.ones_like(labels)
+    assert (rw.segment(image, labels) != expected).mean() < 0.01
+
+
+def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:
+    image, labels = two_halves(40, 60)
+    labels[:, 25:28], image[:, :25] = -1, 99.0
+    labels[labels == 7] = 0
+    labels[5, 40] = 9
+    with pytest.warns(UserWarning, match="reached by no stroke"):
+        answer = rw.segment(image, labels, colour_model=False)
+    assert (answer[:, :25] == -1).all()
+    assert (answer[:, 28:] > 0).all()
+
+
+def test_the_spacing_says_how_far_it_is() -> None:
+    labels = np.zeros((41, 41), dtype=int)
+    labels[20, 0], labels[0, 20] = 1, 2
+    image = np.zeros((41, 41))
+    flat, tall = (rw.segment(image, labels, spacing=spacing, n_segments=400) for spacing in ((1, 5), (5, 1)))
+    assert (flat == 2).mean() != (tall == 2).mean()
+
+
+def test_labels_keep_their_type() -> None:
+    image, labels = two_halves(20, 30)
+    for kind in ("uint8", "int16", "int32", "uint64"):
+        assert rw.segment(image, labels.astype(kind)).dtype == kind
+
+
+def test_a_photograph_is_split_where_a_person_would() -> None:
+    image = skimage.data.astronaut()
+    labels = np.zeros(image.shape[:2], dtype=int)
+    labels[100:160, 220] = 1  # the face
+    labels[400:480, 200] = 1  # the suit
+    labels[20:200, 60], labels[30:60, 430] = 2, 2  # the flag, the model of a shuttle
+    answer = rw.segment(image, labels, channel_axis=-1)
+    assert (answer[130:150, 200:240] == 1).all()
+    assert (answer[:60, :100] == 2).all()

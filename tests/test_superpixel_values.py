@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from regions import labels, values
@@ -65,7 +64,6 @@ def test_gradients_are_those_of_finite_differences(shape: tuple[int, ...], ignor
 @pytest.mark.parametrize(
     ("segments", "message"),
     [
-        (np.zeros((3, 4), dtype=int), r"`segments` must be a tensor of integers; got ndarray\. Use `torch\.as_tensor`"),
         (torch.zeros(3, 4), r"`segments` must be int64 or another integer type; got torch\.float32\. Use `\.long\(\)`"),
         (torch.zeros(3, 4, dtype=torch.bool), r"`segments` must be int64 .* got torch\.bool"),
         (torch.zeros(3, 4, dtype=torch.uint64), r"`segments` must be int64 .* got torch\.uint64"),
@@ -90,7 +88,7 @@ def test_a_spacing_that_does_not_fit_is_refused(spacing: tuple[float, ...]) -> N
     "wrong", [torch.ones(2, 4, 3), torch.ones(4), torch.ones(1, 2, 3, 4), torch.ones(0, 3, 4), torch.ones(3, 4).long()]
 )
 def test_values_that_do_not_fit_the_segments_are_refused(pool: Any, wrong: Tensor) -> None:
-    message = r"`values` must be floats \(K, 3, 4\) or \(3, 4\), as `segments` asks; got \(.*torch"
+    message = r"`values` must be floats \(K, 3, 4\) or \(3, 4\), as `segments` asks; got .*torch"
     with pytest.raises(ValueError, match=message):
         pool(wrong, torch.zeros(3, 4, dtype=torch.int64))
 

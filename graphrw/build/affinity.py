@@ -1,31 +1,39 @@
 """Edge weights from node features or distances, without a network."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_numbers
 from graphrw.core.blocks import AT_ONCE, KEPT
-from graphrw.core.graph import Graph
-from graphrw.core.whole import check_whole
+from graphrw.core.finite import DIVERGED, check_finite, check_spread, kept_in
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import power_below
+from graphrw.core.transforms import plainly
+from graphrw.core.whole import check_whole, is_number
 
 FLOOR = 1e-6  # the smallest of weights up to 1: an exponential alone underflows to 0, which cuts a graph off its seeds
 
 
+@opaque
 def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, length: Tensor | None = None) -> Tensor:
     """w_ij = exp(−β |f_i − f_j|² / ℓ_ij²): near 1 between alike nodes (Grady 2006, eq. 1). Nothing is scaled behind it.
 
     Args:
         graph: E edges, N nodes.
-        features: (N, C) or (N,) floats; channels should have comparable units.
-        beta: ≥ 0, in inverse squared units of `features`: a number or a tensor (), or (C,) with one for each channel,
-            Σ_c β_c (f_ic − f_jc)². A tensor may be learned.
-        length: (E,) edge lengths > 0, for samples that are unevenly spaced: differences become slopes.
+        features: (N, C) or (N,) floats, finite; channels should have comparable units.
+        beta: finite and ≥ 0, in inverse squared units of `features`: a number or a tensor (), or (C,) with one for each
+            channel, Σ_c β_c (f_ic − f_jc)². A tensor may be learned.
+        length: (E,) edge lengths, finite and > 0, for samples that are unevenly spaced: differences become slopes.
 
     Returns:
         (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
 
     Raises:
-        ValueError: for a wrong shape, a negative `beta`, or lengths that are not positive.
+        ValueError: for a wrong shape, values that are not finite, a negative `beta`, or lengths that are not positive.
 
     >>> pair = Graph(torch.tensor([[0], [1]]), num_nodes=2)
     >>> gaussian_affinity(pair, torch.tensor([0.0, 0.5]), beta=4.0)
@@ -33,15 +41,21 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     """
     features = _checked_features(graph, features)
     beta = _checked_beta(beta, features)
+    # In units of about 1/√β no square that counts overflows or underflows, whatever the units of the features.
+    unit = power_below(beta.detach().rsqrt())
+    beta, features = beta * unit * unit, features / unit
+    check_spread(features, "√`beta` · `features`")
     difference = features[graph.edges[0]] - features[graph.edges[1]]
     if length is not None:
-        _check_length(length, graph.num_edges)
-        difference = difference / length[:, None]
-    square = difference.square()
+        difference = difference / _checked_length(length, graph.num_edges)[:, None]
+    square, most = difference.square(), torch.finfo(difference.dtype).max  # what is infinite would make dw/dβ 0 · ∞
     # One factor for all channels goes behind the sum. No matrix product, which autocast would run in half precision.
-    return torch.exp(-((beta * square).sum(1) if beta.ndim else beta * square.sum(1)))
+    if beta.ndim == 0:
+        return torch.exp(-beta * square.sum(1).clamp(max=most))
+    return torch.exp(-(beta * square.clamp(max=most)).sum(1))
 
 
+@opaque
 def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     """w_ij = exp(−Σ_c β_c |f_ic − f_jc|), the affinity of Convolutional Random Walk Networks.
 
@@ -53,15 +67,15 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
 
     Args:
         graph: E edges, N nodes.
-        features: (N, C) or (N,) floats; channels should have comparable units.
-        beta: ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each channel. A tensor
-            may be learned.
+        features: (N, C) or (N,) floats, finite; channels should have comparable units.
+        beta: finite and ≥ 0, in inverse units of `features`: a number or a tensor (), or (C,) with one for each
+            channel. A tensor may be learned.
 
     Returns:
         (E,) in [0, 1]; 0 where the exponential underflows, which parts the graph there: see `above`.
 
     Raises:
-        ValueError: for a wrong shape, or a negative `beta`.
+        ValueError: for a wrong shape, values that are not finite, also as products of both, or a negative `beta`.
 
     >>> pair = Graph(torch.tensor([[0], [1]]), num_nodes=2)
     >>> l1_affinity(pair, torch.tensor([[0.0, 5.0], [0.5, 5.1]]), beta=torch.tensor([2.0, 0.0]))
@@ -69,6 +83,7 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     """
     features = _checked_features(graph, features)
     features = (features * _checked_beta(beta, features)).contiguous()  # rows are gathered by the million
+    check_spread(features, "`beta` · `features`")
     size = max(1, KEPT // max(features.shape[1], 1))
     if graph.num_edges <= size:
         return torch.exp(-_l1_distance(features, graph.edges))
@@ -79,15 +94,22 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     return torch.exp(-torch.cat(distances))
 
 
+@opaque
 def above(share: Tensor, floor: float = FLOOR) -> Tensor:
     """ε + (1 − ε) · `share`: affinities from [0, 1] in [ε, 1], so that none vanishes and parts the graph.
+
+    Raises:
+        ValueError: for shares that are no floats, or a floor out of range.
 
     >>> above(torch.tensor([0.0, 1.0]), floor=0.25)
     tensor([0.2500, 1.0000])
     """
-    return floor + (1 - floor) * share
+    if not (is_number(floor) and 0 <= floor <= 1):
+        raise ValueError(f"`floor` must lie in [0, 1]; got {floor!r}.")
+    return floor + (1 - floor) * as_floats("share", share, "floats in [0, 1]")
 
 
+@opaque
 def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
     """w_ij = exp(−d_ij² / (σ_i σ_j)), σ_i the distance from i to its k-th neighbour (Zelnik-Manor & Perona 2004).
 
@@ -108,6 +130,7 @@ def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
     >>> self_tuning_affinity(line, torch.tensor([1.0, 2.0]), k=1)
     tensor([0.3679, 0.1353])
     """
+    distance = as_floats("distance", distance, "(E,) floats, one per edge")
     scale = local_scale(graph, distance, k)
     same = (scale.detach() == 0).nonzero().squeeze(1)
     if len(same):
@@ -115,10 +138,12 @@ def self_tuning_affinity(graph: Graph, distance: Tensor, k: int = 7) -> Tensor:
             f"`distance` is 0 to the first {k} neighbours of {len(same)} nodes (first: node {int(same[0])}): they have "
             "no scale. Use a larger `k`, or keep one of several equal points."
         )
-    tail, head = graph.edges
-    return torch.exp(-distance / scale[tail] * (distance / scale[head]))
+    most = torch.finfo(distance.dtype).max  # of a weight of 0, whose derivative shall not be 0 · ∞
+    there, back = ((distance / scale[ends]).clamp(max=most) for ends in graph.edges)
+    return torch.exp(-there * back)
 
 
+@opaque
 def local_scale(graph: Graph, distance: Tensor, k: int) -> Tensor:
     """The k-th smallest distance on the edges at each node; on a `knn_graph`, that to its k-th nearest neighbour.
 
@@ -140,9 +165,10 @@ def local_scale(graph: Graph, distance: Tensor, k: int) -> Tensor:
     >>> local_scale(line, torch.tensor([1.0, 2.0]), k=1)
     tensor([1., 1., 2.])
     """
+    check_graph(graph)
     if graph.directed:
         raise ValueError("`local_scale` is defined on undirected graphs only; got a directed one.")
-    _check_distance(distance, graph.num_edges)
+    distance = _checked_distance(distance, graph.num_edges)
     node = graph.edges.flatten()
     degree = node.bincount(minlength=graph.num_nodes)
     _check_neighbours(degree, k)
@@ -164,40 +190,53 @@ def _rows(features: Tensor, nodes: Tensor) -> Tensor:
 
 
 def _checked_features(graph: Graph, features: Tensor) -> Tensor:
-    """(N, C)."""
-    if features.ndim not in (1, 2) or len(features) != graph.num_nodes or not features.is_floating_point():
-        got = f"{tuple(features.shape)} {features.dtype}"
-        raise ValueError(f"`features` must be (N, C) or (N,) floats with N = {graph.num_nodes}; got {got}.")
+    """(N, C), C ≥ 1."""
+    check_graph(graph)
+    wanted = f"(N, C) or (N,) floats with N = {graph.num_nodes}"
+    features = as_floats("features", features, wanted)
+    fits = features.ndim in (1, 2) and len(features) == graph.num_nodes and 0 not in features.shape[1:]
+    if not fits:
+        raise ValueError(f"`features` must be {wanted}; got {tuple(features.shape)} {features.dtype}. C ≥ 1.")
+    check_finite("features", features, DIVERGED)
     return features if features.ndim == 2 else features[:, None]
 
 
 def _checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
     """() or (C,)."""
-    beta = torch.as_tensor(beta, dtype=None if isinstance(beta, Tensor) else features.dtype, device=features.device)
+    wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
+    if not isinstance(beta, Tensor):
+        beta = kept_in("beta", as_numbers("beta", beta, wanted), features.dtype)
+    beta = as_numbers("beta", beta, wanted).to(features.device)
     if beta.ndim and beta.shape != features.shape[1:]:
-        wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
         raise ValueError(f"`beta` must be {wanted}; got {tuple(beta.shape)}.")
-    wrong = ~(beta.detach() >= 0)
-    if bool(wrong.any()):
-        raise ValueError(f"`beta` must not be negative; got {float(beta.detach()[wrong].reshape(-1)[0])}.")
+    values: list[float] = plainly(lambda beta: beta.reshape(-1).tolist(), beta)
+    wrong = [value for value in values if not 0 <= value < math.inf]
+    if wrong:
+        raise ValueError(f"`beta` must be finite and not negative; got {wrong[0]}.")
+    if beta.ndim == 0:
+        kept_in("beta", beta, features.dtype)
     return beta
 
 
-def _check_length(length: Tensor, num_edges: int) -> None:
+def _checked_length(length: Tensor, num_edges: int) -> Tensor:
+    length = as_floats("length", length, f"({num_edges},) floats and positive")
     if length.shape != (num_edges,):
-        raise ValueError(f"`length` must be ({num_edges},) and positive; got {tuple(length.shape)}.")
-    wrong = length.detach()[~(length > 0)]
+        raise ValueError(f"`length` must be ({num_edges},), positive and finite; got {tuple(length.shape)}.")
+    wrong = length.detach()[~((length > 0) & (length < torch.inf))]
     if wrong.numel():
-        raise ValueError(f"`length` must be ({num_edges},) and positive; got {float(wrong[0])}.")
+        raise ValueError(f"`length` must be ({num_edges},), positive and finite; got {float(wrong[0])}.")
+    return length
 
 
-def _check_distance(distance: Tensor, num_edges: int) -> None:
-    if distance.shape != (num_edges,) or not distance.is_floating_point():
-        got = f"{tuple(distance.shape)} {distance.dtype}"
-        raise ValueError(f"`distance` must be ({num_edges},) floats, one per edge; got {got}.")
+def _checked_distance(distance: Tensor, num_edges: int) -> Tensor:
+    wanted = f"({num_edges},) floats, one per edge"
+    distance = as_floats("distance", distance, wanted)
+    if distance.shape != (num_edges,):
+        raise ValueError(f"`distance` must be {wanted}; got {tuple(distance.shape)} {distance.dtype}.")
     wrong = distance.detach()[~((distance >= 0) & (distance < torch.inf))]
     if wrong.numel():
         raise ValueError(f"`distance` must be finite and not negative; got {float(wrong[0])}.")
+    return distance
 
 
 def _check_neighbours(degree: Tensor, k: int) -> None:

@@ -2,15 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_whole, is_number, is_whole
 
 
+@opaque
 def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None = None) -> Graph:
     """The undirected graph of a 1D, 2D or 3D image: one node per pixel, an edge between pixels that are close.
 
@@ -40,10 +45,13 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     >>> grid_graph((100, 100), radius=5.0)
     Graph(num_nodes=10000, num_edges=382768)
     """
-    shape = _checked_shape(shape)
-    offsets = _offsets(shape, _reach(shape, connectivity, radius))
-    index = torch.arange(math.prod(shape)).reshape(shape)
+    shape = checked_shape(shape)
+    reach = _reach(shape, connectivity, radius)
+    _require_room(shape, _least_edges(shape, reach))
+    offsets = _offsets(shape, reach)
     counts = [math.prod(size - abs(step) for size, step in zip(shape, offset, strict=True)) for offset in offsets]
+    _require_room(shape, sum(counts))
+    index = torch.arange(math.prod(shape)).reshape(shape)
     edges = torch.empty(2, sum(counts), dtype=torch.int64)
     blocks = edges.split_with_sizes(counts, dim=1) if offsets else ()
     for offset, (tail, head) in zip(offsets, blocks, strict=True):
@@ -53,6 +61,7 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     return unchecked(edges, index.numel())  # no edge is listed twice: looking for one would mean to sort them all
 
 
+@opaque
 def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
     """Edge weights of ``grid_graph(shape)`` from one image per axis, as a network predicts them.
 
@@ -74,8 +83,9 @@ def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
     >>> grid_weight(torch.arange(12.0).reshape(2, 2, 3), (2, 3))
     tensor([ 0.,  1.,  2.,  6.,  7.,  9., 10.])
     """
-    shape = _checked_shape(shape)
+    shape = checked_shape(shape)
     axes = len(shape)
+    images = as_tensor("images", images, f"(…, {axes}, *{shape})")
     if tuple(images.shape[-axes - 1 :]) != (axes, *shape):
         wanted = ", ".join(map(str, (axes, *shape)))
         raise ValueError(f"`images` must have shape (…, {wanted}) for a grid {shape}; got {tuple(images.shape)}.")
@@ -84,6 +94,7 @@ def grid_weight(images: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.cat([plane.flatten(-axes) for plane in kept], dim=-1)
 
 
+@opaque
 def weight_images(weight: Tensor, shape: Sequence[int]) -> Tensor:
     """One image per axis from the edge weights of ``grid_graph(shape)``: the inverse of `grid_weight`.
 
@@ -104,10 +115,11 @@ def weight_images(weight: Tensor, shape: Sequence[int]) -> Tensor:
             [[3., 0.],
              [4., 0.]]])
     """
-    shape = _checked_shape(shape)
+    shape = checked_shape(shape)
     axes = len(shape)
     sizes = [[size - (other == axis) for other, size in enumerate(shape)] for axis in range(axes)]
     counts = [math.prod(size) for size in sizes]
+    weight = as_tensor("weight", weight, f"(…, {sum(counts)})")
     if weight.ndim == 0 or weight.shape[-1] != sum(counts):
         raise ValueError(f"`weight` must have shape (…, {sum(counts)}) for a grid {shape}; got {tuple(weight.shape)}.")
     planes = [
@@ -117,23 +129,41 @@ def weight_images(weight: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.stack(planes, dim=-axes - 1)
 
 
-def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(int(size) for size in shape)
-    if not 1 <= len(sizes) <= 3 or min(sizes) < 1 or sizes != tuple(shape):
-        raise ValueError(f"`shape` must be 1 to 3 whole numbers, each at least 1; got {tuple(shape)}.")
-    return sizes
+def checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The sizes of a grid as a tuple of int, or an error."""
+    sizes = tuple(shape) if isinstance(shape, Iterable) else ()
+    if not 1 <= len(sizes) <= 3 or not all(is_whole(size) and size >= 1 for size in sizes):
+        raise ValueError(f"`shape` must be 1 to 3 whole numbers, each at least 1; got {shape!r}.")
+    return tuple(map(int, sizes))
 
 
 def _reach(shape: tuple[int, ...], connectivity: int, radius: float | None) -> float:
     if radius is None:
-        if connectivity not in range(1, len(shape) + 1):
-            raise ValueError(f"`connectivity` must be from 1 to {len(shape)} for a grid {shape}; got {connectivity}.")
-        return math.sqrt(connectivity)
+        return math.sqrt(
+            check_whole("connectivity", connectivity, 1, len(shape), reason=f", the axes of a grid {shape}")
+        )
     if connectivity != 1:
         raise ValueError(f"Give `connectivity` or `radius`, not both; got {connectivity} and {radius}.")
-    if not 1 <= radius < math.inf:
-        raise ValueError(f"`radius` must be finite and at least 1 pixel; got {radius}. Below 1 there are no edges.")
+    return check_radius("radius", radius)
+
+
+def check_radius(name: str, radius: float) -> float:
+    """`radius`, if it is a finite number from 1 on; `name` is what errors call it."""
+    if not (is_number(radius) and 1 <= radius < math.inf):
+        raise ValueError(f"`{name}` must be finite and at least 1 pixel; got {radius!r}. Below 1 there are no edges.")
     return radius
+
+
+def _least_edges(shape: tuple[int, ...], reach: float) -> int:
+    """Fewer than there are: of the box of steps that holds those within reach, these are more than an eighth in each
+    half; and each step starts from more than a share of the pixels that is half along every axis."""
+    box = math.prod(2 * min(int(reach), size - 1) + 1 for size in shape)
+    return box // 8 * math.prod(-(-size // 2) for size in shape) if box > 1000 else 0
+
+
+def _require_room(shape: tuple[int, ...], num_edges: int) -> None:
+    what = f"The graph of a grid {shape}, of {math.prod(shape):,} nodes and {num_edges:,} edges or more,"
+    require_room(math.prod(shape) + 2 * num_edges, what, "Take superpixels, a coarser grid or a smaller `radius`.")
 
 
 def _offsets(shape: tuple[int, ...], reach: float) -> list[tuple[int, ...]]:

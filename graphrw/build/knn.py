@@ -5,16 +5,23 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_tensor, require_values
 from graphrw.core.blocks import AT_ONCE
-from graphrw.core.graph import Graph, unchecked
+from graphrw.core.finite import check_finite, check_spread
+from graphrw.core.graph import Graph, check_graph, unchecked
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 from graphrw.core.whole import check_whole
 
 TREE_CHANNELS = 8  # up to so many channels a tree is faster than comparing all pairs; it decays with each channel more
 BLOCK = 64  # distances of which the smallest is looked at first, so that few blocks need be sorted
 SPARE = 8  # candidates beyond k, so that the rounding of bounds seldom sends a point to the slow, direct comparison
 TIE = 1e-10  # squared distances whose ratio is this close to 1 count as equal, or every grid would be compared directly
+SHORTEST = 1e-150  # of float64's numbers about the least whose square keeps its digits
 
 
+@opaque
 def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[Graph, Tensor]:
     """The graph of exact nearest neighbours: i and j are joined when j is among the k points nearest to i, or i to j.
 
@@ -42,23 +49,29 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
     >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0], [7.0]]), k=1)
     (Graph(num_nodes=4, num_edges=3), tensor([1., 2., 4.]))
     """
-    _check_points(points)
+    points = _checked_points(points)
     if batch is not None:
         k = check_whole("k", k, 1)
         sets = [knn_graph(part, k) for part in points.split(_set_sizes(batch, len(points), k))]
         return Graph.batch([graph for graph, _ in sets]), torch.cat([distance for _, distance in sets])
     k = check_whole("k", k, 1, len(points) - 1, reason=f", below the {len(points)} points")
+    require_room(5 * len(points) * k, f"A graph of {len(points)} points and k = {k}", "Take a smaller `k`.")
     search = _by_tree if points.shape[1] <= TREE_CHANNELS else _by_products
-    graph = _union(search(points.detach(), k))
-    return graph, edge_length(graph, points)
+    scaled = points.detach().double()
+    unit = unit_of(scaled)  # squares of points of any size are held
+    graph = _union(search(scaled / unit, k))
+    length = edge_length(graph, points)
+    _check_decades(length.detach() / unit)
+    return graph, length
 
 
+@opaque
 def edge_length(graph: Graph, points: Tensor) -> Tensor:
     """The Euclidean distance |p_i − p_j| along each edge; differentiable with respect to `points`.
 
     Where two points coincide the distance has no derivative; it is given the subgradient 0. Memory does not grow with
     E · C: differences are formed a block at a time, and again in the backward pass; squares in float64, for those of
-    large or small float32 would be infinite or 0.
+    large or small float32 would be infinite or 0, and those of float64 in units of each edge.
 
     Args:
         graph: N nodes, E edges.
@@ -74,22 +87,30 @@ def edge_length(graph: Graph, points: Tensor) -> Tensor:
     >>> edge_length(pair, torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
     tensor([5.])
     """
-    if points.ndim != 2 or len(points) != graph.num_nodes or not points.is_floating_point():
-        got = f"{tuple(points.shape)} {points.dtype}"
-        raise ValueError(f"`points` must be (N, C) floats with N = {graph.num_nodes}; got {got}.")
+    check_graph(graph)
+    wanted = f"(N, C) floats with N = {graph.num_nodes}"
+    points = as_floats("points", points, wanted)
+    if points.ndim != 2 or len(points) != graph.num_nodes:
+        raise ValueError(f"`points` must be {wanted}; got {tuple(points.shape)} {points.dtype}.")
     tail, head = graph.edges
+    check_finite("points", points)
     rows = max(1, AT_ONCE // max(1, points.shape[1]))
     if graph.num_edges <= rows:
-        return _length(points, tail, head)
-    blocks = zip(tail.split(rows), head.split(rows), strict=True)
-    return torch.cat([checkpoint(_length, points, *ends, use_reentrant=False) for ends in blocks])
+        length = _length(points, tail, head)
+    else:
+        blocks = zip(tail.split(rows), head.split(rows), strict=True)
+        length = torch.cat([checkpoint(_length, points, *ends, use_reentrant=False) for ends in blocks])
+    check_spread(length, "Lengths of edges between `points`")
+    return length
 
 
 def _length(points: Tensor, tail: Tensor, head: Tensor) -> Tensor:
-    square = (points.index_select(0, tail) - points.index_select(0, head)).double().square().sum(1)
+    difference = points.index_select(0, tail) - points.index_select(0, head)
+    unit = unit_of(difference, 1) if points.dtype == torch.float64 else difference.new_ones(1, 1)
+    square = (difference.double() / unit).square().sum(1)
     apart = square > 0
     length = torch.where(apart, torch.where(apart, square, 1).sqrt(), 0)  # √0 would have an infinite derivative
-    return length.to(points.dtype)
+    return (length * unit.squeeze(1)).to(points.dtype)
 
 
 def _union(neighbours: Tensor) -> Graph:
@@ -102,8 +123,8 @@ def _union(neighbours: Tensor) -> Graph:
 
 
 def _by_tree(points: Tensor, k: int) -> Tensor:
-    """(N, k): the nearest neighbours of each point, with a k-d tree."""
-    data = points.double().cpu().numpy()
+    """(N, k): the nearest neighbours of each point (N, C) float64, with a k-d tree."""
+    data = points.cpu().numpy()
     _, found = KDTree(data).query(data, k + 1, workers=torch.get_num_threads())
     neighbours = torch.from_numpy(found).long()
     own = neighbours == torch.arange(len(data))[:, None]
@@ -119,7 +140,6 @@ def _by_products(points: Tensor, k: int) -> Tensor:
     with the smallest bounds are candidates, ranked by their true distances. If the k-th of these is not above the
     last candidate's bound, no other point can be nearer. Where it is, that point is compared with all directly.
     """
-    points = points.double()
     others = _augmented(points)
     count = min(k + SPARE, len(points) - 1)
     rows = max(1, AT_ONCE // max(len(others), count * points.shape[1]))
@@ -178,10 +198,21 @@ def _directly(points: Tensor, query: Tensor, k: int) -> Tensor:
     return distance.topk(k, largest=False).indices
 
 
-def _check_points(points: Tensor) -> None:
-    if not isinstance(points, Tensor) or points.dtype not in (torch.float32, torch.float64):
-        kind = points.dtype if isinstance(points, Tensor) else type(points).__name__
-        raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {kind}.")
+def _check_decades(length: Tensor) -> None:
+    """Of edges, in units of the largest coordinate: squares of shorter ones were 0 in the search, so that all tied."""
+    tiny = (length > 0) & (length < SHORTEST)
+    if bool(tiny.any()):
+        raise ValueError(
+            f"`points` lie {float(length[tiny].min()):.1e} times as close together as the largest of their coordinates "
+            f"is far from 0; neighbours are told apart down to {SHORTEST:.0e}. Remove points that lie so far out."
+        )
+
+
+def _checked_points(points: Tensor) -> Tensor:
+    points = as_tensor("points", points, "(N, C) float32 or float64")
+    if points.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"`points` must be a float32 or float64 tensor (N, C); got {points.dtype}.")
+    require_values("points", points)
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"`points` must have shape (N, C), with at least one channel; got {tuple(points.shape)}.")
     wrong = (~points.detach().isfinite().all(1)).nonzero().squeeze(1)
@@ -190,9 +221,11 @@ def _check_points(points: Tensor) -> None:
             f"`points` must be finite; {len(wrong)} of {len(points)} are not (first: point {int(wrong[0])}). "
             "Remove them."
         )
+    return points
 
 
 def _set_sizes(batch: Tensor, num_points: int, k: int) -> list[int]:
+    batch = as_tensor("batch", batch, f"({num_points},) int64")
     if batch.dtype != torch.int64 or batch.shape != (num_points,):
         raise ValueError(f"`batch` must be ({num_points},) int64; got {tuple(batch.shape)} {batch.dtype}.")
     steps = batch.diff(prepend=batch.new_zeros(1))

@@ -4,9 +4,14 @@ import torch
 from torch import Tensor
 
 from graphrw.build.knn import edge_length
+from graphrw.core.arrays import as_tensor, require_values
+from graphrw.core.finite import check_spread
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 
 
+@opaque
 def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The graph of a triangle mesh: one node per vertex, an edge where a face has one.
 
@@ -30,11 +35,12 @@ def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> mesh_graph(corners, torch.tensor([[0, 1, 2]]))
     (Graph(num_nodes=3, num_edges=3), tensor([3., 4., 5.]))
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, _ = _sides(faces, len(vertices))
     return graph, edge_length(graph, vertices)
 
 
+@opaque
 def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     """Cotangent weights of `mesh_graph`'s edges, made non-negative: w_ij = max(0, ½ Σ cot α), α opposite ij.
 
@@ -59,16 +65,17 @@ def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> cotangent_weight(corners, torch.tensor([[0, 1, 2]]))
     tensor([0.5000, 0.5000, 0.0000])
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, side = _sides(faces, len(vertices))
-    corners = _corners(vertices, faces)
-    area = torch.linalg.vector_norm(_normals(corners, faces), dim=1)
-    cosine = ((corners.roll(-1, 1) - corners) * (corners.roll(1, 1) - corners)).sum(2)
+    sides = _side_vectors(vertices, faces)
+    area = torch.linalg.vector_norm(_normals(sides, faces), dim=1)
+    cosine = -(sides.roll(-1, 1) * sides.roll(1, 1)).sum(2)
     cotangent = cosine / area[:, None]
     total = vertices.new_zeros(graph.num_edges).index_add(0, side.flatten(), cotangent.flatten() / 2)
     return total.clamp(min=0)
 
 
+@opaque
 def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     """The dual graph of a triangle mesh: one node per face, an edge where two faces share an edge, with its angle.
 
@@ -97,9 +104,9 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> graph.edges.T, torch.rad2deg(angle)
     (tensor([[0, 1]]), tensor([90.]))
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     first, second = _shared_sides(faces, len(vertices))
-    normals = _unit(_normals(_corners(vertices, faces), faces))
+    normals = _unit(_normals(_side_vectors(vertices, faces), faces))
     tails, heads = (faces[:, corners].flatten() for corners in ([1, 2, 0], [2, 0, 1]))
     along = _unit(vertices.index_select(0, heads[first]) - vertices.index_select(0, tails[first]))
     turn = torch.where(tails[first] == tails[second], -1, 1)[:, None]  # faces oriented alike run opposite ways
@@ -108,6 +115,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     return unchecked(torch.stack([first // 3, second // 3]), len(faces)), torch.atan2(sine, cosine)
 
 
+@opaque
 def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     """The length of the mesh edge that two faces share, for each edge of `mesh_dual_graph`.
 
@@ -128,7 +136,7 @@ def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> shared_edge_length(corners, torch.tensor([[0, 2, 1], [0, 1, 3]]))
     tensor([2.])
     """
-    faces = _checked(vertices, faces)
+    vertices, faces = _checked(vertices, faces)
     graph, side = _sides(faces, len(vertices))
     first, _ = _shared_sides(faces, len(vertices))
     return edge_length(graph, vertices)[side.flatten()[first]]
@@ -163,18 +171,22 @@ def _shared_sides(faces: Tensor, num_vertices: int) -> tuple[Tensor, Tensor]:
     return first[listed], second[listed]
 
 
-def _corners(vertices: Tensor, faces: Tensor) -> Tensor:
-    """(F, 3, 3): the three corners of each face."""
-    return vertices.index_select(0, faces.flatten()).reshape(-1, 3, 3)
+def _side_vectors(vertices: Tensor, faces: Tensor) -> Tensor:
+    """(F, 3, 3): c − b, a − c and b − a of each face (a, b, c), in units of about its size.
+
+    Angles do not depend on the size of a face, and in these units no product of its sides overflows or underflows.
+    """
+    corners = vertices.index_select(0, faces.flatten()).reshape(-1, 3, 3)
+    sides = corners.roll(1, 1) - corners.roll(-1, 1)
+    return sides / unit_of(sides, (1, 2))
 
 
-def _normals(corners: Tensor, faces: Tensor) -> Tensor:
+def _normals(sides: Tensor, faces: Tensor) -> Tensor:
     """(F, 3): (b − a) × (c − a), twice the area long, along the normal of a face that runs counter-clockwise."""
-    a, b, c = corners.unbind(1)
-    normals: Tensor = torch.linalg.cross(b - a, c - a)
+    normals: Tensor = torch.linalg.cross(sides[:, 1], sides[:, 2])
     # An area that the rounding of the cross product could have made is none: no cotangent or normal would have a digit.
-    longest = (corners - corners.roll(1, 1)).detach().square().sum(2).amax(1)
-    flat = torch.linalg.vector_norm(normals.detach(), dim=1) <= 4 * torch.finfo(corners.dtype).eps * longest
+    longest = sides.detach().square().sum(2).amax(1)
+    flat = torch.linalg.vector_norm(normals.detach(), dim=1) <= 4 * torch.finfo(sides.dtype).eps * longest
     if bool(flat.any()):
         face = int(flat.nonzero()[0])
         raise ValueError(
@@ -185,11 +197,14 @@ def _normals(corners: Tensor, faces: Tensor) -> Tensor:
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    return vectors / vectors.square().sum(1, keepdim=True).sqrt()
+    scaled = vectors / unit_of(vectors, 1)
+    return scaled / scaled.square().sum(1, keepdim=True).sqrt()
 
 
-def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
-    """`faces` in int64, or an error."""
+def _checked(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """`vertices`, and `faces` in int64, or an error."""
+    vertices = as_tensor("vertices", vertices, "(V, 3) float32 or float64")
+    faces = as_tensor("faces", faces, "(F, 3) int32 or int64")
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype not in (torch.float32, torch.float64):
         got = f"{tuple(vertices.shape)} {vertices.dtype}"
         raise ValueError(f"`vertices` must be (V, 3) float32 or float64; got {got}. In the plane, let z = 0.")
@@ -198,12 +213,15 @@ def _checked(vertices: Tensor, faces: Tensor) -> Tensor:
         raise ValueError(f"`faces` must be (F, 3) int32 or int64; got {got}. Split larger polygons into triangles.")
     if faces.device != vertices.device:
         raise ValueError(f"`faces` is on {faces.device} but `vertices` on {vertices.device}; move one with `.to`.")
+    require_values("vertices", vertices)
+    require_values("faces", faces)
     wrong = ~vertices.detach().isfinite().all(1)
     if bool(wrong.any()):
         vertex = int(wrong.nonzero()[0])
         raise ValueError(f"`vertices` must be finite; got {vertices[vertex].tolist()} at vertex {vertex}.")
+    check_spread(vertices, "`vertices`")
     _check_corners(faces, len(vertices))
-    return faces.long()
+    return vertices, faces.long()
 
 
 def _check_corners(faces: Tensor, num_vertices: int) -> None:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats, as_tensor, require_values, whole_numbers
 from graphrw.core.distinct import distinct
+from graphrw.core.finite import narrowed
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_id, is_number
 
 # Not torch's wider unsigned types, which it can hardly compute with.
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
+@opaque
 def superpixel_graph(
     segments: Tensor, *, ignore_index: int | None = None, spacing: Sequence[float] | None = None
 ) -> tuple[Graph, Tensor]:
@@ -44,9 +49,12 @@ def superpixel_graph(
     length = torch.zeros(faces.edges.shape[1], device=index.device)
     for area, edge in zip(areas, faces.edge.split(faces.per_axis), strict=True):
         length += area * edge.bincount(minlength=len(length))
+    if not bool(((length > 0) & (length < torch.inf)).all()):
+        raise ValueError(f"`spacing` gives boundaries of a length that {length.dtype} does not hold; got {spacing}.")
     return unchecked(faces.edges, len(ids)), length
 
 
+@opaque
 def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[Tensor, Tensor]:
     """The ids of all regions in increasing order, and for each pixel the place of its id among them: its node.
 
@@ -64,14 +72,14 @@ def region_index(segments: Tensor, *, ignore_index: int | None = None) -> tuple[
     (tensor([-3, 40]), tensor([[ 1,  1,  0],
             [-1,  1,  0]]))
     """
-    _check_segments(segments)
-    ids, index = distinct(segments.long())
+    ids, index = distinct(_checked_segments(segments).long())
     if ignore_index is None:
         return ids, index
-    kept = ids != ignore_index
+    kept = ids != check_id("ignore_index", ignore_index)
     return ids[kept], torch.where(kept, kept.cumsum(0) - 1, -1)[index]
 
 
+@opaque
 def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` over the pixels of each region; differentiable.
 
@@ -91,9 +99,11 @@ def pool_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None =
     tensor([1.5000, 9.0000])
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
-    return _as_given(_region_means(_channels(values, index.shape), index, len(ids), values.dtype), values, index)
+    channels = _channels(values, index.shape)
+    return _as_given(_region_means(channels, index, len(ids), channels.dtype), values, index)
 
 
+@opaque
 def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | None = None, fill: float = 0.0) -> Tensor:
     """Each pixel gets the value of its region: the way back from nodes to an image; differentiable.
 
@@ -107,14 +117,19 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
         (K, H, W) or (K, D, H, W); of the shape of `segments` for values (R,).
 
     Raises:
-        ValueError: as `superpixel_graph`, or if `values` does not have one row per region.
+        ValueError: as `superpixel_graph`, or if `values` does not have one row per region, or cannot hold `fill`.
 
     >>> project_regions(torch.tensor([1.5, 9.0]), torch.tensor([[0, 0, 1]]))
     tensor([[1.5000, 1.5000, 9.0000]])
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
+    values = as_tensor("values", values, f"(R, K) or (R,) with R = {len(ids)} regions")
+    if not is_number(fill):
+        raise ValueError(f"`fill` must be a number; got {fill!r}.")
     if values.ndim not in (1, 2) or len(values) != len(ids) or 0 in values.shape[1:]:
         raise ValueError(f"`values` must be (R, K) or (R,) with R = {len(ids)} regions; got {tuple(values.shape)}.")
+    if not values.is_floating_point() and int(fill) != fill:
+        raise ValueError(f"`fill` is {fill}, which {values.dtype} makes {int(fill)}: give `values` as floats.")
     columns = torch.cat([values, values.new_full((1, *values.shape[1:]), fill)])  # the last row, −1, is for no region
     node = torch.where(index < 0, len(ids), index).flatten()
     if values.ndim == 1:
@@ -123,6 +138,7 @@ def project_regions(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     return torch.stack(pixels).reshape(-1, *index.shape)
 
 
+@opaque
 def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """The mean of `values` along the boundary of each edge of the region adjacency graph; differentiable.
 
@@ -147,8 +163,8 @@ def pool_boundaries(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     channels = _channels(values, index.shape)
     faces = _faces(index, len(ids))
     first, second = faces.pixels
-    halves = ((row.index_select(0, first) + row.index_select(0, second)) / 2 for row in channels)
-    return _as_given(_means(halves, faces.edge, faces.edges.shape[1], values.dtype), values, index)
+    halves = (row.index_select(0, first) / 2 + row.index_select(0, second) / 2 for row in channels)
+    return _as_given(_means(halves, faces.edge, faces.edges.shape[1], channels.dtype), values, index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +177,7 @@ class RegionFeatures:
     variance: Tensor  # (R, K), of the pixels about their mean: divided by size, not by size − 1
 
 
+@opaque
 def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | None = None) -> RegionFeatures:
     """Size, centroid, and the mean and variance of each channel, for every region; differentiable in `values`.
 
@@ -183,16 +200,16 @@ def region_features(values: Tensor, segments: Tensor, *, ignore_index: int | Non
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
     channels = _channels(values, index.shape)
-    mean = _region_means(channels, index, len(ids), values.dtype)
-    counted = torch.promote_types(values.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256
+    mean = _region_means(channels, index, len(ids), channels.dtype)
+    counted = torch.promote_types(channels.dtype, torch.float32)  # bfloat16 cannot tell 257 from 256
     node = torch.where(index < 0, len(ids), index).flatten()
     size = node.bincount(minlength=len(ids) + 1)[: len(ids)].to(counted)
     grids = torch.meshgrid([torch.arange(extent, device=index.device) for extent in index.shape], indexing="ij")
     centroid = _region_means((grid.flatten() for grid in grids), index, len(ids), counted)
     rows = torch.cat([mean, mean.new_zeros(1, mean.shape[1])]).unbind(1)
     # Squares of what is left of the mean: E[v²] − E[v]² would cancel where a region is nearly of one value.
-    squares = ((row - mu.index_select(0, node)).square() for row, mu in zip(channels, rows, strict=True))
-    return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), values.dtype))
+    squares = ((row - mu.index_select(0, node)).double().square() for row, mu in zip(channels, rows, strict=True))
+    return RegionFeatures(size, centroid, mean, _region_means(squares, index, len(ids), channels.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +251,7 @@ def _means(channels: Iterable[Tensor], group: Tensor, num_groups: int, dtype: to
     count = group.bincount(minlength=num_groups).clamp(min=1)
     zero = torch.zeros(num_groups, dtype=torch.float64, device=group.device)
     means = [zero.index_add(0, group, channel.double()) / count for channel in channels]
-    return torch.stack(means, dim=1).to(dtype)
+    return narrowed("A mean or variance of `values`", torch.stack(means, dim=1), dtype)
 
 
 def _as_given(pooled: Tensor, values: Tensor, index: Tensor) -> Tensor:
@@ -244,28 +261,34 @@ def _as_given(pooled: Tensor, values: Tensor, index: Tensor) -> Tensor:
 
 def _channels(values: Tensor, shape: torch.Size) -> Tensor:
     """(K, number of pixels), K ≥ 1."""
+    sizes = ", ".join(map(str, shape))
+    wanted = f"floats (K, {sizes}) or ({sizes}), as `segments` asks"
+    values = as_floats("values", values, wanted)
+    require_values("values", values)
     fits = values.ndim - len(shape) in (0, 1) and values.shape[-len(shape) :] == shape and values.numel() > 0
-    if not fits or not values.is_floating_point():
-        sizes = ", ".join(map(str, shape))
-        got = f"{tuple(values.shape)} {values.dtype}"
-        raise ValueError(f"`values` must be floats (K, {sizes}) or ({sizes}), as `segments` asks; got {got}.")
+    if not fits:
+        raise ValueError(f"`values` must be {wanted}; got {tuple(values.shape)} {values.dtype}.")
     return values.reshape(-1, shape.numel())
 
 
-def _check_segments(segments: Tensor) -> None:
-    if not isinstance(segments, Tensor):
-        kind = type(segments).__name__
-        raise ValueError(f"`segments` must be a tensor of integers; got {kind}. Use `torch.as_tensor`.")
+def _checked_segments(segments: Tensor) -> Tensor:
+    segments = as_tensor("segments", segments, "a tensor of integers, (H, W) or (D, H, W)")
+    require_values("segments", segments)
+    if segments.dtype == torch.uint64:
+        whole_numbers("segments", segments, "integers")
     if segments.dtype not in INTEGERS:
         raise ValueError(f"`segments` must be int64 or another integer type; got {segments.dtype}. Use `.long()`.")
     if segments.ndim not in (2, 3) or segments.numel() == 0:
         got = tuple(segments.shape)
         raise ValueError(f"`segments` must be (H, W) or (D, H, W), with at least one pixel; got {got}.")
+    return segments
 
 
 def _face_areas(spacing: Sequence[float] | None, axes: int) -> list[float]:
     """The area of a face across each axis: the product of the spacings along the others."""
-    sizes = [1.0] * axes if spacing is None else [float(size) for size in spacing]
-    if len(sizes) != axes or not all(0 < size < math.inf for size in sizes):
-        raise ValueError(f"`spacing` must be {axes} finite numbers > 0, one per axis; got {tuple(sizes)}.")
+    if spacing is None:
+        return [1.0] * axes
+    sizes = list(spacing) if isinstance(spacing, Iterable) else []
+    if len(sizes) != axes or not all(is_number(size) and 0 < size < math.inf for size in sizes):
+        raise ValueError(f"`spacing` must be {axes} finite numbers > 0, one per axis; got {spacing!r}.")
     return [math.prod(sizes[:axis] + sizes[axis + 1 :]) for axis in range(axes)]

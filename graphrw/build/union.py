@@ -5,9 +5,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from graphrw.core.graph import Graph, unchecked
+from graphrw.core.arrays import as_tensor
+from graphrw.core.graph import Graph, check_graph, unchecked
+from graphrw.core.opaque import opaque
 
 
+@opaque
 def union(weighted: Iterable[tuple[Graph, Tensor]]) -> tuple[Graph, Tensor]:
     """The graph with the edges of all of them; where several have an edge, their weights add up.
 
@@ -31,8 +34,7 @@ def union(weighted: Iterable[tuple[Graph, Tensor]]) -> tuple[Graph, Tensor]:
     (tensor([[0, 0, 1],
             [1, 2, 2]]), tensor([1.5000, 5.0000, 2.0000]))
     """
-    pairs = list(weighted)
-    _check(pairs)
+    pairs = _checked(weighted)
     first, _ = pairs[0]
     tail, head = torch.cat([graph.edges for graph, _ in pairs], dim=1)
     if not first.directed:
@@ -43,9 +45,13 @@ def union(weighted: Iterable[tuple[Graph, Tensor]]) -> tuple[Graph, Tensor]:
     return unchecked(edges, first.num_nodes, first.directed), each.new_zeros(len(key)).index_add(0, place, each)
 
 
-def _check(pairs: list[tuple[Graph, Tensor]]) -> None:
-    if not pairs:
-        raise ValueError("`union` needs at least one pair (graph, weight); got none.")
+def _checked(weighted: Iterable[tuple[Graph, Tensor]]) -> list[tuple[Graph, Tensor]]:
+    pairs = list(weighted) if isinstance(weighted, Iterable) else []
+    if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise ValueError(f"`weighted` must be pairs (graph, weight), at least one; got {type(weighted).__name__}.")
+    for graph, weight in pairs:
+        check_graph(graph)
+        as_tensor("weight", weight, f"({graph.num_edges},)")
     first, like = pairs[0]
     for graph, weight in pairs:
         if (graph.num_nodes, graph.directed, graph.device) != (first.num_nodes, first.directed, first.device):
@@ -57,3 +63,4 @@ def _check(pairs: list[tuple[Graph, Tensor]]) -> None:
             got = f"{tuple(weight.shape)} {weight.dtype} on {weight.device}"
             wanted = f"({graph.num_edges},) {like.dtype} on {like.device}"
             raise ValueError(f"`union` needs a weight for each edge, all of one type: {wanted}; got {got}.")
+    return pairs

@@ -4,8 +4,12 @@ import torch
 from torch import Tensor
 
 from graphrw.build.superpixel import region_index
+from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_whole
 
 
+@opaque
 def region_votes(labels: Tensor, segments: Tensor, num_labels: int, *, ignore_index: int | None = None) -> Tensor:
     """How many pixels of each region have each label: v_rl = #{pixels of region r with label l}.
 
@@ -27,7 +31,10 @@ def region_votes(labels: Tensor, segments: Tensor, num_labels: int, *, ignore_in
     tensor([[1, 1],
             [0, 1]])
     """
+    labels = as_tensor("labels", labels, "int64, of the shape of `segments`")
+    num_labels = check_whole("num_labels", num_labels, 1)
     ids, index = region_index(segments, ignore_index=ignore_index)
+    segments = as_tensor("segments", segments, "integers")
     if labels.shape != segments.shape or labels.dtype != torch.int64:
         wanted = f"{tuple(segments.shape)} int64, as `segments`"
         raise ValueError(f"`labels` must be {wanted}; got {tuple(labels.shape)} {labels.dtype}.")

@@ -4,10 +4,10 @@ from typing import Literal, overload
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
 
 from graphrw.convert.fold import Source, check_nodes, checked_index, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 SOURCE = Source(
     entries="`edge_index`",
@@ -39,6 +39,7 @@ def from_edge_index(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_edge_index(
     edge_index: Tensor,
     edge_weight: Tensor | None = None,
@@ -78,6 +79,7 @@ def from_edge_index(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_edge_index(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """PyG's edge list: each undirected edge once in each direction, a directed edge once.
 
@@ -128,4 +130,5 @@ def checked_edge_index(edge_index: Tensor, num_nodes: int | None) -> Tensor:
 
 def plain(edge_index: Tensor) -> Tensor:
     """`edge_index` without PyG's `EdgeIndex` around it."""
-    return edge_index.as_tensor() if isinstance(edge_index, EdgeIndex) else edge_index
+    # Known by its method: whoever has no `EdgeIndex` need not load PyG.
+    return edge_index.as_tensor() if hasattr(edge_index, "as_tensor") else edge_index

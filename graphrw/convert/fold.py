@@ -7,15 +7,13 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_numbers
-from graphrw.core.graph import Graph
-from graphrw.core.whole import check_whole
+from graphrw.core.finite import check_spread
+from graphrw.core.graph import MOST_KEYED, Graph, check_graph
+from graphrw.core.whole import check_flag, check_whole
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-12}
 """Relative difference up to which W_ij and W_ji are one weight: about a thousand roundings, so that weights pass which
 a network computes once per direction (``exp`` alone magnifies the rounding of its argument a hundredfold and more)."""
-
-MOST_NODES = 3_037_000_499
-"""N² is the number of pairs of nodes, each with a key of its own in int64."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,8 @@ def fold(
     Raises:
         ValueError: for what a walk cannot represent, naming the offending value.
     """
+    check_flag("directed", directed)
+    check_flag("self_loops", loops)
     index = checked_index(index, source)
     value = _checked_value(value, index, source)
     if num_nodes is None:
@@ -91,18 +91,18 @@ def fold(
     graph, slot = _group(index[:, apart], num_nodes, directed)
     num_slots = graph.num_edges if directed else 2 * graph.num_edges
     weight = value.new_zeros(num_slots).index_add(0, slot, value[apart])
+    check_spread(weight, f"Sums of the entries of {source.values} that are listed more than once")
     if directed:
         return Folded(graph, weight, index, value)
     listed = torch.zeros_like(weight, dtype=torch.bool).index_fill(0, slot, True)
     if not average:
         _check_pairs(graph, weight.detach().view(2, -1), listed.view(2, -1), source)
-    return Folded(graph, weight.view(2, -1).mean(0), index, value)
+    return Folded(graph, (weight / 2).view(2, -1).sum(0), index, value)
 
 
 def checked_weight(graph: Graph, weight: object) -> Tensor:
     """`weight` as a tensor; a `ValueError` unless it holds one float for each edge of `graph`, where the edges are."""
-    if not isinstance(graph, Graph):
-        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    check_graph(graph)
     weight = as_tensor("weight", weight, "float32 or float64")
     if weight.dtype not in TOLERANCE:
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
@@ -111,6 +111,12 @@ def checked_weight(graph: Graph, weight: object) -> Tensor:
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device}, but the graph is on {graph.device}; use `graph.to(…)`.")
     return weight
+
+
+def check_attribute(name: object) -> None:
+    """Raise `ValueError` unless `name` is that of an attribute which holds weights, or None."""
+    if not isinstance(name, str | None):
+        raise ValueError(f"`weight` must be the name of an attribute, or None; got {type(name).__name__}.")
 
 
 def checked_loops(graph: Graph, weight: Tensor, self_loops: object) -> Tensor:
@@ -167,9 +173,9 @@ def check_nodes(index: Tensor, num_nodes: int, source: Source, *, loops: bool = 
             f"{source.entries} names node {node}, but nodes are numbered from 0 and there are {num_nodes} "
             f"(num_nodes={num_nodes})."
         )
-    if num_nodes > MOST_NODES:
+    if num_nodes > MOST_KEYED:
         raise ValueError(
-            f"{source.entries} would have {num_nodes} nodes, more than {MOST_NODES}. If few of these numbers occur, "
+            f"{source.entries} would have {num_nodes} nodes, more than {MOST_KEYED}. If few of these numbers occur, "
             "renumber them: `torch.unique(…, return_inverse=True)`."
         )
     loop = index[0] == index[1]

@@ -1,6 +1,6 @@
 """From and to networkx graphs."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import Any, Literal, overload
 
@@ -8,8 +8,9 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from graphrw.convert.fold import Source, checked_loops, checked_weight, fold
+from graphrw.convert.fold import Source, check_attribute, checked_loops, checked_weight, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _DEFAULT = "weight"
 
@@ -34,6 +35,7 @@ def from_networkx(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_networkx(
     network: "nx.Graph[Any]",
     weight: str | None = _DEFAULT,
@@ -64,11 +66,12 @@ def from_networkx(
     >>> from_networkx(nx.Graph([("a", "b", {"weight": 2.0}), ("b", "c", {"weight": 3.0})]))
     (Graph(num_nodes=3, num_edges=2), tensor([2., 3.]))
     """
+    check_attribute(weight)
     nodes, number = numbered(network)
     listed = list(network.edges(data=weight, default=None)) if weight else [(*edge[:2], 1) for edge in network.edges()]
     ends = [(number[tail], number[head]) for tail, head, _ in listed]
     index = torch.tensor(ends, dtype=torch.int64).reshape(-1, 2).T
-    value = _weights(listed, weight, dtype or torch.get_default_dtype())
+    value = _weights(listed, weight, checked_dtype(dtype))
     if not network.is_directed():  # networkx lists an undirected edge once, and a self loop
         apart = index[0] != index[1]
         index, value = torch.cat([index, index[:, apart].flip(0)], dim=1), torch.cat([value, value[apart]])
@@ -82,6 +85,7 @@ def from_networkx(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_networkx(
     graph: Graph, weight: Tensor, *, nodes: Iterable[Any] | None = None, self_loops: Tensor | None = None
 ) -> "nx.Graph[Any]":
@@ -101,7 +105,7 @@ def to_networkx(
     EdgeDataView([('a', 'b', 2.0)])
     """
     weight = checked_weight(graph, weight)
-    names = list(range(graph.num_nodes) if nodes is None else nodes)
+    names = _names(graph, nodes)
     if len(names) != graph.num_nodes or len(set(names)) < len(names):
         raise ValueError(
             f"`nodes` must be {graph.num_nodes} different names, one per node; got {len(names)}, {len(set(names))} of "
@@ -118,6 +122,17 @@ def to_networkx(
     return network
 
 
+def _names(graph: Graph, nodes: Iterable[Any] | None) -> list[Any]:
+    if nodes is None:
+        return list(range(graph.num_nodes))
+    names = list(nodes) if isinstance(nodes, Iterable) else [nodes]
+    if not all(isinstance(name, Hashable) for name in names):
+        raise ValueError(
+            "`nodes` must be names that networkx can take, such as numbers or strings; got lists or dicts."
+        )
+    return names
+
+
 def numbered(network: "nx.Graph[Any]") -> tuple[list[Any], dict[Any, int]]:
     """The nodes in their order, and the number of each."""
     if not isinstance(network, nx.Graph):
@@ -126,10 +141,16 @@ def numbered(network: "nx.Graph[Any]") -> tuple[list[Any], dict[Any, int]]:
     return nodes, {node: i for i, node in enumerate(nodes)}
 
 
-def _weights(listed: list[tuple[Any, Any, Any]], name: str | None, dtype: torch.dtype) -> Tensor:
-    """(M,): the weights of the edges that are listed, of which none became 0 or infinite on the way."""
+def checked_dtype(dtype: torch.dtype | None) -> torch.dtype:
+    """`dtype`, or torch's default for None; `ValueError` for others than float32 and float64."""
+    dtype = torch.get_default_dtype() if dtype is None else dtype
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`dtype` must be torch.float32 or torch.float64; got {dtype}.")
+    return dtype
+
+
+def _weights(listed: list[tuple[Any, Any, Any]], name: str | None, dtype: torch.dtype) -> Tensor:
+    """(M,): the weights of the edges that are listed, of which none became 0 or infinite on the way."""
     numbers = [value for _, _, value in listed]
     if name == _DEFAULT and all(value is None for value in numbers):
         return torch.ones(len(numbers), dtype=dtype)

@@ -1,5 +1,6 @@
 """Seeds, values and answers by the names of a networkx graph's nodes."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -8,10 +9,14 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-from graphrw.convert.networkx import numbered
+from graphrw.convert.networkx import checked_dtype, numbered
 from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import kept_in
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import is_number
 
 
+@opaque
 def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tuple[Tensor, list[Any]]:
     """Seeds for `hitting_probabilities` from the labels of some nodes by name.
 
@@ -30,6 +35,9 @@ def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tupl
     (tensor([ 0, -1,  1]), ['blue', 'red'])
     """
     _, number = _known(network, labels, "labels")
+    strange = [label for label in labels.values() if not isinstance(label, Hashable)]
+    if strange:
+        raise ValueError(f"`labels` must be hashable, such as numbers or strings; got {strange[0]!r}.")
     classes: list[Any] = list(dict.fromkeys(labels.values()))
     with suppress(TypeError):  # labels of several kinds have no order but that in which they come
         classes.sort()
@@ -40,6 +48,7 @@ def node_seeds(network: "nx.Graph[Any]", labels: Mapping[Any, Hashable]) -> tupl
     return seeds, classes
 
 
+@opaque
 def node_values(
     network: "nx.Graph[Any]", values: Mapping[Any, float], default: float = 0.0, dtype: torch.dtype | None = None
 ) -> Tensor:
@@ -52,15 +61,21 @@ def node_values(
         dtype: of the result, float32 or float64; None: torch's default.
 
     Raises:
-        ValueError: for a node that `network` does not have.
+        ValueError: for a node that `network` does not have, another dtype, or what is no number that it holds.
 
     >>> node_values(nx.path_graph(["a", "b", "c"]), {"c": 0.5})
     tensor([0.0000, 0.0000, 0.5000])
     """
     nodes, _ = _known(network, values, "values")
-    return torch.tensor([float(values.get(node, default)) for node in nodes], dtype=dtype or torch.get_default_dtype())
+    dtype = checked_dtype(dtype)
+    for name, value in (("default", default), *(("values", value) for value in values.values())):
+        if not (is_number(value) and not math.isnan(value)):
+            raise ValueError(f"`{name}` must be numbers; got {value!r}.")
+    numbers = torch.tensor([float(values.get(node, default)) for node in nodes], dtype=torch.float64)
+    return kept_in("values", numbers, dtype)
 
 
+@opaque
 def node_dict(network: "nx.Graph[Any]", values: Tensor, classes: Sequence[Any] | None = None) -> dict[Any, Any]:
     """An answer by the names of the nodes.
 
@@ -86,6 +101,8 @@ def node_dict(network: "nx.Graph[Any]", values: Tensor, classes: Sequence[Any] |
     if values.ndim not in (1, 2) or len(values) != len(nodes):
         raise ValueError(f"`values` must be ({len(nodes)},) or ({len(nodes)}, L); got {tuple(values.shape)}.")
     rows: list[Any] = values.tolist()
+    if not isinstance(classes, Sequence | None):
+        raise ValueError(f"`classes` must be a list with a label for each column; got {type(classes).__name__}.")
     if classes is None:
         return dict(zip(nodes, rows, strict=True))
     if values.shape[1:] != (len(classes),):

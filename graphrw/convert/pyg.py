@@ -10,9 +10,10 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from graphrw.convert.edge_index import plain, to_edge_index
-from graphrw.convert.fold import Folded, Source, checked_loops, checked_weight, fold
+from graphrw.convert.fold import Folded, Source, check_attribute, checked_loops, checked_weight, fold
 from graphrw.convert.torch_sparse import square_entries
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _DEFAULT = "edge_weight"
 
@@ -29,6 +30,7 @@ def from_pyg(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_pyg(
     data: Data, weight: str | None = _DEFAULT, directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:
@@ -63,11 +65,13 @@ def from_pyg(
             f"`data` must be a `torch_geometric.data.Data`; got {type(data).__name__}. Heterogeneous data convert with "
             "`.to_homogeneous()`."
         )
+    check_attribute(weight)
     folded = _folded(data, weight, directed=directed, loops=self_loops)
     graph, edge_weight = split(*folded.pair, data.ptr) if isinstance(data, Batch) else folded.pair
     return (graph, edge_weight, folded.triple[2]) if self_loops else (graph, edge_weight)
 
 
+@opaque
 def to_pyg(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> Data:
     """A PyG `Data` with ``edge_index``, ``edge_weight`` and ``num_nodes``; of a batch of graphs, a PyG `Batch`.
 

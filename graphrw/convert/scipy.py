@@ -10,6 +10,7 @@ from torch import Tensor
 from graphrw.convert.edge_index import to_edge_index
 from graphrw.convert.fold import Source, fold
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _SOURCE = Source(
     entries="`matrix`",
@@ -31,6 +32,7 @@ def from_scipy(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_scipy(
     matrix: "sparse.sparray[Any] | sparse.spmatrix[Any]", directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:
@@ -67,6 +69,7 @@ def from_scipy(
     return folded.triple if self_loops else folded.pair
 
 
+@opaque
 def to_scipy(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> "sparse.csr_array[Any]":
     """The weight matrix W with W_ij = w_ij (and W_ji = w_ij in an undirected graph) as a ``scipy.sparse.csr_array``.
 

@@ -11,6 +11,7 @@ from graphrw.convert.edge_index import to_edge_index
 from graphrw.convert.fold import Source, fold
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 _SOURCE = Source(
     entries="`tensor`",
@@ -32,6 +33,7 @@ def from_torch_sparse(
 ) -> tuple[Graph, Tensor, Tensor]: ...
 
 
+@opaque
 def from_torch_sparse(
     tensor: "Tensor | SparseTensor", directed: bool = False, *, self_loops: bool = False
 ) -> tuple[Graph, Tensor] | tuple[Graph, Tensor, Tensor]:
@@ -78,6 +80,7 @@ def square_entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, 
     return index, value, size[0]
 
 
+@opaque
 def to_torch_sparse(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> Tensor:
     """The weight matrix W with W_ij = w_ij (and W_ji = w_ij in an undirected graph) as a coalesced COO tensor.
 
@@ -102,6 +105,7 @@ def to_torch_sparse(graph: Graph, weight: Tensor, *, self_loops: Tensor | None =
     return _once_differentiable(torch.sparse_coo_tensor(index, value, size, check_invariants=False).coalesce())
 
 
+@opaque
 def to_sparse_tensor(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) -> "SparseTensor":
     """The same matrix as `to_torch_sparse` gives, as a ``torch_sparse.SparseTensor``.
 

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphrw.core.whole import is_number
+
 
 def as_tensor(name: str, values: object, wanted: str) -> Tensor:
     """`values` as a tensor: a tensor as it is, a NumPy array without a copy where torch can share its memory.
@@ -32,6 +34,51 @@ def as_tensor(name: str, values: object, wanted: str) -> Tensor:
     )
 
 
+def as_floats(name: str, values: object, wanted: str) -> Tensor:
+    """`values` as a tensor of floats of any precision.
+
+    Raises:
+        ValueError: for another kind of number, and as `as_tensor`.
+
+    >>> as_floats("weight", np.array([0.5]), "(E,) floats")
+    tensor([0.5000], dtype=torch.float64)
+    """
+    tensor = as_tensor(name, values, wanted)
+    if not tensor.is_floating_point():
+        raise ValueError(f"`{name}` must be {wanted}; got {tensor.dtype}.")
+    return tensor
+
+
+def as_numbers(
+    name: str, value: object, wanted: str = "a number or a tensor ()", *, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """A number as a tensor () of `dtype`; a tensor of real numbers as it is, of NumPy likewise.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> as_numbers("alpha", 0.5)
+    tensor(0.5000, dtype=torch.float64)
+    """
+    if is_number(value):
+        return torch.tensor(value, dtype=dtype)
+    if not isinstance(value, Tensor | np.ndarray):
+        raise ValueError(f"`{name}` must be {wanted}; got {type(value).__name__}{_shown(value)}.")
+    tensor = as_tensor(name, value, wanted)
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise ValueError(f"`{name}` must be {wanted}; got {tensor.dtype}.")
+    return tensor
+
+
+def require_values(name: str, values: Tensor) -> None:
+    """Raise `ValueError` for a tensor on torch's `meta` device, which has a shape but no values."""
+    if values.is_meta:
+        raise ValueError(
+            f"`{name}` is on the `meta` device, which holds shapes alone, and its values are needed here. Make it on a "
+            'real one: `torch.empty_like(…, device="cpu")`, then fill it.'
+        )
+
+
 def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
     """`values` as int64: integers of any type, as long as int64 holds them.
 
@@ -42,6 +89,7 @@ def whole_numbers(name: str, values: object, wanted: str) -> Tensor:
     tensor([3, 0])
     """
     tensor = as_tensor(name, values, wanted)
+    require_values(name, tensor)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise ValueError(f"`{name}` must be {wanted}; got {tensor.dtype}.")
     if tensor.dtype != torch.uint64:
@@ -76,4 +124,4 @@ def whole_values(name: str, values: object) -> Tensor:
 
 
 def _shown(values: object) -> str:
-    return f" {values!r}" if isinstance(values, int | float | str) and len(repr(values)) < 40 else ""
+    return f" {values!r}" if isinstance(values, int | float | complex | str) and len(repr(values)) < 40 else ""

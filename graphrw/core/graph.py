@@ -7,10 +7,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor, require_values
+from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
 from graphrw.core.transforms import lasting
+from graphrw.core.whole import check_flag, check_whole
 
 T = TypeVar("T")
+MOST_KEYED = 3_037_000_499  # nodes of which each pair has a key of its own in int64: N² < 2⁶³
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +29,12 @@ class Graph:
     What solvers prepare from the structure alone (orderings, symbolic factors) is kept with the graph and serves every
     weight and every set of seeds.
 
+    ``torch.save`` writes a graph, and ``torch.load`` reads it, with its usual ``weights_only=True``, in a process that
+    has named ``rw.Graph`` before.
+
     Args:
-        edges: (2, E) int64, node indices in [0, num_nodes).
-        num_nodes: N ≥ 0.
+        edges: (2, E) int64, of torch or NumPy, node indices in [0, num_nodes).
+        num_nodes: N, a whole number from 0.
         directed: whether an edge can be walked one way only.
 
     Raises:
@@ -46,10 +53,14 @@ class Graph:
     parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
     _plans: Plans = field(default_factory=Plans, init=False, repr=False)
 
+    @opaque
     def __post_init__(self) -> None:
-        _check_edges(self.edges, self.num_nodes)
-        _check_unique(self.edges, self.num_nodes, self.directed)
-        object.__setattr__(self, "edges", lasting(self.edges))
+        edges = as_tensor("edges", self.edges, "(2, E) int64")
+        num_nodes = check_whole("num_nodes", self.num_nodes, 0)
+        _check_edges(edges, num_nodes)
+        _check_unique(edges, num_nodes, check_flag("directed", self.directed))
+        object.__setattr__(self, "edges", lasting(edges))
+        object.__setattr__(self, "num_nodes", num_nodes)
 
     @property
     def num_edges(self) -> int:
@@ -65,9 +76,14 @@ class Graph:
     def device(self) -> torch.device:
         return self.edges.device
 
+    @opaque
     def to(self, device: torch.device | str | int) -> "Graph":
-        """The same graph with its edges on `device`; plans are made anew there."""
-        edges = self.edges.to(device)
+        """The same graph with its edges on `device`; plans are made anew there.
+
+        Raises:
+            ValueError: for what torch does not know as a device.
+        """
+        edges = self.edges.to(_checked_device(device))
         if edges is self.edges:
             return self
         moved = unchecked(edges, self.num_nodes, self.directed)
@@ -76,15 +92,19 @@ class Graph:
         return moved
 
     @staticmethod
+    @opaque
     def batch(graphs: Iterable["Graph"]) -> "Graph":
         """The disjoint union of `graphs`: nodes and edges in their order, the second graph's nodes after the first's.
 
         Raises:
             ValueError: for no graph at all, or when directed and undirected graphs or devices are mixed.
         """
-        parts = tuple(graphs)
-        if not parts:
-            raise ValueError("`Graph.batch` needs at least one graph; got none.")
+        parts = tuple(graphs) if isinstance(graphs, Iterable) else (graphs,)
+        if not parts or isinstance(graphs, Graph):
+            got = "a single one, which needs no batch" if parts else "none"
+            raise ValueError(f"`graphs` of `Graph.batch` must be at least one `Graph`, in a list; got {got}.")
+        for part in parts:
+            check_graph(part, "graphs")
         if len({part.directed for part in parts}) > 1:
             raise ValueError("`Graph.batch` got directed and undirected graphs; a batch must be all one or the other.")
         if len({part.device for part in parts}) > 1:
@@ -107,6 +127,9 @@ class Graph:
         return f"Graph(num_nodes={self.num_nodes}, num_edges={self.num_edges}{extras})"
 
 
+torch.serialization.add_safe_globals([Graph, Plans])
+
+
 def _offsets(sizes: Sequence[int]) -> list[int]:
     offsets = [0]
     for size in sizes:
@@ -122,14 +145,25 @@ def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
     return graph
 
 
+def check_graph(graph: object, name: str = "graph") -> None:
+    """Raise `ValueError` unless `graph` is a `Graph`; `name` is what errors call it."""
+    if not isinstance(graph, Graph):
+        raise ValueError(f"`{name}` must be a `Graph`; got {type(graph).__name__}.")
+
+
+def _checked_device(device: torch.device | str | int) -> torch.device:
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"`device` must be a device of torch, such as 'cpu' or 'cuda:0'; got {device!r}.") from error
+
+
 def _check_edges(edges: Tensor, num_nodes: int) -> None:
-    if not isinstance(edges, Tensor) or edges.dtype != torch.int64:
-        kind = edges.dtype if isinstance(edges, Tensor) else type(edges).__name__
-        raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {kind}.")
+    if edges.dtype != torch.int64:
+        raise ValueError(f"`edges` must be an int64 tensor of shape (2, E); got {edges.dtype}.")
     if edges.ndim != 2 or edges.shape[0] != 2:
         raise ValueError(f"`edges` must have shape (2, E); got {tuple(edges.shape)}.")
-    if num_nodes < 0:
-        raise ValueError(f"`num_nodes` must not be negative; got {num_nodes}.")
+    require_values("edges", edges)
     if edges.shape[1] == 0:
         return
     low, high = (int(bound) for bound in torch.aminmax(edges))
@@ -139,10 +173,14 @@ def _check_edges(edges: Tensor, num_nodes: int) -> None:
 
 
 def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
+    names = None
+    if num_nodes > MOST_KEYED:  # few of so many nodes have an edge
+        names, edges = edges.unique(return_inverse=True)
+        num_nodes = len(names)
     tail, head = edges
     loops = tail == head
     if bool(loops.any()):
-        node = int(tail[loops][0])
+        node = int(tail[loops][0] if names is None else names[tail[loops][0]])
         raise ValueError(
             f"`edges` holds {int(loops.sum())} self loops (first: node {node}). They change no hitting probability: "
             "for these remove them. They do change `step`, `resolvent`, `pagerank` and `nn.Propagation`, which take "
@@ -152,9 +190,9 @@ def _check_unique(edges: Tensor, num_nodes: int, directed: bool) -> None:
     keys = (first * num_nodes + last).sort().values
     repeated = keys[1:] == keys[:-1]
     if bool(repeated.any()):
-        key = int(keys[1:][repeated][0])
+        pair = divmod(int(keys[1:][repeated][0]), num_nodes)
+        one, other = pair if names is None else names[list(pair)].tolist()
         cure = "sum their weights" if directed else "list an undirected edge once, or use `from_edge_index`"
         raise ValueError(
-            f"`edges` lists {int(repeated.sum())} edges more than once "
-            f"(first: {key // num_nodes} and {key % num_nodes}); {cure}."
+            f"`edges` lists {int(repeated.sum())} edges more than once (first: {one} and {other}); {cure}."
         )

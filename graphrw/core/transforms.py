@@ -28,7 +28,12 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
     Raises:
         ValueError: for values that `vmap` runs over, of which there is not one but many, unless `batched`.
     """
-    with not_recorded():
+    if any(value.is_meta for value in values):
+        raise ValueError(
+            "A tensor is on the `meta` device, which holds shapes alone, and its values are needed here. Make it on a "
+            'real one: `torch.empty_like(…, device="cpu")`, then fill it.'
+        )
+    with outside_autograd():
         if _functorch.peek_interpreter_stack() is None:
             return make(*(unpack_dual(value).primal.detach() for value in values))
         bare = [_bare(value, batched) for value in values]
@@ -37,7 +42,7 @@ def plainly(make: Callable[..., T], *values: Tensor, batched: bool = False) -> T
 
 
 @contextmanager
-def not_recorded() -> Iterator[None]:
+def outside_autograd() -> Iterator[None]:
     """Nothing is differentiated inside; and what is made there may be used outside `torch.inference_mode`, too."""
     if not torch.is_inference_mode_enabled():  # to leave it where it is not would switch forward mode on again
         with torch.no_grad():
@@ -51,7 +56,7 @@ def lasting(values: Tensor) -> Tensor:
     """`values`, copied if they were made in inference mode, so that they may be kept and used in training."""
     if not values.is_inference():
         return values
-    with not_recorded():
+    with outside_autograd():
         return values.clone()
 
 

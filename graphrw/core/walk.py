@@ -6,8 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
-from graphrw.core.graph import Graph
+from graphrw.core.arrays import as_numbers, as_tensor
+from graphrw.core.finite import kept_in
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 
 
@@ -34,6 +37,7 @@ class Walk:
         return self.degree + self.killing
 
 
+@opaque
 def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     """The random walk on `graph` with these edge weights and killing rates.
 
@@ -43,25 +47,27 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
         killing: (N,) or a number, finite and ≥ 0, in the same units as the weights.
 
     Raises:
-        ValueError: for a wrong shape, type or device, a negative, infinite or NaN value, or a node whose rate is more
-            than its type holds; and where `torch.func.vmap` runs over weights or killing.
+        ValueError: for a wrong shape, type or device; a negative, infinite or NaN value; a killing > 0 that is 0 in the
+            type of the weights; a node whose rate is more than its type holds; and where `torch.func.vmap` runs over
+            weights or killing.
 
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> walk(path, torch.tensor([1.0, 2.0]), killing=0.5).rate
     tensor([1.5000, 3.5000, 2.5000])
     """
-    if not isinstance(graph, Graph):
-        raise ValueError(f"`graph` must be a `Graph`; got {type(graph).__name__}.")
+    check_graph(graph)
     weight = as_tensor("weight", weight, f"(E,) = ({graph.num_edges},) float32 or float64")
     if weight.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it, for example `.float()`.")
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
-    killing = torch.as_tensor(killing, dtype=weight.dtype, device=weight.device)
+    killing = as_numbers("killing", killing, "a number or (N,)")
+    killing = kept_in("killing", killing, weight.dtype).to(weight.device)
     if killing.ndim and killing.shape != (graph.num_nodes,):
         raise ValueError(f"`killing` must be a number or (N,) = ({graph.num_nodes},); got {tuple(killing.shape)}.")
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
+    require_room(graph.num_nodes, f"A walk on {graph.num_nodes} nodes", "If few of them have edges, number those anew.")
     check_rates("weight", weight)
     check_rates("killing", killing)
     check_finite_rate(graph, weight, killing)
@@ -135,6 +141,7 @@ def apply(walk: Walk, x: Tensor, transpose: bool = False) -> Tensor:
     return walk.rate[:, None] * x - neighbour_sum(walk.graph, walk.weight, x, transpose)
 
 
+@opaque
 def absorb(walk: Walk, nodes: Tensor) -> Walk:
     """The walk that ends on `nodes`: every edge that touches one of them turns into killing, at the end that a
     walker would leave by it: at both, if the graph is undirected.
@@ -145,7 +152,7 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
 
     Args:
         walk: the walk.
-        nodes: (M,) int64 in [0, N).
+        nodes: (M,) int64 in [0, N), of torch or NumPy.
 
     Raises:
         ValueError: for nodes out of range or of a wrong type.
@@ -155,7 +162,8 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
     >>> ended.weight, ended.killing
     (tensor([1., 0.]), tensor([0., 2., 2.]))
     """
-    return absorb_where(walk, node_mask(walk.graph, nodes))
+    check_walk(walk)
+    return absorb_where(walk, node_mask(walk.graph, as_tensor("nodes", nodes, "(M,) int64")))
 
 
 def absorb_where(walk: Walk, held: Tensor) -> Walk:

@@ -1,7 +1,11 @@
-"""Whole numbers, and positive ones, wherever they come from."""
+"""Numbers and switches as users give them: whole ones, positive ones, True and False."""
 
 import math
 from numbers import Integral, Real
+
+import numpy as np
+
+LEAST, MOST = -(2**63), 2**63 - 1  # of int64
 
 
 def is_whole(value: object) -> bool:
@@ -13,8 +17,17 @@ def is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_number(value: object) -> bool:
+    """Whether `value` is a real number, of Python or NumPy, NaN included; no bool, no text, no tensor.
+
+    >>> is_number(0.5), is_number("0.5"), is_number(True)
+    (True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_whole(name: str, value: int, low: int, high: int | None = None, *, reason: str = "") -> int:
-    """`value` as an int; raise `ValueError` unless it is a whole number from `low` (to `high`).
+    """`value` as an int; raise `ValueError` unless it is a whole number from `low` (to `high`), which int64 holds.
 
     Args:
         name: of the argument.
@@ -26,10 +39,48 @@ def check_whole(name: str, value: int, low: int, high: int | None = None, *, rea
     >>> check_whole("k", 3, 1, 5)
     3
     """
-    if is_whole(value) and low <= value and (high is None or value <= high):
+    if is_whole(value) and low <= value <= (MOST if high is None else high):
         return int(value)
     bounds = f"from {low}" if high is None else f"from {low} to {high}"
     raise ValueError(f"`{name}` must be a whole number {bounds}{reason}; got {value!r}.")
+
+
+def check_id(name: str, value: int) -> int:
+    """`value` as an int; raise `ValueError` unless it is a whole number that int64 holds, such as the id of a label.
+
+    >>> check_id("ignore_index", -1)
+    -1
+    """
+    if is_whole(value) and LEAST <= value <= MOST:
+        return int(value)
+    raise ValueError(f"`{name}` must be a whole number that int64 holds; got {value!r}.")
+
+
+def check_flag(name: str, value: bool) -> bool:
+    """`value` as a bool; raise `ValueError` unless it is True or False: a text such as "no" would count as True.
+
+    >>> check_flag("directed", False)
+    False
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise ValueError(f"`{name}` must be True or False; got {value!r}.")
+
+
+def check_not_negative(name: str, value: float, *, reason: str = "") -> float:
+    """`value` as a float; raise `ValueError` unless it is a finite number from 0.
+
+    Args:
+        name: of the argument.
+        value: what came for it.
+        reason: what it stands for, as the message goes on.
+
+    >>> check_not_negative("tolerance", 2)
+    2.0
+    """
+    if is_number(value) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError(f"`{name}` must be a number, finite and not negative{reason}; got {value!r}.")
 
 
 def check_positive(name: str, value: float, *, reason: str = "") -> float:
@@ -43,6 +94,6 @@ def check_positive(name: str, value: float, *, reason: str = "") -> float:
     >>> check_positive("mu", 3)
     3.0
     """
-    if isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf:
+    if is_number(value) and 0 < value < math.inf:
         return float(value)
     raise ValueError(f"`{name}` must be positive and finite{reason}; got {value!r}.")

@@ -11,6 +11,7 @@ from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
+from graphrw.core.whole import check_flag
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.labelling import PSEUDO_LABELS, class_mass_normalize, poisson_labels
 from graphrw.functional.seeds import check_distribution
@@ -52,6 +53,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         Raises:
             ValueError: for what the parameters, scikit-learn's own checks, or the walk refuse.
         """
+        check_flag("precomputed", self.precomputed)
         X, y = self._validated(X, y=y, ensure_min_samples=2)
         self.labelled_ = _labelled(y)
         check_classification_targets(y[self.labelled_])
@@ -78,6 +80,10 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """(N, L) for seeds (N,), some of them −1."""
         raise NotImplementedError
 
+    @property
+    def _solver(self) -> Solver:
+        return Auto() if self.solver is None else self.solver
+
     def _validated(self, X: Any, **options: Any) -> Any:
         accepted = ["csr", "csc", "coo"] if self.precomputed else False
         return validate_data(self, X, dtype=np.float64, accept_sparse=accepted, **options)
@@ -85,7 +91,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def _unreachable(self) -> Tensor | None:
         """(L,): the caller's distribution, checked whether it is needed or not."""
         like = torch.zeros(1, len(self.classes_), dtype=torch.float64)
-        return None if self.unreachable is None else check_distribution("unreachable", _tensor(self.unreachable), like)
+        return None if self.unreachable is None else _shares("unreachable", self.unreachable, like)
 
     def _from_affinity(self, X: Any) -> tuple[Graph, Tensor]:
         graph, weight = graph_of(X)
@@ -200,7 +206,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
         return self._extended(X)
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
-        probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=self.solver or Auto())
+        probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=self._solver)
         if self.class_mass is not False:
             reached = ~stranded(walk, seeds >= 0)  # what the caller says of the others is not ours to change
             probability[reached] = self._made_up(probability[reached], seeds[reached])
@@ -210,7 +216,8 @@ class RandomWalkClassifier(_TransductiveClassifier):
         """`probability` by class mass, as `class_mass` says."""
         if self.class_mass is None:
             return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
-        return class_mass_normalize(probability, seeds, None if self.class_mass is True else _tensor(self.class_mass))
+        prior = None if self.class_mass is True else _shares("class_mass", self.class_mass, probability)
+        return class_mass_normalize(probability, seeds, prior)
 
 
 class PoissonClassifier(_TransductiveClassifier):
@@ -251,12 +258,18 @@ class PoissonClassifier(_TransductiveClassifier):
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
-        prior = None if self.prior is None else _tensor(self.prior)
-        return poisson_labels(walk, seeds, prior=prior, unreachable=unreachable, solver=self.solver or Auto())
+        like = torch.zeros(1, len(self.classes_), dtype=torch.float64)
+        prior = None if self.prior is None else _shares("prior", self.prior, like)
+        return poisson_labels(walk, seeds, prior=prior, unreachable=unreachable, solver=self._solver)
 
 
-def _tensor(values: ArrayLike) -> Tensor:
-    return torch.tensor(np.asarray(values, dtype=np.float64))
+def _shares(name: str, values: ArrayLike, like: Tensor) -> Tensor:
+    """(L,): a distribution over the columns of `like` (N, L)."""
+    try:
+        shares = torch.tensor(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be numbers, one for each class; got {values!r}.") from error
+    return check_distribution(name, shares, like)
 
 
 def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:

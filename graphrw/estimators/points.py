@@ -10,11 +10,11 @@ from scipy.special import softmax
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from graphrw.build.affinity import above
 from graphrw.build.knn import knn_graph
 from graphrw.core.graph import Graph
 from graphrw.core.whole import check_positive, check_whole
 
-FLOOR = 1e-6  # added to weights that are at most 1: an exponential that underflows would cut the graph
 SCALE_NEIGHBOUR = 7  # K of self-tuning scales, as in the paper
 
 
@@ -25,7 +25,7 @@ class Neighbourhoods:
     Attributes:
         points: (N, C).
         graph: of nearest neighbours.
-        weight: (E,), raised by `FLOOR`.
+        weight: (E,), raised as by `above`: an exponential that underflows would cut the graph.
         beta: of the weights exp(−β d²); None: self-tuning scales.
         scale: (N,) σ; None with a `beta`.
         search: finds the nearest samples of new ones.
@@ -53,7 +53,7 @@ class Neighbourhoods:
         else:
             scale, exponent = None, beta * distance.square()
         search = NearestNeighbors(n_neighbors=min(n_neighbors, len(points))).fit(points)
-        return cls(points, graph, FLOOR + (1 - FLOOR) * torch.exp(-exponent), beta, scale, search)
+        return cls(points, graph, above(torch.exp(-exponent)), beta, scale, search)
 
     def nearest(self, new: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The nearest samples (M, k) of new ones (M, C), and their shares in them, by affinity; equal ones have all."""

@@ -6,18 +6,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from graphrw.build.grid import checked_shape
 from graphrw.core.arrays import as_tensor
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_rates, degree, neighbour_sum, walk
+from graphrw.core.whole import check_flag
 from graphrw.functional.harmonic import dirichlet
 from graphrw.functional.paths import Paths, both_ways, log_partition, require_convergence
-from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
+from graphrw.functional.seeds import checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 FAINT = 1e-100  # sums over paths down to here are divided as they are; their second derivatives hold 1 / sum²
 
 
+@opaque
 def boundary_probabilities(
     graph: Graph,
     boundary: Tensor,
@@ -77,8 +83,10 @@ def boundary_probabilities(
     >>> boundary_probabilities(line, torch.tensor([0.0, 0.0, 1.0, 0.0]), seeds)[:, 1]
     tensor([0.0000, 0.1554, 0.6667, 1.0000])
     """
+    check_graph(graph)
+    check_solver(solver)
     seeds = as_tensor("seeds", seeds, f"({graph.num_nodes},) int64")
-    _check_nodes(graph, "boundary", boundary)
+    boundary = _checked_nodes(graph, "boundary", boundary)
     weight, kind = _checked_weight(graph, boundary, weight)
     total, stay, exits = _steps(graph, weight, stay, exits, degree_normalised=degree_normalised)
     plain = Walk(graph, weight, torch.zeros_like(total))
@@ -86,7 +94,8 @@ def boundary_probabilities(
     lost = stranded(plain, seeded)
     held = seeded | lost
     values = one_hot(seeds, num_labels, weight)
-    given = fill_unreachable(lost, unreachable, values) if bool(lost.any()) else values.new_zeros(num_labels)
+    unreachable = checked_unreachable(unreachable, values)
+    given = fill_unreachable(lost, unreachable) if bool(lost.any()) else values.new_zeros(num_labels)
     paths = Paths(
         graph,
         weight,
@@ -101,6 +110,7 @@ def boundary_probabilities(
     return torch.where(lost[:, None], given, _shares(paths, values, solver)).to(kind)
 
 
+@opaque
 def missing_neighbours(shape: Sequence[int]) -> Tensor:
     """(N,): how many of its 2 · ``len(shape)`` neighbours each pixel of ``grid_graph(shape)`` lacks at the border.
 
@@ -112,10 +122,15 @@ def missing_neighbours(shape: Sequence[int]) -> Tensor:
     Returns:
         (N,) float64, in the order of ``image.reshape(-1)``.
 
+    Raises:
+        ValueError: for sizes that `grid_graph` refuses.
+
     >>> missing_neighbours((2, 3))
     tensor([2., 1., 2., 2., 1., 2.], dtype=torch.float64)
     """
-    missing = torch.zeros(tuple(shape), dtype=torch.float64)
+    shape = checked_shape(shape)
+    require_room(math.prod(shape), f"A number for each pixel of {shape}", "Take a coarser grid.")
+    missing = torch.zeros(shape, dtype=torch.float64)
     for axis, size in enumerate(shape):
         missing.select(axis, 0).add_(1)
         missing.select(axis, size - 1).add_(1)
@@ -124,7 +139,7 @@ def missing_neighbours(shape: Sequence[int]) -> Tensor:
 
 def _shares(paths: Paths, values: Tensor, solver: Solver) -> Tensor:
     """P, except on nodes that are lost. Both ways are exact; the cheaper is taken if it kept its digits."""
-    if bool(paths.log_rate.detach().max() < -math.log(FAINT)):
+    if bool((paths.log_rate.detach() < -math.log(FAINT)).all()):
         walk = Walk(paths.graph, paths.weight, paths.killing)
         z = dirichlet(walk, paths.held, values, solver=solver)
         if _kept_digits(walk, z.detach(), paths.held, solver.rtol):
@@ -181,6 +196,7 @@ def _steps(
     graph: Graph, weight: Tensor, stay: Tensor | None, exits: Tensor | None, *, degree_normalised: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """n, s and n − s − d, the killing without any boundary; (N,) float64 each."""
+    check_flag("degree_normalised", degree_normalised)
     if exits is not None and not degree_normalised:
         raise ValueError("`exits` has no meaning with `degree_normalised=False`: what does not come back has left.")
     around = degree(graph, weight)
@@ -194,18 +210,19 @@ def _steps(
 def _rates(name: str, rates: Tensor | None, graph: Graph, like: Tensor) -> Tensor:
     if rates is None:
         return torch.zeros_like(like)
-    _check_nodes(graph, name, rates)
-    return rates.to(like)
+    return _checked_nodes(graph, name, rates).to(like)
 
 
 def _checked_weight(graph: Graph, boundary: Tensor, weight: Tensor | None) -> tuple[Tensor, torch.dtype]:
     """The weights in float64, and the type of the answer: sums over paths fall by more decades than float32 has."""
     if weight is None:
         return torch.ones(graph.num_edges, dtype=torch.float64, device=graph.device), boundary.dtype
-    return walk(graph, weight).weight.double(), torch.promote_types(boundary.dtype, weight.dtype)
+    weight = walk(graph, weight).weight
+    return weight.double(), torch.promote_types(boundary.dtype, weight.dtype)
 
 
-def _check_nodes(graph: Graph, name: str, values: Tensor) -> None:
+def _checked_nodes(graph: Graph, name: str, values: Tensor) -> Tensor:
+    values = as_tensor(name, values, f"(N,) = ({graph.num_nodes},) float32 or float64")
     if values.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"`{name}` must be float32 or float64; got {values.dtype}. Cast it, for example `.float()`.")
     if values.shape != (graph.num_nodes,):
@@ -213,3 +230,4 @@ def _check_nodes(graph: Graph, name: str, values: Tensor) -> None:
     if values.device != graph.device:
         raise ValueError(f"`{name}` is on {values.device} but `graph` on {graph.device}; move one with `.to(device)`.")
     check_rates(name, values)
+    return values

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.functional.softmax import grouped_softmax
 
@@ -21,6 +24,7 @@ class ClassMaps(NamedTuple):
     maps: Tensor
 
 
+@opaque
 def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -> ClassMaps:
     """Maps of the classes over the nodes, and scores of whole images that look where a class is most active.
 
@@ -41,7 +45,8 @@ def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -
     >>> found.scores
     tensor([[4., 0.]])
     """
-    logits = widened(logits)
+    logits, sharpness = _checked(logits, sharpness)
+    batch = None if batch is None else as_tensor("batch", batch, "(N,) int64")
     image = torch.zeros(len(logits), dtype=torch.int64, device=logits.device) if batch is None else batch
     num_images = _count_images(image, len(logits))
     maps = logits.softmax(1)
@@ -50,11 +55,25 @@ def class_maps(logits: Tensor, sharpness: Tensor, batch: Tensor | None = None) -
     return ClassMaps(attended.new_zeros(num_images, logits.shape[1]).index_add(0, image, attended), maps)
 
 
+def _checked(logits: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
+    logits = widened(as_floats("logits", logits, "(N, L) floats"))
+    if logits.ndim != 2 or logits.shape[1] == 0:
+        raise ValueError(f"`logits` must be (N, L) floats, L ≥ 1; got {tuple(logits.shape)}.")
+    check_finite("logits", logits, DIVERGED)
+    sharpness = as_floats("sharpness", sharpness, "(L,) floats, one for each class")
+    if sharpness.shape != logits.shape[1:]:
+        wanted = tuple(logits.shape[1:])
+        raise ValueError(f"`sharpness` must be {wanted}, one for each class; got {tuple(sharpness.shape)}.")
+    return logits, sharpness
+
+
 def _count_images(batch: Tensor, nodes: int) -> int:
     if batch.shape != (nodes,) or batch.dtype != torch.int64:
         raise ValueError(f"`batch` must be ({nodes},) int64; got {tuple(batch.shape)} {batch.dtype}.")
-    if nodes == 0 or int(batch.min()) < 0:
-        raise ValueError(f"`batch` must name an image ≥ 0 for each of at least one node; got {batch.tolist()[:1]}.")
+    if nodes == 0:
+        return 0
+    if int(batch.min()) < 0:
+        raise ValueError(f"`batch` must name an image ≥ 0 for each node; got {int(batch.min())}.")
     present = torch.bincount(batch) > 0
     if not bool(present.all()):
         raise ValueError(f"Image {int((~present).nonzero()[0])} of `batch` has no node. Number images without gaps.")

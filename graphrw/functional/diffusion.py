@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional.distances import checked_nodes, leaves, squared_distance
 from graphrw.spectral import (
     TOLERANCE,
@@ -21,6 +23,7 @@ from graphrw.spectral import (
 )
 
 
+@opaque
 def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float = TOLERANCE) -> Tensor:
     """Coordinates whose squared Euclidean distances are diffusion distances (Coifman & Lafon 2006).
 
@@ -60,11 +63,11 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
             [4., 0., 4.],
             [0., 4., 0.]], dtype=torch.float64)
     """
-    check_walk(walk)
     check_undirected(walk)
     return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
 
 
+@opaque
 def map_mask(graph: Graph, k: int) -> Tensor:
     """(N, k) bool: false in the columns of `diffusion_map` that are zero because a graph of a batch has too few nodes.
 
@@ -79,11 +82,13 @@ def map_mask(graph: Graph, k: int) -> Tensor:
     >>> map_mask(Graph.batch([pair, triangle]), k=3)[:, 2]
     tensor([False, False,  True,  True,  True])
     """
+    check_graph(graph)
     _check_k(graph, k)
     sizes = torch.tensor([leaf.num_nodes for leaf in leaves(graph)], device=graph.device)
     return torch.arange(k, device=graph.device) < torch.repeat_interleave(sizes, sizes)[:, None]
 
 
+@opaque
 def diffusion_distance(
     walk: Walk,
     time: Tensor | float,
@@ -126,6 +131,7 @@ def diffusion_distance(
     return squared_distance(walk.graph, diffusion_map(walk, time, k, tolerance=tolerance), pairs, rows)
 
 
+@opaque
 def unrolled_diffusion_map(
     walk: Walk, time: Tensor | float, k: int, *, rounds: int = 20, steps: int = 2, as_published: bool = False
 ) -> Tensor:
@@ -156,10 +162,9 @@ def unrolled_diffusion_map(
     >>> torch.allclose(torch.cdist(z, z), torch.tensor([[0, 2, 0], [2, 0, 2], [0, 2, 0]]).double(), atol=1e-6)
     True
     """
-    check_walk(walk)
     check_undirected(walk)
     time = check_time(time, walk.weight)
-    iterate = power_iteration_as_published if as_published else power_iteration
+    iterate = power_iteration_as_published if check_flag("as_published", as_published) else power_iteration
 
     def coordinates(part: Walk, k: int) -> Tensor:
         values, vectors = iterate(part, k, rounds=rounds, steps=steps)
@@ -175,13 +180,13 @@ def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]
     maps = []
     for part in _parts(walk):
         own = min(k, part.graph.num_nodes)
-        z = coordinates(part, own) if own else walk.weight.new_zeros(0, 0)
+        z = coordinates(part, own) if own else part.weight.reshape(0, 1)[:, :0]
         maps.append(pad(z, (0, k - own)))
     return torch.cat(maps)
 
 
 def _check_k(graph: Graph, k: int) -> None:
-    if graph.parts:
+    if graph.parts or graph.num_nodes == 0:
         check_whole("k", k, 1)
     else:
         check_whole("k", k, 1, graph.num_nodes, reason=", the number of nodes")
@@ -189,7 +194,7 @@ def _check_k(graph: Graph, k: int) -> None:
 
 def _scaled(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
-    rate = walk.rate
+    rate = walk.rate / unit_of(walk.rate)  # whose sum is held
     return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
 
 

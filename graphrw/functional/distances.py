@@ -3,9 +3,16 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
-from graphrw.core.graph import Graph
-from graphrw.core.walk import check_nodes
+from graphrw.core.arrays import as_floats, as_numbers, as_tensor
+from graphrw.core.finite import narrowed
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import check_nodes, check_rates
+
+FAR = "Squared distances"
+FEWER = "Ask for `pairs` or `rows` alone, or take a coarser graph."
 
 
 def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
@@ -14,7 +21,10 @@ def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows:
     Arguments `pairs` and `rows`, result and errors as for `diffusion_distance`.
     """
     pairs, rows = checked_nodes(graph, pairs, rows)
-    distance = _to_all(z, rows) if pairs is None else (z[pairs[:, 0]] - z[pairs[:, 1]]).square().sum(1)
+    if pairs is None:
+        distance = _to_all(z, rows)
+    else:
+        distance = narrowed(FAR, (z[pairs[:, 0]] - z[pairs[:, 1]]).double().square().sum(1), z.dtype)
     index = _component_of(graph)
     if index is None:
         return distance
@@ -24,6 +34,7 @@ def squared_distance(graph: Graph, z: Tensor, pairs: Tensor | None = None, rows:
     return torch.where(first == second, distance, torch.inf)
 
 
+@opaque
 def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distances between rows of a map `z` (N, k), one matrix for each graph of a batch.
 
@@ -36,6 +47,9 @@ def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         ``distance`` (B, n, n), 0 where a graph has no such node; and ``mask`` (B, n) bool, true where it has.
 
+    Raises:
+        ValueError: for a wrong shape or type.
+
     >>> pair, triangle = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
     >>> distance, mask = dense_squared_distance(Graph.batch([pair, triangle]), torch.arange(5.0)[:, None])
     >>> distance[0], mask[0]
@@ -43,14 +57,21 @@ def dense_squared_distance(graph: Graph, z: Tensor) -> tuple[Tensor, Tensor]:
             [1., 0., 0.],
             [0., 0., 0.]]), tensor([ True,  True, False]))
     """
+    check_graph(graph)
+    z = as_floats("z", z, f"({graph.num_nodes}, k) floats")
+    if z.ndim != 2 or len(z) != graph.num_nodes:
+        raise ValueError(f"`z` must be ({graph.num_nodes}, k) floats, a row per node; got {tuple(z.shape)}.")
     sizes = torch.tensor([leaf.num_nodes for leaf in leaves(graph)], device=z.device)
+    most = int(sizes.max())
+    require_room(2 * len(sizes) * most**2, f"A batch of distances, {len(sizes)} × {most} × {most},", FEWER)
     mask = torch.arange(int(sizes.max()), device=z.device) < sizes[:, None]
     rows = z.new_zeros(*mask.shape, z.shape[1]).index_put(mask.nonzero(as_tuple=True), z)
     centred = rows.double() - rows.double().sum(1, keepdim=True) / sizes.clamp(min=1)[:, None, None]
-    distance = _between(centred, centred).to(z.dtype)
+    distance = narrowed(FAR, _between(centred, centred), z.dtype)
     return torch.where(mask[:, :, None] & mask[:, None], distance, 0.0), mask
 
 
+@opaque
 def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
     """K_D = exp(−γ D_t), the similarity of Neural Diffusion Distance (Sun & Xu, NeurIPS 2019).
 
@@ -61,9 +82,20 @@ def diffusion_similarity(distance: Tensor, scale: Tensor | float) -> Tensor:
     Returns:
         In [0, 1], of the shape of `distance`; 0 at an infinite distance.
 
+    Raises:
+        ValueError: for a distance that is no tensor of floats or holds NaN, and for a scale that is negative or not
+            finite.
+
     >>> diffusion_similarity(torch.tensor([0.0, 1.0, torch.inf]), scale=2.0)
     tensor([1.0000, 0.1353, 0.0000])
     """
+    distance = as_floats("distance", distance, "floats")
+    scale = as_numbers("scale", scale).to(distance)
+    if scale.ndim:
+        raise ValueError(f"`scale` must be a number or a tensor (); got {tuple(scale.shape)}.")
+    check_rates("scale", scale)
+    if plainly(lambda distance: bool(distance.isnan().any()), distance, batched=True):
+        raise ValueError("`distance` holds NaN: look at where it comes from.")
     finite = torch.isfinite(distance)
     # The infinite is taken out before the exponential: its derivative would be 0 · ∞, a NaN for `scale`.
     return torch.where(finite, torch.exp(-scale * torch.where(finite, distance, 0.0)), 0.0)
@@ -83,14 +115,21 @@ def checked_nodes(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> tu
         if rows.ndim != 1:
             raise ValueError(f"`rows` must be (R,) int64; got {tuple(rows.shape)}.")
         check_nodes(graph, rows, "rows")
+    if pairs is None:
+        require_distances(graph.num_nodes if rows is None else len(rows), graph.num_nodes)
     return pairs, rows
+
+
+def require_distances(num_rows: int, num_nodes: int) -> None:
+    """Raise `MemoryError` unless there is room for the distances of so many nodes to all."""
+    require_room(2 * num_rows * num_nodes, f"A matrix of distances, {num_rows} × {num_nodes},", FEWER)
 
 
 def _to_all(z: Tensor, rows: Tensor | None) -> Tensor:
     """(R, N): squared distances, from centred rows in float64, so that next to nothing cancels."""
     centred = z.double() - z.double().mean(0)
     chosen = centred if rows is None else centred[rows]
-    return _between(chosen[None], centred[None])[0].to(z.dtype)
+    return narrowed(FAR, _between(chosen[None], centred[None])[0], z.dtype)
 
 
 def _between(x: Tensor, y: Tensor) -> Tensor:

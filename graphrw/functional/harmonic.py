@@ -1,16 +1,20 @@
 """Where a walk ends: harmonic functions and hitting probabilities."""
 
+import math
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
+from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask
-from graphrw.functional.seeds import count_labels, fill_unreachable, one_hot
+from graphrw.core.whole import check_flag
+from graphrw.functional.seeds import checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
@@ -19,6 +23,7 @@ from graphrw.solvers import Auto, Solver
 SLACK = 0.05
 
 
+@opaque
 def harmonic(
     walk: Walk,
     nodes: Tensor,
@@ -34,8 +39,8 @@ def harmonic(
 
     Args:
         walk: N nodes.
-        nodes: (M,) int64, each once.
-        values: (M, K) or (M,), of the walk's type and device.
+        nodes: (M,) int64, each once, of torch or NumPy.
+        values: (M, K) or (M,), of the walk's type and device, finite.
         solver: how to solve.
         prune: approximate the gradient as `HarmonicLabels` does with the same option.
         start: (N, K) or (N,) a guess, such as the answer to similar weights; see `solve`.
@@ -52,6 +57,8 @@ def harmonic(
     >>> harmonic(line, torch.tensor([0, 4]), torch.tensor([0.0, 1.0], dtype=torch.float64))
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000], dtype=torch.float64)
     """
+    check_walk(walk)
+    nodes, values = as_tensor("nodes", nodes, "(M,) int64"), as_tensor("values", values, "(M, K) or (M,) floats")
     held = _checked_boundary(walk, nodes, values)
     lost = stranded(walk, held | (walk.killing.detach() > 0))
     if bool(lost.any()):
@@ -59,13 +66,17 @@ def harmonic(
             f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
-    columns = values.reshape(len(nodes), -1)
+    unit = unit_of(values)
+    width = math.prod(values.shape[1:])
+    columns = (values / unit).reshape(len(nodes), width)  # products with weights are held, whatever their units
     columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
-    start = None if start is None else start.reshape(len(held), -1)
+    start = _checked_start(start, (len(held), *values.shape[1:]))
+    start = None if start is None else start / unit
     x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start)
-    return x.reshape(len(held), *values.shape[1:])
+    return x.reshape(len(held), *values.shape[1:]) * unit
 
 
+@opaque
 def hitting_probabilities(
     walk: Walk,
     seeds: Tensor,
@@ -111,15 +122,17 @@ def hitting_probabilities(
     check_walk(walk)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
     remedy = "label at least one node, or give `absorption`"
+    absorption = None if absorption is None else as_tensor("absorption", absorption, "(N, L) floats")
     num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
     seeded, killing = seeds >= 0, walk.killing
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
         check_finite_rate(walk.graph, walk.weight, walk.killing, "its killing and absorption")
     values = one_hot(seeds, num_labels, walk.weight)
+    unreachable, start = checked_unreachable(unreachable, values), _checked_start(start, values.shape)
     lost = stranded(walk, seeded | (walk.killing.detach() > 0))
     if bool(lost.any()):
-        values[lost] = fill_unreachable(lost, unreachable, values)
+        values[lost] = fill_unreachable(lost, unreachable)
     # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph with the same plans.
     held = seeded | lost
     probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)
@@ -141,12 +154,16 @@ def dirichlet(
 
     Off the nodes that are held, `values` are not looked at; `start` is a guess as in `solve`.
     """
+    unit = common_unit(walk.weight, walk.killing)
+    if not is_usual(unit):  # x depends on no common factor; right-hand sides and adjoints do
+        walk = Walk(walk.graph, walk.weight / unit, walk.killing / unit)
+        source = None if source is None else source / unit
     b = inflow(walk, held, values)
     if source is not None:
         b = torch.where(held[:, None], 0.0, b + source)
-    if start is not None and start.shape == b.shape:  # any other shape is for `solve` to refuse
+    if start is not None:
         start = torch.where(held[:, None], 0.0, start)
-    x = Factor.of(absorb_where(walk, held), solver, prune).solve(b, start=start)
+    x = Factor.of(absorb_where(walk, held), solver, check_flag("prune", prune)).solve(b, start=start)
     return torch.where(held[:, None], values, x)
 
 
@@ -170,6 +187,16 @@ def _check_sums(solver: Solver, total: Tensor, killing: Tensor) -> None:
             f"{solver} gave probabilities that sum to {least:.3g} at one node and to {most:.3g} at another: some nodes "
             "hardly reach any seed. Ask for a smaller `rtol`, raise the smallest weights, or add killing."
         )
+
+
+def _checked_start(start: Tensor | None, shape: tuple[int, ...]) -> Tensor | None:
+    """A guess at the answer, which has this shape, as columns."""
+    if start is None:
+        return None
+    start = as_floats("start", start, f"{tuple(shape)} floats, like the answer")
+    if start.shape != shape:
+        raise ValueError(f"`start` must be {tuple(shape)} floats, like the answer; got {tuple(start.shape)}.")
+    return start.reshape(shape[0], -1)
 
 
 def _checked_boundary(walk: Walk, nodes: Tensor, values: Tensor) -> Tensor:

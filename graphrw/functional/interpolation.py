@@ -8,11 +8,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_numbers, as_tensor
 from graphrw.core.blocks import AT_ONCE
+from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_whole
+from graphrw.core.scale import is_usual, unit_of
+from graphrw.core.whole import check_flag, check_whole
 
 
+@opaque
 def attentional_interpolation(
     values: Tensor,
     high: Tensor,
@@ -56,16 +61,23 @@ def attentional_interpolation(
     >>> attentional_interpolation(coarse, image, scale=100.0).squeeze()
     tensor([3., 3., 7., 7.])
     """
-    _check_maps(values, high, low)
-    check_scale(scale, window)
-    values, high = widened(values), widened(high)
+    values, high, low = _checked_maps(values, high, low)
+    scale = check_scale(scale, window).to(values)
+    check_flag("align_corners", align_corners)
+    for name, maps in (("values", values), ("high", high), ("low", low)):
+        if maps is not None:
+            check_finite(name, maps, DIVERGED)
     coarse = values.shape[2:]
-    near = interpolate(high, coarse, mode="bilinear", align_corners=align_corners) if low is None else widened(low)
+    near = interpolate(high, coarse, mode="bilinear", align_corners=align_corners) if low is None else low
     rows, columns = (
         _window(fine, cells, window, align_corners).to(high.device)
         for fine, cells in zip(high.shape[2:], coarse, strict=True)
     )
-    height = max(1, AT_ONCE // high[:, :, 0].numel())  # rows of the image done together
+    unit = unit_of(high)  # of features of any size, squares are held
+    if not is_usual(unit):
+        high, near = high / unit, near / unit
+        scale = (scale * unit * unit).clamp(max=torch.finfo(high.dtype).max)
+    height = max(1, AT_ONCE // max(1, high[:, :, 0].numel()))  # rows of the image done together
     strips = zip(high.split(height, 2), rows.split(height, 1), strict=True)
     done = []
     for part, row in strips:
@@ -93,8 +105,9 @@ def _attention(
 
     `cells` holds the row and the column of each cell of the window, for all of these pixels.
     """
-    apart = [_recomputed(_difference, high, low, *cell) for cell in cells]
-    return (-scale * torch.stack(apart, 1)).softmax(1).unbind(1)
+    apart = torch.stack([_recomputed(_difference, high, low, *cell) for cell in cells], 1)
+    least = apart.detach().amin(1, keepdim=True)  # comes off first: a share stays left where all would overflow
+    return (-scale * (apart - least)).softmax(1).unbind(1)
 
 
 def _attended(values: Tensor, attention: tuple[Tensor, ...], cells: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -124,7 +137,10 @@ def _weighted(attention: Tensor, values: Tensor, row: Tensor, column: Tensor) ->
     return attention.unsqueeze(1) * values.index_select(2, row).index_select(3, column)
 
 
-def _check_maps(values: Tensor, high: Tensor, low: Tensor | None) -> None:
+def _checked_maps(values: Tensor, high: Tensor, low: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The maps as tensors of floats, none of them in half precision."""
+    values, high = as_tensor("values", values, "(B, R, h, w) floats"), as_floats("high", high, "(B, C, H, W) floats")
+    low = None if low is None else as_floats("low", low, "(B, C, h, w) floats")
     batch, channels = high.shape[:2] if high.ndim == 4 else (-1, -1)
     if values.ndim != 4 or len(values) != batch or 0 in (*values.shape[2:], *high.shape[1:]):
         raise ValueError(
@@ -140,11 +156,13 @@ def _check_maps(values: Tensor, high: Tensor, low: Tensor | None) -> None:
         raise ValueError(
             f"`values` must be floating point numbers; got {values.dtype}. Turn labels into one-hot maps first."
         )
+    return widened(values), widened(high), None if low is None else widened(low)
 
 
-def check_scale(scale: Tensor | float, window: int) -> None:
-    """Raise `ValueError` unless the scale is one finite number > 0, and the window holds at least one cell."""
-    value = torch.as_tensor(scale).detach()
-    if value.ndim or not 0 < float(value) < math.inf:
+def check_scale(scale: Tensor | float, window: int) -> Tensor:
+    """The scale as a tensor (), if it is one finite number > 0 and the window holds at least one cell."""
+    value = as_numbers("scale", scale, "one finite number > 0")
+    if value.ndim or not 0 < float(value.detach()) < math.inf:
         raise ValueError(f"`scale` must be one finite number > 0; got {scale}.")
     check_whole("window", window, 1, reason=", in cells")
+    return value

@@ -1,20 +1,22 @@
 """Node labelling from few seeds: class-mass normalisation and Poisson learning."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
+from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
-from graphrw.functional.seeds import check_distribution, count_labels, fill_unreachable, one_hot
+from graphrw.functional.seeds import check_distribution, checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
 
 
+@opaque
 def class_mass_normalize(
     probability: Tensor, seeds: Tensor, prior: Tensor | None = None, *, pseudo_labels: float = 0.0
 ) -> Tensor:
@@ -52,25 +54,29 @@ def class_mass_normalize(
     """
     probability = as_tensor("probability", probability, "(N, L) floats")
     seeds = as_tensor("seeds", seeds, "(N,) int64")
-    _check_table(probability, seeds)
-    free = (seeds < 0)[:, None]
+    _check_table(probability, seeds, pseudo_labels)
+    if len(seeds) == 0:
+        return probability
+    free, unit = (seeds < 0)[:, None], unit_of(probability)
+    probability = probability / unit  # so that sums are held
     mass = torch.where(free, probability, 0.0).sum(0)
     if prior is None:
         shares = _seed_shares(seeds, probability, pseudo_labels)
     else:
-        shares = check_distribution("prior", as_tensor("prior", prior, "(L,)"), probability)
+        shares = check_distribution("prior", prior, probability)
         _check_mass(shares, mass, free)
     # Without a `prior`, a label of mass 0 drops out by itself: all its probabilities are 0, and rows are divided anew.
-    scaled = probability * (shares / torch.where(mass > 0, mass, 1.0))
+    scaled = probability / torch.where(mass > 0, mass, 1.0) * shares
     before, after = probability.sum(1, keepdim=True), scaled.sum(1, keepdim=True)
     undecided = (free & (before > 0) & (after == 0)).detach().squeeze(1)
     if bool(undecided.any()):
         node = int(undecided.nonzero()[0])
         cause = "labels that no seed has: pass a `prior`" if prior is None else "labels whose `prior` is 0: raise it"
         raise ValueError(f"Node {node} can only have {cause} with positive shares for them.")
-    return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability)
+    return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability) * unit
 
 
+@opaque
 def poisson_labels(
     walk: Walk,
     seeds: Tensor,
@@ -122,6 +128,7 @@ def poisson_labels(
     num_labels = count_labels(walk, seeds, num_labels)
     seeded = seeds >= 0
     target = one_hot(seeds, num_labels, walk.weight)
+    unreachable = checked_unreachable(unreachable, target)
     grounded, held, component = ground(walk)
     counts = walk.weight.new_zeros(walk.graph.num_nodes, num_labels).index_add(0, component, target)[component]
     mean = counts / counts.sum(1, keepdim=True).clamp(min=1)
@@ -131,11 +138,11 @@ def poisson_labels(
     # All seeds of the component carry one label: nothing flows, and the mean seed is that label.
     scores = torch.where(mean.amax(1, keepdim=True) == 1, mean, scores)
     if prior is not None:
-        scores = scores * _prior_factor(as_tensor("prior", prior, "(L,)"), target)
+        scores = scores * _prior_factor(prior, target)
     lost = counts.sum(1) == 0
     if not bool(lost.any()):
         return scores
-    return torch.where(lost[:, None], fill_unreachable(lost, unreachable, scores), scores)
+    return torch.where(lost[:, None], fill_unreachable(lost, unreachable), scores)
 
 
 def _centred(walk: Walk, values: Tensor, component: Tensor) -> Tensor:
@@ -173,15 +180,14 @@ def _check_mass(prior: Tensor, mass: Tensor, free: Tensor) -> None:
 
 def _seed_shares(seeds: Tensor, like: Tensor, pseudo_labels: float) -> Tensor:
     """(L,): the share of each label among the seeds, and as many more of each label."""
-    if not 0 <= pseudo_labels < math.inf:
-        raise ValueError(f"`pseudo_labels` must be finite and not negative; got {pseudo_labels}.")
     count = seeds[seeds >= 0].bincount(minlength=like.shape[1]).to(like) + pseudo_labels
     if not bool(count.sum() > 0):
         raise ValueError("`seeds` are all −1, so that their labels have no shares: pass a `prior`.")
     return count / count.sum()
 
 
-def _check_table(probability: Tensor, seeds: Tensor) -> None:
+def _check_table(probability: Tensor, seeds: Tensor, pseudo_labels: float) -> None:
+    check_not_negative("pseudo_labels", pseudo_labels)
     if probability.ndim != 2 or not probability.is_floating_point():
         got = f"{tuple(probability.shape)} {probability.dtype}"
         raise ValueError(f"`probability` must be (N, L) floats; got {got}.")

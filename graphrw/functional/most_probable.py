@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, absorb_where, check_walk
 from graphrw.functional.harmonic import inflow
@@ -27,6 +28,7 @@ class MostProbable:
     entropy: Tensor  # (N,): −Σ p log p in nats, over all labels
 
 
+@opaque
 def most_probable_labels(
     walk: Walk, seeds: Tensor, num_labels: int | None = None, *, solver: Solver = Auto()
 ) -> MostProbable:

@@ -4,14 +4,18 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import whole_numbers, whole_values
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.warn import warn
+from graphrw.core.whole import check_id
 
 MOST_UNUSED = 10_000  # columns of labels that no seed has: many more are ids, not numbers, of labels
 MOST_BYTES_UNUSED = 2**30  # … and what they may take: no more than a small machine has left
 MOST_BYTES = 2**40  # of all columns, which no machine of today holds beside a factor
 
 
+@opaque
 def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Tensor]:
     """Seeds from labels that are any whole numbers, such as the ids of cells or scikit-image's labels.
 
@@ -37,6 +41,7 @@ def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Te
     tensor([            0,             7,             0, 1000000000000])
     """
     numbers = whole_values("labels", labels)
+    check_id("unlabelled", unlabelled)
     known = numbers != unlabelled
     wrong = numbers[known & (numbers < 0)]
     if len(wrong):
@@ -48,6 +53,7 @@ def renumber_labels(labels: Tensor, *, unlabelled: int = -1) -> tuple[Tensor, Te
     return torch.full_like(numbers, -1).masked_scatter(known, place), ids
 
 
+@opaque
 def restore_labels(seeds: Tensor, ids: Tensor, *, unlabelled: int = -1) -> Tensor:
     """The labels that `renumber_labels` numbered: ``ids[seeds]``, and `unlabelled` where seeds are −1.
 
@@ -62,7 +68,10 @@ def restore_labels(seeds: Tensor, ids: Tensor, *, unlabelled: int = -1) -> Tenso
     Raises:
         ValueError: for seeds out of range.
     """
+    check_id("unlabelled", unlabelled)
     seeds, ids = whole_numbers("seeds", seeds, "int64"), whole_numbers("ids", ids, "(L,) int64")
+    if ids.ndim != 1:
+        raise ValueError(f"`ids` must be (L,) int64; got {tuple(ids.shape)}.")
     wrong = seeds[(seeds < -1) | (seeds >= len(ids))]
     if len(wrong):
         raise ValueError(f"`seeds` must run from −1 to {len(ids) - 1}, the last of the ids; got {int(wrong[0])}.")
@@ -103,6 +112,8 @@ def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool) -> None:
         raise ValueError(
             f"`num_labels` = {num_labels} labels of {len(seeds)} nodes would take {_gigabytes(column * num_labels)}."
         )
+    what = f"An answer for {num_labels} labels of {len(seeds)} nodes"
+    require_room(2 * len(seeds) * num_labels, what, "Take fewer labels at a time, or a smaller graph.")
 
 
 def _gigabytes(count: int) -> str:

@@ -6,19 +6,26 @@ takes S = diag(c + s)^−½ (W + diag(s)) diag(c + s)^−½ in place of P. A nod
 take: its row of P is zero, and in S its column too.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from graphrw.core.arrays import as_floats, as_numbers
 from graphrw.core.blocks import AT_ONCE, KEPT
+from graphrw.core.finite import check_finite, kept_in
 from graphrw.core.graph import unchecked
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, check_finite_rate, check_rates, neighbour_sum
-from graphrw.core.whole import check_whole
+from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk, neighbour_sum
+from graphrw.core.whole import check_flag, check_whole, is_number
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
 
+@opaque
 def step(
     walk: Walk,
     f: Tensor,
@@ -58,22 +65,24 @@ def step(
     tensor([0.0000, 0.3750, 0.5000])
     """
     steps = check_whole("steps", steps, 0)
+    check_flag("symmetric", symmetric)
     if restart is not None:
-        _check_fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
-    walk, first = _prepared(walk, f)
-    loops = _loops(walk, self_loops)
+        restart = _fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
+    walk, first, loops, unit = _prepared(walk, f, self_loops)
     rate, dead = _rate(walk, loops)
-    after = torch.where(dead, 0.0, rate.rsqrt() if symmetric else 1 / rate)[:, None]
-    lazy = None if isinstance(self_loops, float | int) and self_loops == 0 else loops[:, None]
+    # Divided by, since 1 / rate may overflow.
+    share = torch.where(dead, torch.inf, rate.sqrt() if symmetric else rate)[:, None]
+    lazy = None if is_number(self_loops) and self_loops == 0 else loops[:, None]
     y = first
     for _ in range(steps):
-        sent = after * y if symmetric else y
+        sent = y / share if symmetric else y
         arrived = _spread(walk, sent)
-        y = after * (arrived if lazy is None else arrived + lazy * sent)
+        y = (arrived if lazy is None else arrived + lazy * sent) / share
         y = y if restart is None else (1 - restart) * y + restart * first
-    return y.reshape(f.shape)
+    return _as_given(y, f, unit)
 
 
+@opaque
 def resolvent(
     walk: Walk,
     f: Tensor,
@@ -110,8 +119,10 @@ def resolvent(
     >>> resolvent(damp(path, alpha=0.5), torch.tensor([0.0, 0.0, 1.0]))
     tensor([0.2500, 0.5000, 1.2500])
     """
-    walk, columns = _prepared(walk, f)
-    rate, dead = _rate(walk, _loops(walk, self_loops))
+    check_flag("symmetric", symmetric)
+    check_flag("transpose", transpose)
+    walk, columns, loops, unit = _prepared(walk, f, self_loops)
+    rate, dead = _rate(walk, loops)
     # A node without any rate would make A singular: it is killed at a rate of its own, and its answer set at the end.
     ending = Walk(walk.graph, walk.weight, torch.where(dead, rate, walk.killing))
     half = torch.where(dead, 0.0, rate.sqrt())[:, None] if symmetric else None
@@ -123,9 +134,10 @@ def resolvent(
         x = solve(ending, rate[:, None] * columns, solver)
     if symmetric or not (transpose and walk.graph.directed):  # else walkers may come to a node that none leaves
         x = torch.where(dead[:, None], columns, x)
-    return x.reshape(f.shape)
+    return _as_given(x, f, unit)
 
 
+@opaque
 def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0) -> Walk:
     """The walk that before each step ends with probability 1 − α: its P is α times what it was.
 
@@ -143,13 +155,15 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     >>> damp(walk(Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3), torch.tensor([1.0, 3.0])), alpha=0.5).killing
     tensor([1., 4., 3.])
     """
-    check_alpha(alpha)
+    check_walk(walk)
+    alpha = check_alpha(alpha)
     rate = walk.rate + _loops(walk, self_loops)
     killing = walk.killing + (1 / alpha - 1) * rate
     check_finite_rate(walk.graph, walk.weight, killing, "the killing that `alpha` makes")
     return Walk(walk.graph, walk.weight, killing)
 
 
+@opaque
 def pagerank(
     walk: Walk,
     alpha: Tensor | float = 0.85,
@@ -164,7 +178,7 @@ def pagerank(
     walk ends with probability 1 − α before each step, by killing, and at nodes without an edge to take, as in networkx.
 
     Args:
-        walk: N ≥ 1 nodes.
+        walk: N nodes.
         alpha: α in (0, 1), a number or a tensor ().
         start: v ≥ 0, (N, K) or (N,), each column with a positive sum, which is divided out; None: alike for all nodes.
         solver: how to solve.
@@ -182,10 +196,12 @@ def pagerank(
     >>> pagerank(path)
     tensor([0.2568, 0.4865, 0.2568])
     """
-    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else start
+    check_walk(walk)
+    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else _rows("start", walk, start)
     check_rates("start", start, batched=True)
-    if plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
+    if walk.graph.num_nodes and plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
+    start = start / unit_of(start, 0)  # their sum may be more than their type holds
     ending = damp(walk, alpha, self_loops=self_loops)
     visits = resolvent(ending, start / start.sum(0), solver, self_loops=self_loops, transpose=True)
     return visits / visits.sum(0)
@@ -205,22 +221,47 @@ def _spread(walk: Walk, y: Tensor) -> Tensor:
     return total
 
 
-def _prepared(walk: Walk, f: Tensor) -> tuple[Walk, Tensor]:
-    """The walk and the columns (N, K) of `f`, in their common type."""
-    num_nodes = walk.graph.num_nodes
-    if f.ndim not in (1, 2) or len(f) != num_nodes or f.dtype not in (torch.float32, torch.float64):
-        got = f"{tuple(f.shape)} {f.dtype}"
-        raise ValueError(f"`f` must be (N, K) or (N,), float32 or float64, with N = {num_nodes}; got {got}.")
+def _prepared(walk: Walk, f: Tensor, self_loops: Tensor | float) -> tuple[Walk, Tensor, Tensor, Tensor | None]:
+    """The walk, the columns (N, K) of `f`, and the self loops (N,), in their common type; and the unit of the columns.
+
+    Rates that are very large or small come in units of the largest, which P does not depend on, and so do the columns,
+    so that products of both are held.
+    """
+    check_walk(walk)
+    loops = _loops(walk, self_loops)
+    check_finite_rate(walk.graph, walk.weight, walk.killing + loops, "its killing and self loop")
+    f = _rows("f", walk, f)
     if f.device != walk.weight.device:
         raise ValueError(f"`f` is on {f.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
     kind = torch.promote_types(f.dtype, walk.weight.dtype)
-    moved = Walk(walk.graph, walk.weight.to(kind), walk.killing.to(kind))
-    return moved, f.to(kind) if f.ndim == 2 else f.to(kind)[:, None]
+    weight, killing, loops = (rate.to(kind) for rate in (walk.weight, walk.killing, loops))
+    unit = common_unit(weight, killing, loops)
+    if not is_usual(unit):
+        weight, killing, loops = weight / unit, killing / unit, loops / unit
+    check_finite("f", f)
+    columns, unit = f.to(kind).reshape(len(f), math.prod(f.shape[1:])), unit_of(f).to(kind)
+    if is_usual(unit):
+        return Walk(walk.graph, weight, killing), columns, loops, None
+    return Walk(walk.graph, weight, killing), columns / unit, loops, unit
+
+
+def _as_given(x: Tensor, f: Tensor, unit: Tensor | None) -> Tensor:
+    """`x` (N, K) in the shape and the units of `f`."""
+    return (x if unit is None else x * unit).reshape(f.shape)
+
+
+def _rows(name: str, walk: Walk, values: Tensor) -> Tensor:
+    """(N, K) or (N,) numbers of the nodes, as a tensor."""
+    wanted = f"(N, K) or (N,), float32 or float64, with N = {walk.graph.num_nodes}"
+    values = as_floats(name, values, wanted)
+    kinds = (torch.float32, torch.float64)
+    if values.ndim not in (1, 2) or len(values) != walk.graph.num_nodes or values.dtype not in kinds:
+        raise ValueError(f"`{name}` must be {wanted}; got {tuple(values.shape)} {values.dtype}.")
+    return values
 
 
 def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
     """(N,) c + s, and where it is 0. There it is replaced by the largest weight, which keeps A well scaled."""
-    check_finite_rate(walk.graph, walk.weight, walk.killing + loops, "its killing and self loop")
     rate = walk.rate + loops
     dead = rate.detach() == 0
     scale = torch.cat([walk.weight.detach(), walk.weight.new_zeros(1)]).amax()
@@ -229,7 +270,8 @@ def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
 
 def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
     """(N,): the weight of each node's self loop."""
-    loops = torch.as_tensor(self_loops, dtype=walk.weight.dtype, device=walk.weight.device)
+    loops = as_numbers("self_loops", self_loops, "a number or (N,)")
+    loops = kept_in("self_loops", loops, walk.weight.dtype).to(walk.weight.device)
     num_nodes = walk.graph.num_nodes
     if loops.ndim and loops.shape != (num_nodes,):
         raise ValueError(f"`self_loops` must be a number or (N,) = ({num_nodes},); got {tuple(loops.shape)}.")
@@ -237,15 +279,16 @@ def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
     return loops.expand(num_nodes)
 
 
-def check_alpha(alpha: Tensor | float) -> None:
-    """Raise `ValueError` unless α is a number or a tensor () in (0, 1)."""
-    _check_fraction("alpha", alpha, "At 0 nothing walks.", "At 1 the walk never ends.")
+def check_alpha(alpha: Tensor | float) -> Tensor | float:
+    """α, if it is a number or a tensor () in (0, 1)."""
+    return _fraction("alpha", alpha, "At 0 nothing walks.", "At 1 the walk never ends.")
 
 
-def _check_fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> None:
-    scalar = torch.as_tensor(value)
+def _fraction(name: str, value: Tensor | float, at_zero: str, at_one: str) -> Tensor | float:
+    scalar = as_numbers(name, value)
     if scalar.ndim:
         raise ValueError(f"`{name}` must be a number or a tensor (); got {tuple(scalar.shape)}.")
     number = plainly(float, scalar)
     if not 0 < number < 1:
         raise ValueError(f"`{name}` must lie in (0, 1); got {number}. {at_one if number >= 1 else at_zero}")
+    return value if is_number(value) else scalar

@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.walk import Walk, check_nodes
+from graphrw.core.arrays import as_tensor
+from graphrw.core.memory import require_room
+from graphrw.core.opaque import opaque
+from graphrw.core.walk import Walk, check_nodes, check_walk
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
@@ -11,6 +14,7 @@ from graphrw.solvers import Auto, Solver
 PAIRS_AT_ONCE = 64  # columns of one solve: memory is N × 64 however many pairs are asked for
 
 
+@opaque
 def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:
     """The resistance between two nodes when weights are conductances: R_ij = (e_i − e_j)ᵀ A⁺ (e_i − e_j).
 
@@ -18,7 +22,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
 
     Args:
         walk: on an undirected graph.
-        pairs: (P, 2) int64.
+        pairs: (P, 2) int64, of torch or NumPy.
         solver: how to solve.
 
     Returns:
@@ -31,11 +35,16 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     >>> effective_resistance(walk(grid_graph((3,)), torch.tensor([1.0, 0.5])), torch.tensor([[0, 2], [1, 2]]))
     tensor([3., 2.])
     """
+    check_walk(walk)
     if walk.graph.directed:
         raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
+    pairs = as_tensor("pairs", pairs, "(P, 2) int64")
     if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
         raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
     check_nodes(walk.graph, pairs.reshape(-1), "pairs")
+    width = len(pairs) if walk.weight.requires_grad or walk.killing.requires_grad else min(len(pairs), PAIRS_AT_ONCE)
+    what = f"A potential for each of {width} pairs on {walk.graph.num_nodes} nodes"
+    require_room(walk.graph.num_nodes * width, what, "Take fewer pairs at a time, or `torch.no_grad`.")
     grounded, held, component = ground(walk)
     factor = Factor.of(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]

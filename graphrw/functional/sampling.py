@@ -3,9 +3,13 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.graph import Graph
+from graphrw.core.arrays import as_floats
+from graphrw.core.graph import Graph, check_graph
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_whole
 
 
+@opaque
 def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:
     """`weight` itself; its gradient reaches only `num_samples` random edges of each graph, times E / num_samples.
 
@@ -19,12 +23,20 @@ def sample_gradient(graph: Graph, weight: Tensor, num_samples: int) -> Tensor:
         weight: (E,) floats.
         num_samples: ≥ 1, drawn anew at each call and without replacement; all E if there are fewer.
 
+    Raises:
+        ValueError: for a wrong shape or type, or `num_samples` below 1.
+
     >>> weight = torch.ones(3, requires_grad=True)
     >>> path = Graph(torch.tensor([[0, 1, 2], [1, 2, 3]]), num_nodes=4)
     >>> sample_gradient(path, weight, 1).sum().backward()
     >>> weight.grad.sort().values
     tensor([0., 0., 3.])
     """
+    check_graph(graph)
+    weight = as_floats("weight", weight, f"({graph.num_edges},) floats")
+    if weight.shape != (graph.num_edges,):
+        raise ValueError(f"`weight` must be ({graph.num_edges},) floats, one per edge; got {tuple(weight.shape)}.")
+    check_whole("num_samples", num_samples, 1)
     factor = torch.zeros_like(weight)
     start = 0
     for part in graph.parts or (graph,):

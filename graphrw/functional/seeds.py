@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats
 from graphrw.core.errors import SingularWalkError
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
+from graphrw.core.whole import check_whole
 from graphrw.functional.numbering import check_columns, warn_if_all_are_seeds
 
 ROUNDED_SUM = 1e-5  # how far from 1 a sum of shares may lie: more than float32 makes of a thousand of them
@@ -21,6 +23,7 @@ def count_labels(
 ) -> int:
     """L, from arguments that fit each other; the `remedy` is what to do when there are neither seeds nor absorption."""
     num_nodes = walk.graph.num_nodes
+    num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
         raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
     low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
@@ -35,7 +38,7 @@ def count_labels(
         if num_labels is not None and num_labels != absorption.shape[1]:
             raise ValueError(f"`num_labels` is {num_labels}, but `absorption` has {absorption.shape[1]} labels.")
         num_labels = absorption.shape[1]
-    elif high < 0 and num_labels is None:
+    elif high < 0 and num_labels is None and num_nodes:
         raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
     check_columns(seeds, high + 1 if num_labels is None else num_labels, inferred=num_labels is None)
     num_labels = high + 1 if num_labels is None else num_labels
@@ -52,14 +55,19 @@ def one_hot(seeds: Tensor, num_labels: int, like: Tensor) -> Tensor:
     return values
 
 
-def fill_unreachable(lost: Tensor, unreachable: Tensor | None, values: Tensor) -> Tensor:
-    """The distribution for the nodes that are lost, or the error that there is none."""
+def fill_unreachable(lost: Tensor, unreachable: Tensor | None) -> Tensor:
+    """The distribution, checked already, for the nodes that are lost, or the error that there is none."""
     if unreachable is None:
         raise SingularWalkError(
             f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
             "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
         )
-    return check_distribution("unreachable", unreachable, values)
+    return unreachable
+
+
+def checked_unreachable(unreachable: Tensor | None, values: Tensor) -> Tensor | None:
+    """`unreachable` (L,) in the type of `values` (N, L), checked whether some node needs it or not."""
+    return None if unreachable is None else check_distribution("unreachable", unreachable, values)
 
 
 def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
@@ -69,6 +77,7 @@ def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
         if bool((shares < 0).any()) or not abs(float(shares.sum()) - 1) <= ROUNDED_SUM:
             raise ValueError(f"`{name}` must be a distribution (≥ 0, sum 1); got {shares.tolist()}.")
 
+    shares = as_floats(name, shares, f"(L,) = ({like.shape[1]},) floats")
     if shares.shape != like.shape[1:]:
         raise ValueError(f"`{name}` must be (L,) = ({like.shape[1]},); got {tuple(shares.shape)}.")
     plainly(check, shares)

@@ -3,7 +3,13 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats
+from graphrw.core.finite import check_finite
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_whole, is_number
 
+
+@opaque
 def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     """−Σ_l p_l log p_l in nats: how undecided the walk is, from 0 to log L.
 
@@ -18,10 +24,12 @@ def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
+    probability = _checked(probability, dim)
     logarithm = probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
     return (probability * -logarithm).sum(dim)
 
 
+@opaque
 def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     """The most probable label, or −1 for that fraction of the nodes whose most probable label is least probable.
 
@@ -39,15 +47,23 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
         int64, the shape of `probability` without `dim`.
 
     Raises:
-        ValueError: if `fraction` is out of range.
+        ValueError: if `fraction` or `dim` is out of range, or `probability` holds no finite floats.
 
     >>> abstain(torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), 1 / 3)
     tensor([ 0, -1,  1])
     """
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"`fraction` must lie in [0, 1]; got {fraction}.")
+    probability = _checked(probability, dim)
+    if not (is_number(fraction) and 0 <= fraction <= 1):
+        raise ValueError(f"`fraction` must lie in [0, 1]; got {fraction!r}.")
     confidence, label = probability.max(dim)
     # Stable, so that ties fall alike on every device.
     order = confidence.flatten().argsort(descending=True, stable=True)
     kept = len(order) - round(fraction * len(order))
     return label.flatten().index_fill(0, order[kept:], -1).reshape(label.shape)
+
+
+def _checked(probability: Tensor, dim: int) -> Tensor:
+    probability = as_floats("probability", probability, "floats, labels along `dim`")
+    check_finite("probability", probability)
+    check_whole("dim", dim, -probability.ndim, probability.ndim - 1, reason=", an axis of `probability`")
+    return probability

@@ -5,6 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats, as_tensor, require_values
+from graphrw.core.finite import DIVERGED
+from graphrw.core.whole import check_id
+
 SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range; logits lie further out
 
 
@@ -16,19 +20,27 @@ def safe_log(probability: Tensor) -> Tensor:
     return torch.where(probability > epsilon, probability.clamp(min=epsilon).log(), tangent)
 
 
-def check_target(target: Tensor) -> None:
+def checked_target(target: Tensor, ignore_index: int) -> Tensor:
+    """`target` as a tensor, and `ignore_index` a whole number."""
+    check_id("ignore_index", ignore_index)
+    target = as_tensor("target", target, "int64 labels")
     if target.dtype != torch.int64:
         raise ValueError(f"`target` must hold int64 labels; got {target.dtype}. Convert it with `.long()`.")
+    require_values("target", target)
     if target.numel() == 0:
         raise ValueError(f"There is nothing to score: `target` has shape {tuple(target.shape)}.")
+    return target
+
+
+def probabilities(name: str, values: Tensor) -> Tensor:
+    """`values` as a tensor of floats; `check_range` looks at their values once their shape is known to be right."""
+    return as_floats(name, values, "floating point numbers in [0, 1]")
 
 
 def check_range(values: Tensor, name: str, slack: float) -> None:
-    if not values.is_floating_point():
-        raise ValueError(f"`{name}` must be floating point numbers in [0, 1]; got {values.dtype}.")
+    require_values(name, values)
     low, high = (float(bound) for bound in torch.aminmax(values.detach()))
     if not (low >= -slack and high <= 1 + slack):
         value = high if low >= -slack else low
-        raise ValueError(
-            f"`{name}` must lie in [0, 1]; got {value}. Logits and scores need a sigmoid or softmax first."
-        )
+        cure = DIVERGED if math.isnan(value) else "Logits and scores need a sigmoid or softmax first."
+        raise ValueError(f"`{name}` must lie in [0, 1]; got {value}. {cure}")

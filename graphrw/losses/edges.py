@@ -3,10 +3,15 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
-from graphrw.losses.checks import check_range, check_target, safe_log
+from graphrw.core.whole import check_id
+from graphrw.losses.checks import check_range, checked_target, probabilities, safe_log
 
 
+@opaque
 def weight_side_loss(
     weight: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
 ) -> Tensor:
@@ -39,8 +44,8 @@ def weight_side_loss(
     >>> weight_side_loss(torch.full((1, 2, 4, 4), 0.5), torch.arange(16).reshape(1, 4, 4))
     tensor(0.6931)
     """
-    check_target(target)
-    if weight.ndim not in (4, 5) or weight.shape != (len(weight), weight.ndim - 2, *target.shape[1:]):
+    target, weight = checked_target(target, ignore_index), probabilities("weight", weight)
+    if weight.ndim not in (4, 5) or weight.shape != (*target.shape[:1], weight.ndim - 2, *target.shape[1:]):
         raise ValueError(
             "`weight` must have shape (B, 2, H, W) with `target` (B, H, W), or (B, 3, D, H, W) with (B, D, H, W); "
             f"got {tuple(weight.shape)} with {tuple(target.shape)}."
@@ -53,6 +58,7 @@ def weight_side_loss(
     return _edge_cross_entropy(values, (tail, head), ignore_index, closed_index)
 
 
+@opaque
 def edge_side_loss(
     weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1, closed_index: int | None = None
 ) -> Tensor:
@@ -81,9 +87,11 @@ def edge_side_loss(
     >>> edge_side_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
     tensor(0.3466)
     """
+    weight, target = probabilities("weight", weight), checked_target(target, ignore_index)
     return _edge_cross_entropy(weight, _labels_of_ends(weight, edges, target), ignore_index, closed_index)
 
 
+@opaque
 def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Squared error of edge weights against the true affinity, which is 1 where both ends share a label, else 0.
 
@@ -103,23 +111,23 @@ def affinity_loss(weight: Tensor, edges: Tensor, target: Tensor, *, ignore_index
         A scalar.
 
     Raises:
-        ValueError: for wrong shapes or types, nodes out of range, or if no edge counts.
+        ValueError: for wrong shapes or types, nodes out of range, weights that are not finite, or if no edge counts.
 
     >>> path = torch.tensor([[0, 1], [1, 2]])
     >>> affinity_loss(torch.tensor([1.0, 0.5]), path, torch.tensor([4, 4, 7]))
     tensor(0.1250)
     """
-    if not weight.is_floating_point():
-        raise ValueError(f"`weight` must be floating point numbers; got {weight.dtype}.")
+    weight, target = as_floats("weight", weight, "(E,) floating point numbers"), checked_target(target, ignore_index)
     tail, head = _labels_of_ends(weight, edges, target)
     counts = _counted(tail, head, ignore_index)
+    check_finite("weight", torch.where(counts, weight.detach(), 0.0), DIVERGED)  # what does not count may be anything
     error = weight - (tail == head).to(weight.dtype)
     return torch.where(counts, error, 0.0).square().sum() / counts.sum()
 
 
 def _labels_of_ends(weight: Tensor, edges: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """(E,) each: the labels at both ends of each edge."""
-    check_target(target)
+    edges = as_tensor("edges", edges, "(2, E) int64")
     if weight.ndim != 1 or edges.shape != (2, len(weight)) or edges.dtype != torch.int64 or target.ndim != 1:
         raise ValueError(
             "`weight`, `edges` (int64) and `target` must have shapes (E,), (2, E) and (N,); "
@@ -148,6 +156,8 @@ def _edge_cross_entropy(
     weight: Tensor, ends: tuple[Tensor, Tensor], ignore_index: int, closed_index: int | None
 ) -> Tensor:
     """The side loss of edges (E,) whose `ends` carry these labels, (E,) each."""
+    if closed_index is not None:
+        check_id("closed_index", closed_index)
     if closed_index == ignore_index:
         raise ValueError(f"`ignore_index` and `closed_index` must differ; got {ignore_index} for both.")
     counts = _counted(*ends, ignore_index)

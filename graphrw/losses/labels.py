@@ -9,9 +9,13 @@ of labels; the columns that an image does not use hold zeros and change no loss.
 import torch
 from torch import Tensor
 
-from graphrw.losses.checks import SLACK, check_range, check_target, safe_log
+from graphrw.core.arrays import as_floats
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
+from graphrw.losses.checks import SLACK, check_range, checked_target, probabilities, safe_log
 
 
+@opaque
 def cross_entropy(
     probability: Tensor, target: Tensor, *, ignore_index: int = -1, weight: Tensor | None = None
 ) -> Tensor:
@@ -38,15 +42,17 @@ def cross_entropy(
     >>> cross_entropy(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([0, -1]))
     tensor(0.6931)
     """
-    labelled = _labelled(probability, target, ignore_index)
+    probability, target, labelled = _labelled(probability, target, ignore_index)
     column = torch.where(labelled, target, 0).unsqueeze(1)
     surprise = -safe_log(probability.gather(1, column).squeeze(1)[labelled])
     if weight is None:
         return surprise.mean()
-    _check_pixel_weight(weight, target, labelled)
-    return (weight[labelled] * surprise).sum() / weight[labelled].sum()
+    counted = _pixel_weight(weight, target, labelled)
+    counted = counted / unit_of(counted)  # so that their sum is held
+    return (counted * surprise).sum() / counted.sum()
 
 
+@opaque
 def mean_squared_error(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Squared distance to the one-hot target, Σ_l (Z(x, l) − [l = t(x)])², averaged over the labelled pixels x.
 
@@ -59,11 +65,12 @@ def mean_squared_error(probability: Tensor, target: Tensor, *, ignore_index: int
     >>> mean_squared_error(torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 0]))
     tensor(0.2500)
     """
-    labelled = _labelled(probability, target, ignore_index)
+    probability, target, labelled = _labelled(probability, target, ignore_index)
     distance = (probability - _one_hot(probability, target, labelled)).square().sum(1)
     return distance[labelled].mean()
 
 
+@opaque
 def dice(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """1 − the mean over labels l of the soft Dice coefficient 2 Σ_x Z y / (Σ_x Z² + Σ_x y²), y(x, l) = [l = t(x)].
 
@@ -77,7 +84,7 @@ def dice(probability: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tens
     >>> dice(torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([0, 1]))
     tensor(0.1556)
     """
-    labelled = _labelled(probability, target, ignore_index)
+    probability, target, labelled = _labelled(probability, target, ignore_index)
     truth = _one_hot(probability, target, labelled)
     found = torch.where(labelled.unsqueeze(1), probability, 0)
     if probability.ndim == 2:
@@ -96,9 +103,9 @@ def _one_hot(probability: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
     return torch.zeros_like(probability).scatter(1, column, labelled.unsqueeze(1).to(probability.dtype))
 
 
-def _labelled(probability: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """Which pixels count, of the target's shape, once shapes and values are known to be right."""
-    check_target(target)
+def _labelled(probability: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Both as tensors, and which pixels count, of the target's shape; shapes and values are right then."""
+    target, probability = checked_target(target, ignore_index), probabilities("probability", probability)
     _check_shapes(probability, target)
     check_range(probability, "probability", SLACK)
     labelled = target != ignore_index
@@ -113,7 +120,7 @@ def _labelled(probability: Tensor, target: Tensor, ignore_index: int) -> Tensor:
             f"`target` must lie in [0, {num_labels}), one label per column of `probability`, or be {ignore_index} "
             f"(`ignore_index`); got {int(target[outside][0])} (pixels out of range: {int(outside.sum())})."
         )
-    return labelled
+    return probability, target, labelled
 
 
 def _check_shapes(probability: Tensor, target: Tensor) -> None:
@@ -125,7 +132,9 @@ def _check_shapes(probability: Tensor, target: Tensor) -> None:
         )
 
 
-def _check_pixel_weight(weight: Tensor, target: Tensor, labelled: Tensor) -> None:
+def _pixel_weight(weight: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
+    """The weights of the pixels that count."""
+    weight = as_floats("weight", weight, f"floats of the target's shape {tuple(target.shape)}")
     if weight.shape != target.shape:
         raise ValueError(
             f"`weight` must have the target's shape {tuple(target.shape)}, one per pixel; got {tuple(weight.shape)}."
@@ -136,3 +145,4 @@ def _check_pixel_weight(weight: Tensor, target: Tensor, labelled: Tensor) -> Non
         raise ValueError(f"`weight` must be finite and not negative; got {float(counted[wrong][0])}.")
     if not bool(counted.any()):
         raise ValueError("`weight` is 0 on every labelled pixel, so that nothing counts. Make some of it positive.")
+    return counted

@@ -3,7 +3,12 @@
 from torch import Tensor
 from torch.nn.functional import multilabel_soft_margin_loss
 
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.opaque import opaque
 
+
+@opaque
 def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
     """Binary cross entropy of σ(scores) against which classes each image holds, averaged over classes and images.
 
@@ -18,16 +23,20 @@ def presence_loss(scores: Tensor, present: Tensor) -> Tensor:
         A scalar.
 
     Raises:
-        ValueError: for another shape, or values that are neither 0 nor 1.
+        ValueError: for another shape, scores that are not finite, or values that are neither 0 nor 1.
 
     >>> import torch
     >>> presence_loss(torch.zeros(1, 2), torch.tensor([[True, False]]))
     tensor(0.6931)
     """
-    if present.shape != scores.shape:
-        raise ValueError(
-            f"`present` must have the shape of `scores`, {tuple(scores.shape)}; got {tuple(present.shape)}."
-        )
+    scores = as_floats("scores", scores, "(B, L) logits")
+    if scores.ndim != 2 or scores.numel() == 0:
+        raise ValueError(f"`scores` must be (B, L) logits, at least one; got {tuple(scores.shape)}.")
+    check_finite("scores", scores, DIVERGED)
+    present = as_tensor("present", present, f"{tuple(scores.shape)}, 0 or 1")
+    if present.shape != scores.shape or present.is_complex():
+        wanted, got = tuple(scores.shape), f"{tuple(present.shape)} {present.dtype}"
+        raise ValueError(f"`present` must have the shape of `scores`, {wanted}; got {got}.")
     wrong = (present != 0) & (present != 1)
     if bool(wrong.any()):
         raise ValueError(f"`present` must be 0 or 1 for each class; got {present[wrong][0].item()}.")

@@ -5,11 +5,15 @@ import math
 import torch
 from torch import Tensor
 
-from graphrw.losses.checks import SLACK, check_range, safe_log
+from graphrw.core.arrays import as_floats
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_flag, is_number
+from graphrw.losses.checks import SLACK, check_range, probabilities, safe_log
 
 IMPOSSIBLE = -1e4  # what log 0 counts as in a prediction: −∞ times a probability of 0 would be NaN
 
 
+@opaque
 def propagation_loss(
     probability: Tensor,
     log_prediction: Tensor,
@@ -47,13 +51,15 @@ def propagation_loss(
     >>> propagation_loss(certain, undecided.log(), alpha=1.0)
     tensor(0.6931)
     """
+    probability = probabilities("probability", probability)
+    log_prediction = as_floats("log_prediction", log_prediction, "floating point numbers")
     _check(probability, log_prediction)
-    _check_factor("alpha", alpha)
-    _check_factor("entropy_weight", entropy_weight)
+    check_factor("alpha", alpha)
+    check_factor("entropy_weight", entropy_weight)
     entropy = -(probability * safe_log(probability)).sum(1)
     surprise = -(probability * log_prediction.clamp(min=IMPOSSIBLE)).sum(1)
     weight = torch.exp(-alpha * entropy)
-    weight = weight.detach() if detach_weight else weight
+    weight = weight.detach() if check_flag("detach_weight", detach_weight) else weight
     return (weight * (surprise - entropy) + entropy_weight * entropy).mean()
 
 
@@ -64,8 +70,6 @@ def _check(probability: Tensor, log_prediction: Tensor) -> None:
             f"got {tuple(probability.shape)} and {tuple(log_prediction.shape)}."
         )
     check_range(probability, "probability", SLACK)
-    if not log_prediction.is_floating_point():
-        raise ValueError(f"`log_prediction` must be floating point numbers; got {log_prediction.dtype}.")
     total = probability.detach().sum(1)
     wrong = ~((total - 1).abs() <= SLACK)
     if bool(wrong.any()):
@@ -82,6 +86,7 @@ def _check(probability: Tensor, log_prediction: Tensor) -> None:
         )
 
 
-def _check_factor(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` must be finite and not negative; got {value}.")
+def check_factor(name: str, value: float) -> None:
+    """Raise `ValueError` unless `value` is a number, finite and ≥ 0, as the weight of a term of a loss is."""
+    if not (is_number(value) and 0 <= value < math.inf):
+        raise ValueError(f"`{name}` must be finite and not negative; got {value!r}.")

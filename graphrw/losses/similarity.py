@@ -3,9 +3,13 @@
 import torch
 from torch import Tensor
 
-from graphrw.losses.checks import SLACK, check_range, check_target
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import is_usual, unit_of
+from graphrw.losses.checks import SLACK, check_range, checked_target, probabilities
 
 
+@opaque
 def kernel_matching(similarity: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
     """1 − the cosine of the predicted similarity K and the true one, K*_ij = [t(i) = t(j)], averaged over annotators.
 
@@ -33,7 +37,8 @@ def kernel_matching(similarity: Tensor, target: Tensor, *, ignore_index: int = -
     >>> kernel_matching(torch.ones(2, 2), torch.tensor([[5, 5], [0, 1]]))
     tensor(0.1464)
     """
-    check_target(target)
+    target = checked_target(target, ignore_index)
+    similarity = as_floats("similarity", similarity, "floating point numbers")
     _check_similarity(similarity, target)
     counted = [labels for labels in torch.atleast_2d(target) if bool((labels != ignore_index).any())]
     if not counted:
@@ -43,6 +48,7 @@ def kernel_matching(similarity: Tensor, target: Tensor, *, ignore_index: int = -
     return 1 - torch.stack([_cosine(similarity, labels, ignore_index) for labels in counted]).mean()
 
 
+@opaque
 def segment_matching(rows: Tensor, target: Tensor, pixels: Tensor, *, ignore_index: int = -1) -> Tensor:
     """Mean absolute difference of the similarities to some pixels and the masks of the segments that hold them.
 
@@ -70,7 +76,8 @@ def segment_matching(rows: Tensor, target: Tensor, pixels: Tensor, *, ignore_ind
     >>> segment_matching(torch.tensor([[1.0, 0.8, 0.1]]), torch.tensor([7, 7, 2]), torch.tensor([0]))
     tensor(0.1000)
     """
-    check_target(target)
+    target, rows = checked_target(target, ignore_index), probabilities("rows", rows)
+    pixels = as_tensor("pixels", pixels, "int64 indices")
     _check_rows(rows, target, pixels)
     means = []
     for labels in torch.atleast_2d(target):
@@ -91,6 +98,8 @@ def _cosine(similarity: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
     pair = labelled[:, None] & labelled
     same = pair & (labels[:, None] == labels)
     predicted = torch.where(pair, similarity, 0)
+    unit = unit_of(predicted)
+    predicted = predicted if is_usual(unit) else predicted / unit  # so that squares and sums are held
     norm: Tensor = torch.linalg.vector_norm(predicted)
     if not bool(norm > 0):
         raise ValueError("`similarity` is 0 between all labelled nodes, so that its direction is not defined.")
@@ -105,8 +114,6 @@ def _check_similarity(similarity: Tensor, target: Tensor) -> None:
             "`similarity` must have shape (N, N), and `target` (N,) or (A, N); "
             f"got {tuple(similarity.shape)} and {tuple(target.shape)}."
         )
-    if not similarity.is_floating_point():
-        raise ValueError(f"`similarity` must be floating point numbers; got {similarity.dtype}.")
     wrong = ~similarity.detach().isfinite()
     if bool(wrong.any()):
         raise ValueError(f"`similarity` must be finite; got {float(similarity.detach()[wrong][0])}.")

@@ -13,8 +13,10 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_id, check_not_negative, is_number
 from graphrw.metrics.annotators import annotators
-from graphrw.metrics.pixels import counted_pixels, near_boundary
+from graphrw.metrics.pixels import counted_pixels, labels_of, near_boundary
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class BoundaryScore:
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
+@opaque
 def boundary_f_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolerance: float = 0.0075) -> float:
     """F-score of the predicted boundaries against the true ones: 1 is best, 0 is worst.
 
@@ -47,6 +50,7 @@ def boundary_f_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolera
     return boundary_score(predicted, truth, tolerance).f_score
 
 
+@opaque
 def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], tolerance: float = 0.0075) -> BoundaryScore:
     """Precision and recall of predicted boundaries, matched one to one with true ones within a distance.
 
@@ -72,6 +76,7 @@ def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], toleranc
     >>> boundary_score(torch.tensor([[0, 0, 1]]), torch.tensor([[0, 1, 2]]))
     BoundaryScore(precision=1.0, recall=0.5)
     """
+    predicted = labels_of("predicted", predicted)
     truths = annotators(predicted, truth)
     for each in truths:
         counted_pixels(predicted, each, None, 0)
@@ -88,6 +93,7 @@ def boundary_score(predicted: Tensor, truth: Tensor | Sequence[Tensor], toleranc
     return BoundaryScore(float(matched.mean()) if len(found) else 1.0, hits / total if total else 1.0)
 
 
+@opaque
 def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index: int | None = None) -> float:
     """Share of wrong labels among the pixels near true boundaries: 0 is best, 1 is worst.
 
@@ -111,20 +117,21 @@ def trimap_error(predicted: Tensor, truth: Tensor, width: float, *, ignore_index
     >>> trimap_error(torch.tensor([[0, 0, 1, 1, 1, 1]]), torch.tensor([[0, 0, 0, 1, 1, 1]]), width=1)
     0.5
     """
-    counted_pixels(predicted, truth, None, 0)
+    predicted, truth = labels_of("predicted", predicted), labels_of("truth", truth)
+    labels = counted_pixels(predicted, truth, None, 0)
     if truth.ndim not in (2, 3):
         raise ValueError(f"`truth` must be (H, W) or (D, H, W), one image at a time; got {tuple(truth.shape)}.")
-    if not 1 <= width < math.inf:
-        raise ValueError(f"`width` is a finite number of pixels from 1 on; got {width}.")
+    if not (is_number(width) and 1 <= width < math.inf):
+        raise ValueError(f"`width` is a finite number of pixels from 1 on; got {width!r}.")
     counts = near_boundary(truth, width - 1)
     if ignore_index is not None:
-        counts &= truth != ignore_index
+        counts &= truth != check_id("ignore_index", ignore_index)
     if not bool(counts.any()):
         raise ValueError(
             f"No pixel is left to score: of {truth.numel()}, none that counts lies within `width`={width} of a "
             "boundary between true labels."
         )
-    return float((predicted.long() != truth.long())[counts].double().mean())
+    return float((labels[0] != labels[1]).reshape(truth.shape)[counts].double().mean())
 
 
 def _boundary(labels: Tensor) -> NDArray[Any]:
@@ -150,8 +157,4 @@ def _partnered(found: NDArray[Any], true: NDArray[Any], distance: float) -> NDAr
 def _check_image(predicted: Tensor, tolerance: float) -> None:
     if predicted.ndim != 2:
         raise ValueError(f"`predicted` must be one image, (H, W); got {tuple(predicted.shape)}.")
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(
-            f"`tolerance` is a share of the image's diagonal, finite and not negative; got {tolerance}. BSDS takes "
-            "0.0075."
-        )
+    check_not_negative("tolerance", tolerance, reason=", a share of the image's diagonal (BSDS takes 0.0075)")

@@ -4,9 +4,12 @@ import torch
 from torch import Tensor
 
 from graphrw.core.distinct import distinct
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_whole
 from graphrw.metrics.pixels import counted_pixels
 
 
+@opaque
 def mean_iou(
     predicted: Tensor, truth: Tensor, *, num_classes: int | None = None, ignore_index: int | None = None
 ) -> float:
@@ -38,13 +41,16 @@ def mean_iou(
 
 
 def _check_classes(classes: Tensor, num_classes: int | None) -> None:
+    if num_classes is not None:
+        check_whole("num_classes", num_classes, 1)
     low, high = (int(bound) for bound in torch.aminmax(classes))
     if low < 0:
         raise ValueError(
-            f"Classes must not be negative; got {low}. If it marks unlabelled truth, pass `ignore_index={low}`."
+            f"Classes in `predicted` and `truth` must not be negative; got {low}. If it marks unlabelled truth, pass "
+            f"`ignore_index={low}`."
         )
     if num_classes is not None and high >= num_classes:
         raise ValueError(
-            f"Classes must lie in [0, {num_classes}) (num_classes={num_classes}); got {high}. "
+            f"Classes must lie in [0, {num_classes}) (`num_classes`={num_classes}); got {high}. "
             f"If it marks unlabelled truth, pass `ignore_index={high}`."
         )

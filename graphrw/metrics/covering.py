@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.metrics.annotators import annotators
 from graphrw.metrics.overlap import count_overlap
-from graphrw.metrics.pixels import counted_pixels
+from graphrw.metrics.pixels import counted_pixels, labels_of
 
 
+@opaque
 def segmentation_covering(
     predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> float:
@@ -39,6 +41,7 @@ def segmentation_covering(
     return sum(scores) / len(scores)
 
 
+@opaque
 def best_segmentation_covering(
     predicted: Tensor, truth: Tensor | Sequence[Tensor], *, ignore_index: int | None = None
 ) -> float:
@@ -65,6 +68,7 @@ class ScaleCovering:
     image_scale: float
 
 
+@opaque
 def hierarchy_covering(
     hierarchies: Sequence[Tensor],
     truths: Sequence[Tensor | Sequence[Tensor]],
@@ -89,13 +93,19 @@ def hierarchy_covering(
     >>> hierarchy_covering([levels, levels], [levels[0], levels[1]])
     ScaleCovering(dataset_scale=0.75, image_scale=1.0)
     """
-    if len(hierarchies) != len(truths) or not hierarchies:
+    for name, values in (("hierarchies", hierarchies), ("truths", truths)):
+        if not isinstance(values, Sequence | Tensor) or isinstance(values, str):
+            raise ValueError(f"`{name}` must be a list, with one for each image; got {type(values).__name__}.")
+    if not callable(score):
+        raise ValueError(f"`score` must be a function of predicted and true labels; got {type(score).__name__}.")
+    if len(hierarchies) != len(truths) or not len(hierarchies):
         raise ValueError(
-            f"Every image needs a hierarchy and a truth; got {len(hierarchies)} hierarchies and {len(truths)} truths."
+            f"Every image needs one of `hierarchies` and one of `truths`; got {len(hierarchies)} and {len(truths)}."
         )
+    hierarchies = [labels_of("hierarchies", levels) for levels in hierarchies]
     counts = sorted({len(levels) for levels in hierarchies})
     if len(counts) != 1 or counts[0] == 0:
-        raise ValueError(f"All hierarchies must have the same number of levels, at least one; got {counts}.")
+        raise ValueError(f"All `hierarchies` must have the same number of levels, at least one; got {counts}.")
     table = torch.tensor(
         [[score(level, truth) for level in levels] for levels, truth in zip(hierarchies, truths, strict=True)],
         dtype=torch.float64,
@@ -111,6 +121,7 @@ def annotator_coverings(
     >>> annotator_coverings(torch.tensor([0, 0, 0, 0]), torch.tensor([[1, 1, 2, 2], [1, 1, 1, 1]]))
     [0.5, 1.0]
     """
+    predicted = labels_of("predicted", predicted)
     return [_covering(*counted_pixels(predicted, each, ignore_index, 0)) for each in annotators(predicted, truth)]
 
 

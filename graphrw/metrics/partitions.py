@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.metrics.overlap import Overlap, count_overlap
 from graphrw.metrics.pixels import counted_pixels
 
@@ -27,6 +28,7 @@ class VariationOfInformation:
         return self.split + self.merge
 
 
+@opaque
 def variation_of_information(
     predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> VariationOfInformation:
@@ -62,6 +64,7 @@ def variation_of_information(
     return VariationOfInformation(float(split), float(merge))
 
 
+@opaque
 def adjusted_rand_error(
     predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> float:
@@ -88,6 +91,7 @@ def adjusted_rand_error(
     return missed / ((in_truth + in_predicted) * pairs - 2 * in_truth * in_predicted)
 
 
+@opaque
 def adapted_rand_error(
     predicted: Tensor, truth: Tensor, *, ignore_index: int | None = None, boundary_tolerance: float = 0
 ) -> float:

@@ -5,17 +5,25 @@ import math
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor, whole_numbers
+from graphrw.core.whole import check_id, check_not_negative
+
 
 def counted_pixels(
     predicted: Tensor, truth: Tensor, ignore_index: int | None, tolerance: float
 ) -> tuple[Tensor, Tensor]:
     """Both labels of the pixels that count, as int64 vectors."""
+    predicted, truth = labels_of("predicted", predicted), labels_of("truth", truth)
     _check_labels(predicted, truth)
     _check_tolerance(truth, tolerance)
-    predicted, truth = predicted.long(), truth.long()
+    predicted, truth = (_whole(name, labels) for name, labels in (("predicted", predicted), ("truth", truth)))
     if ignore_index is None and tolerance == 0:  # all count: selecting them would take longer than most metrics
         return predicted.reshape(-1), truth.reshape(-1)
-    counts = torch.ones_like(truth, dtype=torch.bool) if ignore_index is None else truth != ignore_index
+    counts = (
+        torch.ones_like(truth, dtype=torch.bool)
+        if ignore_index is None
+        else truth != check_id("ignore_index", ignore_index)
+    )
     ignored = truth.numel() - int(counts.sum())
     if tolerance > 0:
         counts &= ~near_boundary(truth, tolerance)
@@ -27,11 +35,17 @@ def counted_pixels(
     return predicted[counts], truth[counts]
 
 
+def _whole(name: str, labels: Tensor) -> Tensor:
+    """As int64; masks too."""
+    return labels.long() if labels.dtype == torch.bool else whole_numbers(name, labels, "integer labels")
+
+
 def near_boundary(labels: Tensor, distance: float) -> Tensor:
     """Pixels whose Euclidean distance to a boundary pixel is at most `distance` (exact, one axis after the other).
 
     The squared distance is a sum over axes, so its minimum can be taken axis by axis: d²(x) ← min_s d²(x + s) + s².
     """
+    distance = min(distance, math.hypot(*labels.shape))  # whose square every float holds
     boundary = torch.zeros_like(labels, dtype=torch.bool)
     for axis, size in enumerate(labels.shape):
         differs = labels.narrow(axis, 1, size - 1) != labels.narrow(axis, 0, size - 1)
@@ -48,11 +62,15 @@ def near_boundary(labels: Tensor, distance: float) -> Tensor:
     return squared <= distance**2
 
 
+def labels_of(name: str, labels: Tensor) -> Tensor:
+    """`labels` as a tensor of integers."""
+    labels = as_tensor(name, labels, "a tensor of integer labels")
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"`{name}` must be a tensor of integer labels; got {labels.dtype}.")
+    return labels
+
+
 def _check_labels(predicted: Tensor, truth: Tensor) -> None:
-    for name, labels in (("predicted", predicted), ("truth", truth)):
-        if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
-            kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-            raise ValueError(f"`{name}` must be a tensor of integer labels; got {kind}.")
     if predicted.shape != truth.shape:
         raise ValueError(
             f"`predicted` and `truth` must have the same shape; got {tuple(predicted.shape)} and {tuple(truth.shape)}."
@@ -66,8 +84,7 @@ def _check_labels(predicted: Tensor, truth: Tensor) -> None:
 
 
 def _check_tolerance(truth: Tensor, tolerance: float) -> None:
-    if not 0 <= tolerance < math.inf:
-        raise ValueError(f"`boundary_tolerance` is a distance in pixels, finite and not negative; got {tolerance}.")
+    check_not_negative("boundary_tolerance", tolerance, reason=", a distance in pixels")
     if tolerance > 0 and truth.ndim not in (2, 3):
         raise ValueError(
             f"`boundary_tolerance` needs labels of shape (H, W) or (D, H, W), where pixels have neighbours; "

@@ -14,6 +14,7 @@ from graphrw.models.features import check_image, checked_trunk, features_of, str
 from graphrw.models.saving import Contents, fill, read, write
 from graphrw.models.scale import InputScale
 from graphrw.models.trunk import Trunk
+from graphrw.nn.grids import check_axes
 
 WIDTH = 32  # channels of our own trunk, if nobody says
 
@@ -41,10 +42,10 @@ class Model(nn.Module):
         arguments: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        if axes not in (2, 3):
-            raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes}.")
         self.in_channels = check_whole("in_channels", in_channels, 1)
-        self.axes = axes
+        self.axes = check_axes(axes)
+        if not isinstance(input_scale, InputScale):
+            raise ValueError(f"`input_scale` must be an `InputScale`; got {type(input_scale).__name__}.")
         self.input_scale = input_scale
         self.trunk = make_trunk(
             self.in_channels, trunk, width=width, stride=stride, usual_stride=usual_stride, axes=axes
@@ -103,6 +104,8 @@ class Model(nn.Module):
     def _load(cls, path: str | Path, modules: Mapping[str, nn.Module | None]) -> Self:
         contents = read(path, cls.__name__)
         for name, module in modules.items():
+            if module is not None:
+                checked_trunk(module, name)
             kind = contents.modules.get(name)
             if (kind is None) != (module is None):
                 had = f"a `{name}` of its own, a {kind}: give one made alike"
@@ -115,8 +118,13 @@ class Model(nn.Module):
 
     def _features(self, image: Tensor, trunk: nn.Module) -> Tensor:
         """The features of `trunk`, with both ends checked."""
-        check_image(image, self.in_channels, self.axes, next(self.parameters()).dtype)
+        self._check_image(image)
         return features_of(trunk, image)
+
+    def _check_image(self, image: Tensor) -> None:
+        check_image(image, self.in_channels, self.axes, next(self.parameters()).dtype)
+        if not bool(image.isfinite().all()):
+            raise ValueError("`image` holds NaN or infinite values: fill them first.")
 
     def extra_repr(self) -> str:
         return f"in_channels={self.in_channels}, axes={self.axes}"

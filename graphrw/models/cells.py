@@ -42,6 +42,8 @@ def upsampled(cells: Tensor, stride: int, shape: Sequence[int]) -> Tensor:
     """
     if stride == 1:
         return cells
+    if 0 in cells.shape[:2]:  # torch refuses to interpolate nothing
+        return cells.new_zeros(*cells.shape[:2], *shape) + cells.sum()
     mode = "bilinear" if cells.ndim == 4 else "trilinear"
     size = [cell * stride for cell in cells.shape[2:]]
     return cropped(interpolate(cells, size=size, mode=mode, align_corners=False), shape)

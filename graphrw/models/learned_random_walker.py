@@ -7,11 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graphrw.core.walk import check_rates
+from graphrw.core.arrays import as_tensor
+from graphrw.core.whole import check_flag
 from graphrw.losses import cross_entropy, weight_side_loss
+from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.features import channels_of, reach_of
+from graphrw.models.features import channels_of, check_image, reach_of
 from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
 from graphrw.models.scale import InputScale
 from graphrw.models.seeds import check_seeds, coarse_seeds
@@ -105,6 +107,7 @@ class LearnedRandomWalker(Model):
         if tile is None and getattr(self.trunk, "halo", None) is None:
             with torch.no_grad():
                 return self.edge_weights(image)
+        check_image(image, self.in_channels, self.axes, next(self.parameters()).dtype)
         halo, alignment = reach_of(self.trunk)
         halo += self.stride  # an edge looks at the next cell too
         if tile is None:
@@ -149,6 +152,7 @@ class LearnedRandomWalker(Model):
         >>> np.unique(LearnedRandomWalker(1).predict(image, labels)).tolist()
         [3, 7]
         """
+        check_flag("return_full_prob", return_full_prob)
         marks, was_training = marks_of(labels), self.training
         self.eval()
         try:
@@ -166,7 +170,8 @@ class LearnedRandomWalker(Model):
             target: labels of the shape of `seeds`; −1 does not count.
             side: ≥ 0, weight of the side loss on the edge weights.
         """
-        check_rates("side", torch.as_tensor(side))
+        check_factor("side", side)
+        target = as_tensor("target", target, "int64 labels of the shape of `seeds`")
         weight = self.edge_weights(image)
         fit = cross_entropy(self._walked(weight, image, seeds), target)
         if side == 0:

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build.affinity import above, gaussian_affinity
+from graphrw.build.grid import check_radius
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.walk import walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.diffusion import diffusion_map
 from graphrw.functional.distances import squared_distance
 from graphrw.losses import kernel_matching
@@ -76,11 +78,9 @@ class NDD(Model):
             input_scale=input_scale,
             arguments={"k": k, "radius": radius, **starts},
         )
-        for name, value in starts.items():
-            if not 0 < value < math.inf:
-                raise ValueError(f"`{name}` must be positive and finite; got {value}.")
+        starts = {name: check_positive(name, value) for name, value in starts.items()}
         self.k = check_whole("k", k, 1)
-        self.radius = radius
+        self.radius = check_radius("radius", radius)
         self.exponents = nn.ParameterDict(
             {name: nn.Parameter(torch.tensor(math.log(value) / GAIN)) for name, value in starts.items()}
         )
@@ -117,6 +117,12 @@ class NDD(Model):
             ignore_index: target of the cells that do not count.
         """
         similarity = self.forward(image)
+        target = as_tensor("target", target, "(B, A, h, w) int64 segments")
+        if target.ndim != self.axes + 2 or len(target) != len(image) or target[0, 0].numel() != similarity.shape[1]:
+            raise ValueError(
+                f"`target` must be (B, A, h, w) or (B, A, d, h, w) with B = {len(image)} and {similarity.shape[1]} "
+                f"cells; got {tuple(target.shape)}."
+            )
         pairs = zip(similarity, target.flatten(2), strict=True)
         return torch.stack([kernel_matching(k, labels, ignore_index=ignore_index) for k, labels in pairs]).mean()
 
@@ -136,6 +142,8 @@ class NDD(Model):
     def _cells(self, image: Tensor) -> Tensor:
         """(B, width, h, w), of at least k cells."""
         features = self._features(image, self.trunk)
+        if len(image) == 0:
+            raise ValueError(f"`image` must hold at least one image; got a batch of none, {tuple(image.shape)}.")
         size, cells = tuple(image.shape[2:]), features.shape[2:].numel()
         if cells < self.k:
             raise ValueError(

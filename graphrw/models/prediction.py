@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.build import grid_graph, grid_weight
+from graphrw.core.arrays import whole_numbers
+from graphrw.core.blocks import MAPS
 from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
@@ -17,8 +19,6 @@ from graphrw.functional import hitting_probabilities
 from graphrw.models.cells import upsampled
 from graphrw.models.seeds import block_maximum, lost_labels
 from graphrw.solvers import Solver
-
-ENTRIES_AT_ONCE = 2**26  # probabilities at the resolution of pixels: 256 MiB
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def marks_of(labels: NDArray[Any]) -> Marks:
     if values.dtype.kind not in "biuf" or values.ndim not in (2, 3) or values.size == 0:
         got = f"{values.shape} {values.dtype}"
         raise ValueError(f"`labels` must be (H, W) or (D, H, W) whole numbers, not empty; got {got}.")
+    if values.dtype == np.uint64:  # whose numbers from 2⁶³ NumPy would count as equal to what they wrap to
+        values = whole_numbers("labels", values, "whole numbers").numpy()
     if not np.isfinite(values).all() or not np.array_equal(values.astype(np.int64), values):
         raise ValueError("`labels` must be whole numbers that an int64 can hold; got others.")
     whole = values.astype(np.int64)
@@ -154,7 +156,7 @@ def _parts(cells: Cells, shape: torch.Size) -> Iterator[tuple[int, Tensor]]:
     own = cells.known
     for axis in range(own.ndim):
         own = own.repeat_interleave(cells.stride, axis).narrow(axis, 0, shape[axis])
-    size = max(1, ENTRIES_AT_ONCE // max(shape.numel(), 1))
+    size = max(1, MAPS // max(shape.numel(), 1))
     for start in range(0, len(cells.probability), size):
         part = upsampled(cells.probability[None, start : start + size], cells.stride, shape)[0].cpu()
         yield start, torch.where(own.cpu(), part / share.clamp(min=torch.finfo(share.dtype).tiny), 0.0)

@@ -1,6 +1,6 @@
 """A trunk that has seen a million photographs, for models of photographs. Needs the extra `pretrained`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from graphrw.core.errors import MissingDependencyError
+from graphrw.core.whole import check_flag, is_whole
 from graphrw.models.cells import cell_shape, cropped, padded
 
 try:
@@ -53,7 +54,7 @@ class EfficientNetLite0(nn.Module):
         self.out_channels = sum(STAGES[stage][1] for stage in self.stages)
         self.stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         self.blocks = nn.ModuleList(network._blocks[: STAGES[self.stages[-1]][0] + 1])
-        self.requires_grad_(fine_tune)
+        self.requires_grad_(check_flag("fine_tune", fine_tune))
         self.eval()
 
     @property
@@ -72,6 +73,11 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) or (B, 1, H, W) → (B, out_channels, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        if not isinstance(image, Tensor) or image.ndim != 4 or image.shape[1] not in (1, 3) or image.numel() == 0:
+            got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+            raise ValueError(f"`image` must be a torch tensor (B, 3, H, W) or (B, 1, H, W), not empty; got {got}.")
+        if not image.is_floating_point():
+            raise ValueError(f"`image` must hold floats in [0, 1]; got {image.dtype}.")
         x = padded(image.expand(-1, 3, -1, -1), self.alignment)
         size = [side // self.stride for side in x.shape[2:]]
         x = self.stem((255 * x - MEAN) / SPREAD)
@@ -123,7 +129,8 @@ def _pretrained() -> Any:
 
 
 def _check(stride: int, stages: Sequence[int]) -> None:
-    if stride not in (1, *STAGES):
-        raise ValueError(f"`stride` must be 1, 2, 4, 8, 16 or 32; got {stride}.")
-    if not stages or not set(stages) <= set(STAGES):
-        raise ValueError(f"`stages` must be some of {tuple(STAGES)}; got {tuple(stages)}.")
+    if not is_whole(stride) or stride not in (1, *STAGES):
+        raise ValueError(f"`stride` must be a whole number, 1, 2, 4, 8, 16 or 32; got {stride!r}.")
+    chosen = list(stages) if isinstance(stages, Iterable) else []
+    if not chosen or not all(is_whole(stage) and stage in STAGES for stage in chosen):
+        raise ValueError(f"`stages` must be some of {tuple(STAGES)}; got {stages!r}.")

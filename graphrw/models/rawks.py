@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from graphrw.core.whole import check_whole
 from graphrw.losses import propagation_loss
 from graphrw.models.base import Model, make_trunk
 from graphrw.models.cells import upsampled
@@ -83,7 +84,7 @@ class RAWKS(Model):
         )
         if boundary_trunk is not None:
             self._given["boundary_trunk"] = type(boundary_trunk).__name__
-        self.classes = convolution(channels_of(self.trunk), num_classes, 1)
+        self.classes = convolution(channels_of(self.trunk), check_whole("num_classes", num_classes, 1), 1)
         self.edges = convolution(channels_of(self.boundary_trunk), 1, 1)
         nn.init.zeros_(self.edges.weight)
         nn.init.constant_(self.edges.bias, START / GAIN)  # type: ignore[arg-type]

@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor, nn
 
+from graphrw.build.grid import check_radius
+from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
-from graphrw.core.walk import check_rates
 from graphrw.core.whole import check_whole
 from graphrw.losses import affinity_loss, cross_entropy
+from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.features import channels_of, check_image
+from graphrw.models.features import channels_of
 from graphrw.models.scale import InputScale
 from graphrw.nn import FeatureAffinity, Propagation
 from graphrw.nn.grids import Grids
@@ -78,13 +80,13 @@ class RWN(Model):
         )
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
         early = check_whole("early", early, 1)
-        self.classes = convolution(channels_of(self.trunk), num_classes, 1)
+        self.classes = convolution(channels_of(self.trunk), check_whole("num_classes", num_classes, 1), 1)
         self.early = nn.ModuleList(convolution(channels, early, 3, padding=1) for channels in (in_channels, early))
         self.affinity = FeatureAffinity(in_channels + 2 * early)
         self.step = Propagation(None, steps=1)
         self.limit = Propagation(alpha, solver=solver)
-        self.radius = radius
-        self.training_radius = training_radius
+        self.radius = check_radius("radius", radius)
+        self.training_radius = check_radius("training_radius", training_radius)
         self._grids = Grids()
 
     def forward(self, image: Tensor) -> Tensor:
@@ -97,7 +99,7 @@ class RWN(Model):
 
     def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
         """The graph of the pixels of all images of the batch, and its weights (E,), in training or in evaluation."""
-        check_image(image, self.in_channels, self.axes, self.classes.weight.dtype)
+        self._check_image(image)
         radius = self.training_radius if self.training else self.radius
         graph = self._grids.batch(len(image), tuple(image.shape[2:]), image.device, radius)
         first = torch.relu(self.early[0](image))
@@ -112,7 +114,8 @@ class RWN(Model):
             target: (B, H, W) int64 classes; −1 does not count.
             side: ≥ 0.
         """
-        check_rates("side", torch.as_tensor(side))
+        check_factor("side", side)
+        target = as_tensor("target", target, "(B, H, W) int64 classes")
         logits, weight, graph = self._walked(image)
         fit = cross_entropy(torch.softmax(logits, 1), target)
         return fit if side == 0 else fit + side * affinity_loss(weight, graph.edges, target.flatten())

@@ -1,6 +1,7 @@
 """Files of weights: what is in them besides, and what is refused when they are read."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Contents:
 
 def write(path: str | Path, contents: Contents) -> None:
     """Write a safetensors file; a file that is there already is replaced in one go, once all is written."""
+    path = checked_path(path)
     described = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -54,6 +56,7 @@ def read(path: str | Path, model: str) -> Contents:
         ValueError: if it is no file of a model, of another class, or of another version of the format.
         FileNotFoundError: if there is none.
     """
+    path = checked_path(path)
     try:
         with safe_open(path, framework="pt") as file:
             described = file.metadata() or {}
@@ -66,6 +69,13 @@ def read(path: str | Path, model: str) -> Contents:
     _check(described, path, model)
     parts = {name: json.loads(described[name]) for name in ("arguments", "input_scale", "modules")}
     return Contents(model, **parts, tensors=tensors)
+
+
+def checked_path(path: str | Path) -> Path:
+    """`path`, if it is one."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"`path` must be the path of a file; got {type(path).__name__}.")
+    return Path(path)
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:

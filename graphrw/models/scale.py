@@ -1,7 +1,7 @@
 """How the numbers in an image file become what a network reads."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from graphrw.core.whole import check_whole, is_number
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,8 @@ class InputScale:
 
     def __post_init__(self) -> None:
         for field in fields(self)[1:]:  # a list, as it comes out of a file, and a single number are taken too
-            values = np.atleast_1d(getattr(self, field.name)).astype(float)
-            object.__setattr__(self, field.name, tuple(values.tolist()))
-        if self.unit is not None and not 0 < self.unit < math.inf:
-            raise ValueError(f"`unit` must be positive and finite, or None (the type's largest); got {self.unit}.")
+            object.__setattr__(self, field.name, _numbers(field.name, getattr(self, field.name)))
+        _check_unit(self.unit)
         if not all(math.isfinite(value) for value in self.mean):
             raise ValueError(f"`mean` must be finite; got {self.mean}.")
         if not all(0 < value < math.inf for value in self.std):
@@ -60,8 +60,10 @@ class InputScale:
         >>> InputScale.fit([np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])])
         InputScale(unit=None, mean=(0.5,), std=(0.5,))
         """
-        if isinstance(images, np.ndarray):
-            raise ValueError("`images` must be several images, such as a list; got an array. One image: `[image]`.")
+        if isinstance(images, np.ndarray | str) or not isinstance(images, Iterable):
+            got = "an array. One image: `[image]`" if isinstance(images, np.ndarray) else type(images).__name__
+            raise ValueError(f"`images` must be several images, such as a list; got {got}.")
+        _check_unit(unit)
         count, total, squares = 0, np.zeros(1), np.zeros(1)
         for image in images:
             values = _values(image, unit, channel_axis)
@@ -93,14 +95,33 @@ class InputScale:
         return torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))[None]
 
 
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    """One number, or several, as floats."""
+    listed = list(values) if isinstance(values, Sequence) else np.atleast_1d(values).tolist()
+    if not listed or not all(is_number(value) for value in listed):
+        raise ValueError(f"`{name}` must be a number, or one for each channel; got {values!r}.")
+    return tuple(map(float, listed))
+
+
+def _check_unit(unit: float | None) -> None:
+    if unit is not None and not (is_number(unit) and 0 < unit < math.inf):
+        raise ValueError(f"`unit` must be positive and finite, or None (the type's largest); got {unit!r}.")
+
+
 def _values(image: NDArray[Any], unit: float | None, channel_axis: int | None) -> NDArray[np.float64]:
     """(C, …) in units."""
     values = np.asarray(image)
+    if values.ndim < 2 or values.size == 0:
+        raise ValueError(
+            f"`image` must be (H, W) or (D, H, W), with channels one axis more, not empty; got {values.shape}."
+        )
     kind = values.dtype
     if kind.kind not in "buif":
         raise ValueError(f"`image` must hold real numbers; got {kind}.")
-    if channel_axis is not None and not -values.ndim <= channel_axis < values.ndim:
-        raise ValueError(f"`channel_axis` must be an axis of `image` {values.shape}; got {channel_axis}.")
+    if channel_axis is not None:
+        check_whole(
+            "channel_axis", channel_axis, -values.ndim, values.ndim - 1, reason=f", an axis of `image` {values.shape}"
+        )
     channels = values[None] if channel_axis is None else np.moveaxis(values, channel_axis, 0)
     if unit is None:
         unit = float(np.iinfo(kind).max) if kind.kind in "ui" else 1.0

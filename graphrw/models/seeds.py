@@ -34,9 +34,11 @@ def check_seeds(seeds: Tensor, image: Tensor) -> None:
     At a stride seeds of a size that is off by one would fit the cells as well, in silence.
     """
     wanted = (len(image), *image.shape[2:])
-    if not isinstance(seeds, Tensor) or tuple(seeds.shape) != wanted:
-        got = tuple(seeds.shape) if isinstance(seeds, Tensor) else type(seeds).__name__
-        raise ValueError(f"`seeds` must be a torch tensor {wanted}, one for each pixel of `image`; got {got}.")
+    if not isinstance(seeds, Tensor) or tuple(seeds.shape) != wanted or seeds.dtype != torch.int64:
+        got = f"{tuple(seeds.shape)} {seeds.dtype}" if isinstance(seeds, Tensor) else type(seeds).__name__
+        raise ValueError(f"`seeds` must be a torch tensor {wanted}, one for each pixel of `image`, int64; got {got}.")
+    if bool((seeds < -1).any()):
+        raise ValueError(f"`seeds` must be labels ≥ 0, or −1 where there is none; got {int(seeds.min())}.")
 
 
 def block_maximum(values: Tensor, stride: int) -> Tensor:

@@ -6,12 +6,14 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.arrays import as_tensor
+from graphrw.core.blocks import MAPS
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape
 
-ENTRIES_AT_ONCE = 2**26  # of one feature map: 256 MiB in float32, of which a U-Net holds some ten at once
 
-
+@opaque
 @torch.no_grad()
 def apply_in_tiles(
     module: Callable[[Tensor], Tensor],
@@ -55,7 +57,10 @@ def apply_in_tiles(
     >>> torch.equal(apply_in_tiles(smooth, image, tile=16, halo=1), smooth(image))
     True
     """
+    image = as_tensor("image", image, "(B, C, H, W) or (B, C, D, H, W)")
     shape, alignment = _checked(image, halo, stride, alignment)
+    if not callable(module):
+        raise ValueError(f"`module` must be a module or another function of images; got {type(module).__name__}.")
     device = _device(module, image)
     answer: Tensor | None = None
     for tile_range in _tiles(shape, _sides(tile, len(shape), alignment), alignment):
@@ -77,7 +82,7 @@ def apply_in_tiles(
 
 def fitting_tile(axes: int, channels: int, halo: int, alignment: int) -> int:
     """A side of tiles such that a feature map of one tile and its rim has at most 2²⁶ entries, if that can be."""
-    side = int((ENTRIES_AT_ONCE / channels) ** (1 / axes)) - 2 * (-(-halo // alignment) * alignment)
+    side = int((MAPS / channels) ** (1 / axes)) - 2 * (-(-halo // alignment) * alignment)
     return max(side // alignment, 1) * alignment
 
 

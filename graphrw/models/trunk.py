@@ -7,8 +7,10 @@ from torch.nn.functional import interpolate
 
 from graphrw.core.whole import check_whole
 from graphrw.models.cells import cell_shape, cropped, padded
+from graphrw.models.features import check_image
 from graphrw.models.filters import StandardisedConvolution
 from graphrw.models.normalisation import PixelNorm
+from graphrw.nn.grids import check_axes
 
 WIDEST = 8  # times the width: deeper levels get no more channels, or their weights would be most of the model
 OLD = (
@@ -52,7 +54,8 @@ class Trunk(nn.Module):
         levels = _checked_levels(width, levels, stride, axes)
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
         widths = [width * min(2**level, WIDEST) for level in range(levels + 1)]
-        inputs = [check_whole("in_channels", in_channels, 1), *widths[:-1]]
+        self.in_channels = check_whole("in_channels", in_channels, 1)
+        inputs = [in_channels, *widths[:-1]]
         last = stride.bit_length() - 1
         self.pool = nn.MaxPool2d(2) if axes == 2 else nn.MaxPool3d(2)
         self.down = nn.ModuleList(
@@ -79,6 +82,7 @@ class Trunk(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) → (B, width, ⌈H / stride⌉, ⌈W / stride⌉); (B, C, D, H, W) likewise."""
+        check_image(image, self.in_channels, self.axes, self.out.weight.dtype)
         x = padded(image, self.alignment)
         skips = []
         for level, block in enumerate(self.down):
@@ -126,6 +130,7 @@ def _layer(inputs: int, outputs: int, axes: int, *, levels: bool = False) -> nn.
 
 def _checked_levels(width: int, levels: int | None, stride: int, axes: int) -> int:
     check_whole("width", width, 1)
+    check_axes(axes)
     if check_whole("stride", stride, 1) & (stride - 1):
         raise ValueError(f"`stride` must be a power of two; got {stride}.")
     least = stride.bit_length() - 1
@@ -133,6 +138,4 @@ def _checked_levels(width: int, levels: int | None, stride: int, axes: int) -> i
     levels = usual if levels is None else check_whole("levels", levels, 0)
     if levels < least:
         raise ValueError(f"`levels` must be at least log2(stride) = {least}; got {levels}.")
-    if axes not in (2, 3):
-        raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes}.")
     return levels

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from graphrw.core.whole import check_flag
 from graphrw.functional.interpolation import attentional_interpolation, check_scale
 
 
@@ -32,11 +33,10 @@ class AttentionalInterpolation(nn.Module):
 
     def __init__(self, scale: float = 8.0, window: int = 5, align_corners: bool = False) -> None:
         super().__init__()
-        check_scale(scale, window)
+        self._start = float(check_scale(scale, window))
         self.log_scale = nn.Parameter(torch.empty(()))
         self.window = window
-        self.align_corners = align_corners
-        self._start = scale
+        self.align_corners = check_flag("align_corners", align_corners)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -6,6 +6,8 @@ from torch import Tensor
 from graphrw.convert.edge_index import plain
 from graphrw.convert.fold import checked_index, fold
 from graphrw.convert.torch_sparse import entries, is_sparse
+from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.nn.inputs import ADJ_T, LAYER, Given, column
@@ -28,6 +30,8 @@ def between(
     Raises:
         ValueError: for shapes that do not fit, nodes out of range, or a `Graph`, which has nodes of one kind.
     """
+    if len(x) != 2:
+        raise ValueError(f"`x` must hold features of sources (S, K) and of targets (T, K); got {len(x)} things.")
     features = _both(*x)
     index, value = _entries(x, graph, weight)
     if mask is not None:
@@ -44,6 +48,8 @@ def _both(sources: Tensor, targets: Tensor | None) -> Tensor:
     if sources.ndim != 2 or targets.ndim != 2 or sources.shape[1] != targets.shape[1]:
         got = f"{tuple(sources.shape)} and {tuple(targets.shape)}"
         raise ValueError(f"`x` must be (S, K) and (T, K), of as many channels; got {got}.")
+    check_finite("x[0]", sources, DIVERGED)
+    check_finite("x[1]", targets, DIVERGED)
     return torch.cat([widened(sources), widened(targets)])
 
 
@@ -64,4 +70,4 @@ def _entries(x: tuple[Tensor, Tensor], graph: Given, weight: Tensor | None) -> t
         outside = nodes[(nodes < 0) | (nodes >= count)]
         if len(outside):
             raise ValueError(f"`edge_index` names {kind} {int(outside[0])}, but `x` has {count} of them.")
-    return index, weight if weight is None else column(widened(weight))
+    return index, weight if weight is None else column(widened(as_tensor("weight", weight, "(M,) floats")))

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
+from graphrw.core.whole import check_flag
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import Given, as_graph, checked_labels, checked_seeds, is_graph, options, widened_shares
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class BoundaryLabels(nn.Module):
@@ -72,12 +74,15 @@ class BoundaryLabels(nn.Module):
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        self.num_labels = checked_labels(num_labels, unreachable)
-        self.degree_normalised, self.leave, self.directed, self.solver = degree_normalised, leave, directed, solver
+        check_solver(solver)
+        self.num_labels, unreachable = checked_labels(num_labels, unreachable)
+        self.degree_normalised = check_flag("degree_normalised", degree_normalised)
+        self.leave, self.directed = check_flag("leave", leave), check_flag("directed", directed)
+        self.solver = solver
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(
         self,
         graph: Given,
@@ -109,7 +114,7 @@ class BoundaryLabels(nn.Module):
         stay = None if self.leave or self.degree_normalised else missing
         exits = missing if self.leave and self.degree_normalised else None
         probability = self._probabilities()(graph, boundary.flatten(), seeds.flatten(), stay=stay, exits=exits)
-        return probability.reshape(len(boundary), *shape, -1).movedim(-1, 1).contiguous()
+        return probability.reshape(len(boundary), *shape, probability.shape[1]).movedim(-1, 1).contiguous()
 
     def _probabilities(self) -> Callable[..., Tensor]:
         """`boundary_probabilities` with the options of this layer."""

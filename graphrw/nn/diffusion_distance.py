@@ -10,14 +10,20 @@ from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.convert.pyg import split
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.components import node_components
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
-from graphrw.core.precision import widened
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.diffusion import diffusion_map
-from graphrw.functional.distances import dense_squared_distance, diffusion_similarity, squared_distance
-from graphrw.nn.inputs import Given, as_graph
+from graphrw.functional.distances import (
+    dense_squared_distance,
+    diffusion_similarity,
+    require_distances,
+    squared_distance,
+)
+from graphrw.nn.inputs import Given, as_graph, checked_features
 
 ONE_WAY = "drop both directions of an edge at once (`force_undirected=True`): a diffusion distance needs both"
 
@@ -59,7 +65,7 @@ class DiffusionDistance(nn.Module):
     >>> layer = DiffusionDistance(k=2, mu=1.0, time=1.0)
     >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
     >>> layer(torch.ones(3, 4), path, pairs=torch.tensor([[0, 1]])).detach()
-    tensor([4.])
+    tensor([4.0000])
     """
 
     def __init__(self, k: int = 50, *, mu: float = 5e-3, time: float = 8.0, scale: float = 1.0) -> None:
@@ -77,7 +83,7 @@ class DiffusionDistance(nn.Module):
         for name, value in self._start.items():
             nn.init.constant_(getattr(self, name), math.log(value))
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
+    @opaque
     def forward(
         self,
         x: Tensor,
@@ -89,15 +95,19 @@ class DiffusionDistance(nn.Module):
         batch: Tensor | None = None,
     ) -> Tensor:
         """Squared diffusion distances; see the class."""
+        if pairs is None:  # before the map, which takes long
+            x = checked_features(x, "(N, C) floats")
+            rows = None if rows is None else as_tensor("rows", rows, "(R,) int64")
+            require_distances(len(x) if rows is None else rows.numel(), len(x))
         graph, z = self._mapped(x, graph, weight, batch)
         return squared_distance(graph, z, pairs, rows)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a search for eigenpairs is no graph of torch operations
+    @opaque
     def map(self, x: Tensor, graph: Given, weight: Tensor | None = None, *, batch: Tensor | None = None) -> Tensor:
         """(N, k): coordinates whose squared distances are the diffusion distances."""
         return self._mapped(x, graph, weight, batch)[1]
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @opaque
     def dense(
         self, x: Tensor, graph: Given, weight: Tensor | None = None, *, batch: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -113,7 +123,8 @@ class DiffusionDistance(nn.Module):
         return f"k={self.k}, mu={mu:.4g}, time={time:.4g}, scale={scale:.4g}"
 
     def _mapped(self, x: Tensor, graph: Given, weight: Tensor | None, batch: Tensor | None) -> tuple[Graph, Tensor]:
-        x = widened(as_tensor("x", x, "(N, C) floats"))
+        x = checked_features(x, "(N, C) floats")
+        check_finite("x", x, DIVERGED)
         given = graph
         graph, prior, loops = as_graph(given, weight, len(x), one_way=ONE_WAY)
         if loops is not None and bool(loops.detach().any()):

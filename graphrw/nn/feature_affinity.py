@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.build.affinity import l1_affinity
+from graphrw.core.arrays import as_floats
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 from graphrw.nn.edge_weights.pairs import pairs_of
 from graphrw.nn.edge_weights.start import EXPONENT
 from graphrw.nn.inputs import times
@@ -48,7 +50,7 @@ class FeatureAffinity(nn.Module):
         super().__init__()
         in_channels = check_whole("in_channels", in_channels, 1)
         self.root = nn.Parameter(torch.empty(in_channels))
-        self.offset = nn.Parameter(torch.empty(())) if bias else None
+        self.offset = nn.Parameter(torch.empty(())) if check_flag("bias", bias) else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -71,9 +73,9 @@ class FeatureAffinity(nn.Module):
     def _nodes(self, x: Tensor) -> Tensor:
         """(N, C): one row for each node."""
         channels = len(self.root)
-        if x.ndim not in (2, 4, 5) or x.shape[1] != channels or not x.is_floating_point():
-            got = f"{tuple(x.shape)} {x.dtype}"
-            raise ValueError(
-                f"`x` must be (N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}; got {got}."
-            )
+        wanted = f"(N, C), (B, C, H, W) or (B, C, D, H, W) floats with C = {channels}"
+        x = as_floats("x", x, wanted)
+        if x.ndim not in (2, 4, 5) or x.shape[1] != channels:
+            raise ValueError(f"`x` must be {wanted}; got {tuple(x.shape)} {x.dtype}.")
+        check_finite("x", x, DIVERGED)
         return widened(x).movedim(1, -1).reshape(-1, channels)

@@ -1,13 +1,13 @@
 """The Learned Random Walker's layer: edge weights and seeds in, label probabilities out."""
 
-import torch
 from torch import Tensor, nn
 
 from graphrw.build import grid_weight
 from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
 from graphrw.core.walk import walk
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional import hitting_probabilities, sample_gradient
 from graphrw.nn.grids import Grids
 from graphrw.nn.inputs import (
@@ -21,6 +21,7 @@ from graphrw.nn.inputs import (
     widened_shares,
 )
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class HarmonicLabels(nn.Module):
@@ -63,6 +64,7 @@ class HarmonicLabels(nn.Module):
     Seeds are int64, of torch or NumPy: labels from 0, −1 where there is none. An image or graph with fewer labels than
     L has probability 0 for the rest. Every connected part must hold a seed, unless `unreachable` is given.
 
+    >>> import torch
     >>> layer = HarmonicLabels()
     >>> layer(torch.ones(1, 2, 1, 3), torch.tensor([[[0, -1, 1]]]))[0, :, 0, 1]
     tensor([0.5000, 0.5000])
@@ -81,15 +83,16 @@ class HarmonicLabels(nn.Module):
         solver: Solver = Auto(),
     ) -> None:
         super().__init__()
-        self.num_labels = checked_labels(num_labels, unreachable)
+        check_solver(solver)
+        self.num_labels, unreachable = checked_labels(num_labels, unreachable)
         self.num_samples = None if num_samples is None else check_whole("num_samples", num_samples, 1)
-        self.prune = prune
-        self.directed = directed
+        self.prune = check_flag("prune", prune)
+        self.directed = check_flag("directed", directed)
         self.solver = solver
         self.register_buffer("unreachable", unreachable)
         self._grids = Grids()
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(self, graph: Given, weight: Tensor | None = None, seeds: Tensor | None = None) -> Tensor:
         """Label probabilities; see the class for the ways to call it."""
         if seeds is None and (not is_graph(graph) or is_integral(weight)):
@@ -119,4 +122,4 @@ class HarmonicLabels(nn.Module):
         graph, shape = self._grids.of("weight", weight, (2, 3), seeds)
         probability: Tensor = self.forward(graph, grid_weight(weight, shape).flatten(), seeds.flatten())
         # Nodes come first, images channels first: moved for good, as convolutions behind would read it again and again.
-        return probability.reshape(len(weight), *shape, -1).movedim(-1, 1).contiguous()
+        return probability.reshape(len(weight), *shape, probability.shape[1]).movedim(-1, 1).contiguous()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from graphrw.convert.edge_index import SOURCE, checked_edge_index, plain
 from graphrw.convert.fold import Folded, Source, fold
 from graphrw.convert.torch_sparse import is_sparse, square_entries
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
 from graphrw.core.whole import check_whole
@@ -54,7 +54,7 @@ def as_graph(
     if isinstance(graph, Graph):
         if mask is not None:
             raise ValueError("PyG's explainers mask the edges of an edge_index; got a `Graph`.")
-        return graph, torch.ones(graph.num_edges, device=graph.device) if weight is None else column(weight), None
+        return graph, _of_graph(graph, weight), None
     if is_sparse(graph):
         if weight is not None:
             raise ValueError("`adj_t` holds its weights itself; leave out `weight`.")
@@ -66,9 +66,19 @@ def as_graph(
     if mask is not None:
         weight = mask if weight is None else column(weight) * mask
     index = plain(as_tensor("edge_index", graph, "(2, M)"))
-    index = index.flip(0) if directed else index
+    index = index.flip(0) if directed and index.ndim == 2 else index
     source, average = replace(LAYER, one_way=one_way), mask is not None and not directed
     return fold(index, weight, num_nodes, directed=directed, source=source, loops=True, average=average).triple
+
+
+def _of_graph(graph: Graph, weight: Tensor | None) -> Tensor:
+    """(E,)."""
+    if weight is None:
+        return torch.ones(graph.num_edges, device=graph.device)
+    weight = column(weight)
+    if weight.shape != (graph.num_edges,):
+        raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
+    return weight
 
 
 def _of_adj_t(adj_t: Tensor, num_nodes: int, directed: bool, source: Source) -> Folded:
@@ -94,8 +104,20 @@ def is_integral(value: object) -> TypeGuard[Tensor | NDArray[np.integer]]:
 def checked_seeds(layer: nn.Module, seeds: object) -> Tensor:
     """The seeds that `layer` was called with, as a tensor."""
     if seeds is None:
-        raise TypeError(f"`{type(layer).__name__}` needs seeds, int64 labels and −1 where there is none; got none.")
-    return as_tensor("seeds", seeds, "int64 labels, −1 where there is none")
+        name = type(layer).__name__
+        raise ValueError(f"`{name}` needs `seeds`, int64 labels and −1 where there is none; got none.")
+    seeds = as_tensor("seeds", seeds, "int64 labels, −1 where there is none")
+    if seeds.ndim == 0:
+        raise ValueError("`seeds` must be int64 labels of nodes or images, −1 where there is none; got a single one.")
+    return seeds
+
+
+def checked_features(x: object, wanted: str) -> Tensor:
+    """The features of nodes that a layer was called with, at least in float32."""
+    x = as_floats("x", x, wanted)
+    if x.ndim == 0:
+        raise ValueError(f"`x` must be {wanted}; got (), a single number.")
+    return widened(x)
 
 
 def edge_ends(graph: Graph | Tensor, num_nodes: int | None) -> Tensor:
@@ -113,9 +135,9 @@ def edge_ends(graph: Graph | Tensor, num_nodes: int | None) -> Tensor:
         return checked_edge_index(as_tensor("edge_index", graph, "(2, M)"), num_nodes)
     if not isinstance(graph, Graph):
         got = type(graph).__name__
-        raise ValueError(f"Weights are made for the edges of a `Graph` or of PyG's edge_index (2, M); got {got}.")
+        raise ValueError(f"`graph` must be a `Graph`, or PyG's edge_index (2, M); got {got}.")
     if num_nodes not in (None, graph.num_nodes):
-        raise ValueError(f"The features have {num_nodes} rows, but the graph has {graph.num_nodes} nodes: one each.")
+        raise ValueError(f"`x` has {num_nodes} rows, but `graph` has {graph.num_nodes} nodes: one each.")
     return graph.edges
 
 
@@ -124,23 +146,23 @@ def times(predicted: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return predicted
     weight = column(as_tensor("weight", weight, "floats"))
-    if weight.shape != predicted.shape:
-        wanted = tuple(predicted.shape)
-        raise ValueError(f"`weight` must be {wanted}, one per edge of `graph`; got {tuple(weight.shape)}.")
+    if weight.shape != predicted.shape or weight.is_complex():
+        wanted, got = tuple(predicted.shape), f"{tuple(weight.shape)} {weight.dtype}"
+        raise ValueError(f"`weight` must be {wanted}, one per edge of `graph`; got {got}.")
     return predicted * widened(weight)
 
 
-def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> int | None:
-    """L, if `num_labels` or `unreachable` fixes it."""
+def checked_labels(num_labels: int | None, unreachable: Tensor | None) -> tuple[int | None, Tensor | None]:
+    """L, if `num_labels` or `unreachable` fixes it; and `unreachable` as a tensor."""
     if num_labels is not None:
         num_labels = check_whole("num_labels", num_labels, 1)
     if unreachable is None:
-        return num_labels
+        return num_labels, None
+    unreachable = as_floats("unreachable", unreachable, "(L,) floats, a share for each label")
     if unreachable.ndim != 1 or num_labels not in (None, len(unreachable)):
         wanted = "L" if num_labels is None else num_labels
         raise ValueError(f"`unreachable` must be ({wanted},), a share for each label; got {tuple(unreachable.shape)}.")
-    check_distribution("unreachable", unreachable, unreachable[None])
-    return len(unreachable)
+    return len(unreachable), check_distribution("unreachable", unreachable, unreachable[None])
 
 
 def widened_shares(unreachable: Tensor | None) -> Tensor | None:

@@ -6,15 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
-from graphrw.core.walk import check_rates, walk
-from graphrw.core.whole import check_whole
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
 from graphrw.nn.bipartite import between
-from graphrw.nn.inputs import Given, as_graph, options
+from graphrw.nn.inputs import Given, as_graph, checked_features, options
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 
 class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, but explainers and `to_hetero` look for it
@@ -78,9 +80,11 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
     ) -> None:
         super().__init__(aggr=None)
         _check_options(alpha, steps, learn_alpha, average)
-        check_rates("self_loops", torch.tensor(self_loops))
+        check_solver(solver)
+        check_not_negative("self_loops", self_loops)
         self._alpha, self.steps, self.average = alpha, steps, average
-        self.symmetric, self.self_loops, self.directed, self.solver = symmetric, self_loops, directed, solver
+        self.symmetric, self.directed = check_flag("symmetric", symmetric), check_flag("directed", directed)
+        self.self_loops, self.solver = self_loops, solver
         self.logit = nn.Parameter(torch.logit(torch.tensor(alpha))) if learn_alpha else None
 
     @property
@@ -93,7 +97,7 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
         if self.logit is not None:
             nn.init.constant_(self.logit, torch.logit(torch.tensor(self._alpha)).item())
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # a solve is no graph of torch operations
+    @opaque
     def forward(self, x: Tensor | tuple[Tensor, Tensor], graph: Given, weight: Tensor | None = None) -> Tensor:
         """The features after the walk; see the class for the ways to call it."""
         if isinstance(x, tuple):
@@ -101,7 +105,8 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
                 raise ValueError("`symmetric` needs nodes of one kind; got sources and targets. Leave it out.")
             both, graph, weight = between(x, graph, weight, self._mask())
             return self._walked(both, graph, weight, None)[len(x[0]) :]
-        x = widened(as_tensor("x", x, "(N, K) floats"))
+        x = checked_features(x, "(N, K) floats")
+        check_finite("x", x, DIVERGED)
         return self._walked(x, *as_graph(graph, weight, len(x), directed=self.directed, mask=self._mask()))
 
     def _walked(self, x: Tensor, graph: Graph, weight: Tensor, listed: Tensor | None) -> Tensor:
@@ -136,6 +141,8 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
 
 
 def _check_options(alpha: float | None, steps: int | None, learn_alpha: bool, average: bool) -> None:
+    check_flag("learn_alpha", learn_alpha)
+    check_flag("average", average)
     if alpha is not None:
         check_alpha(alpha)
     elif steps is None:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_positive, check_whole
 from graphrw.functional.classes import ClassMaps, class_maps
 from graphrw.functional.pooling import Rows
 from graphrw.nn.region_pooling import RegionPooling
@@ -49,13 +49,11 @@ class RegionClassifier(nn.Module):
     def __init__(self, in_channels: int, num_classes: int, threshold: float = 0.0, sharpness: float = 10.0) -> None:
         super().__init__()
         num_classes = check_whole("num_classes", num_classes, 2, reason=", background included")
-        if not 0 < sharpness < math.inf:
-            raise ValueError(f"`sharpness` must be finite and > 0; got {sharpness}.")
+        self._start = check_positive("sharpness", sharpness)
         self.pooling = RegionPooling(threshold)
-        self.classifier = nn.Linear(in_channels, num_classes)
+        self.classifier = nn.Linear(check_whole("in_channels", in_channels, 1), num_classes)
         self.log_sharpness = nn.Parameter(torch.empty(num_classes))
-        self._start = sharpness
-        nn.init.constant_(self.log_sharpness, math.log(sharpness))
+        nn.init.constant_(self.log_sharpness, math.log(self._start))
 
     def reset_parameters(self) -> None:
         """A new draw of the classifier, and γ as the layer was made with."""

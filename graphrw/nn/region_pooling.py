@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from graphrw.functional.pooling import Rows, region_pooling
+from graphrw.core.whole import check_whole
+from graphrw.functional.pooling import Rows, check_threshold, region_pooling
 
 
 class RegionPooling(nn.Module):
@@ -21,8 +22,8 @@ class RegionPooling(nn.Module):
 
     def __init__(self, threshold: float = 0.0, rows_at_once: int = 1024) -> None:
         super().__init__()
-        self.threshold = threshold
-        self.rows_at_once = rows_at_once
+        self.threshold = check_threshold(threshold)
+        self.rows_at_once = check_whole("rows_at_once", rows_at_once, 1)
 
     def reset_parameters(self) -> None:
         """Nothing: the layer has no parameters, but PyG's containers ask every layer for this."""

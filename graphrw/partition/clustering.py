@@ -6,12 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.core.whole import check_whole
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_id, check_whole
 
 PROGRESS = 1e-12  # of the total scatter, in float64: a step that gains less could be undone by the next, for ever
 ASYMMETRY = 1e-4  # of the largest entry: what float32 leaves after a matrix product. More is another matrix
 
 
+@opaque
 def kernel_kmeans(
     similarity: Tensor, num_clusters: int, *, weight: Tensor | None = None, seed: int = 0, starts: int = 5
 ) -> Tensor:
@@ -47,6 +50,7 @@ def kernel_kmeans(
     return _best(_from_similarity(similarity, weight), num_clusters, seed, starts)
 
 
+@opaque
 def kmeans(
     coordinates: Tensor, num_clusters: int, *, weight: Tensor | None = None, seed: int = 0, starts: int = 5
 ) -> Tensor:
@@ -87,10 +91,11 @@ class _Points:
 
 
 def _from_similarity(similarity: Tensor, weight: Tensor | None) -> _Points:
-    size = len(similarity) if similarity.ndim else 0
-    if size == 0 or similarity.shape != (size, size) or not similarity.is_floating_point():
-        got = f"{tuple(similarity.shape)} {similarity.dtype}"
-        raise ValueError(f"`similarity` must be (N, N) floats, N ≥ 1; got {got}.")
+    similarity = as_floats("similarity", similarity, "(N, N) floats, N ≥ 1")
+    if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1] or len(similarity) == 0:
+        raise ValueError(
+            f"`similarity` must be (N, N) floats, N ≥ 1; got {tuple(similarity.shape)} {similarity.dtype}."
+        )
     _check_finite(similarity, "similarity")
     kernel = similarity.detach().double()
     gap, largest = float((kernel - kernel.T).abs().max()), float(kernel.abs().max())
@@ -104,7 +109,8 @@ def _from_similarity(similarity: Tensor, weight: Tensor | None) -> _Points:
 
 
 def _from_coordinates(coordinates: Tensor, weight: Tensor | None) -> _Points:
-    if coordinates.ndim != 2 or not coordinates.is_floating_point() or len(coordinates) == 0:
+    coordinates = as_floats("coordinates", coordinates, "(N, k) floats, N ≥ 1")
+    if coordinates.ndim != 2 or len(coordinates) == 0:
         got = f"{tuple(coordinates.shape)} {coordinates.dtype}"
         raise ValueError(f"`coordinates` must be (N, k) floats, N ≥ 1; got {got}.")
     _check_finite(coordinates, "coordinates")
@@ -117,7 +123,9 @@ def _best(points: _Points, num_clusters: int, seed: int, starts: int) -> Tensor:
     """The best of several runs, by the objective; of equals the first."""
     num_clusters = check_whole("num_clusters", num_clusters, 1, len(points.norm), reason=", the number of nodes")
     starts = check_whole("starts", starts, 1)
-    generator = torch.Generator().manual_seed(seed)  # on the CPU, so that a seed means the same on any device
+    generator = torch.Generator().manual_seed(
+        check_id("seed", seed)
+    )  # on the CPU, so that a seed means the same on any device
     runs = [_descend(points, _seeded(points, num_clusters, generator), num_clusters) for _ in range(starts)]
     costs = [cost for _, cost in runs]
     return in_order_of_appearance(runs[costs.index(min(costs))][0])
@@ -217,6 +225,9 @@ def _unit(node: int, like: Tensor) -> Tensor:
 def _weight(weight: Tensor | None, points: Tensor) -> Tensor:
     if weight is None:
         return torch.ones(len(points), dtype=points.dtype, device=points.device)
+    weight = as_tensor("weight", weight, f"({len(points)},) numbers, one per node")
+    if weight.is_complex() or weight.dtype == torch.bool:
+        raise ValueError(f"`weight` must be ({len(points)},) numbers, one per node; got {weight.dtype}.")
     if weight.shape != points.shape[:1]:
         raise ValueError(f"`weight` must be ({len(points)},), one per node; got {tuple(weight.shape)}.")
     wrong = ~(weight > 0) | weight.isinf()

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.components import node_components
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import is_whole
 from graphrw.partition.clustering import in_order_of_appearance, kernel_kmeans, kmeans
 
 
+@opaque
 def kernel_hierarchy(
     similarity: Tensor,
     num_segments: Sequence[int],
@@ -58,21 +61,24 @@ def kernel_hierarchy(
     tensor([[0, 0, 1, 2, 2],
             [0, 0, 0, 0, 0]])
     """
-    num_segments = _levels(num_segments, len(similarity))
+    similarity = as_floats("similarity", similarity, "(N, N) floats")
+    num_segments = _levels(num_segments, similarity, "similarity")
     labels = kernel_kmeans(similarity, max(num_segments), weight=weight, seed=seed, starts=starts)
-    link = similarity if linkage is None else linkage
+    link = similarity if linkage is None else as_floats("linkage", linkage, f"{tuple(similarity.shape)} floats")
     if link.shape != similarity.shape:
         raise ValueError(
             f"`linkage` must have the shape of `similarity`, {tuple(similarity.shape)}; got {tuple(link.shape)}."
         )
     if not bool(link.isfinite().all()):
         raise ValueError("`linkage` must be finite.")
+    edges = None if edges is None else _checked_edges(edges, len(labels))
     labels = labels if edges is None else _connected(labels, edges)
     member = _members(labels, weight)
     gram = member.T @ (link.detach().double() @ member)
     return _merged(labels, _Segments((gram + gram.T) / 2, member.sum(0), _touching(labels, edges)), num_segments)
 
 
+@opaque
 def map_hierarchy(
     coordinates: Tensor,
     num_segments: Sequence[int],
@@ -96,8 +102,10 @@ def map_hierarchy(
     tensor([[0, 0, 1, 2],
             [0, 0, 0, 1]])
     """
-    num_segments = _levels(num_segments, len(coordinates))
+    coordinates = as_floats("coordinates", coordinates, "(N, k) floats")
+    num_segments = _levels(num_segments, coordinates, "coordinates")
     labels = kmeans(coordinates, max(num_segments), weight=weight, seed=seed, starts=starts)
+    edges = None if edges is None else _checked_edges(edges, len(labels))
     labels = labels if edges is None else _connected(labels, edges)
     points, member = coordinates.detach().double(), _members(labels, weight)
     centre = member.T @ (points - points.mean(0))
@@ -167,7 +175,6 @@ def _touching(labels: Tensor, edges: Tensor | None) -> Tensor:
 
 def _connected(labels: Tensor, edges: Tensor) -> Tensor:
     """Each cluster reduced to its largest connected part in each component; other parts go where most edges lead."""
-    _check_edges(edges, len(labels))
     component = node_components(edges, len(labels))
     # A cluster that lies in two components is two clusters from here on: nothing could ever join them.
     labels = torch.unique(component * (labels.max() + 1) + labels, return_inverse=True)[1]
@@ -198,10 +205,15 @@ def _largest(group: Tensor, size: Tensor) -> Tensor:
 def _members(labels: Tensor, weight: Tensor | None) -> Tensor:
     """(N, c) float64: the weight of a node in the column of its segment, else 0."""
     member = torch.nn.functional.one_hot(labels).double()
-    return member if weight is None else member * weight.detach().to(member)[:, None]
+    if weight is None:
+        return member
+    return member * as_tensor("weight", weight, "(N,) numbers").detach().to(member)[:, None]
 
 
-def _levels(num_segments: Sequence[int], nodes: int) -> list[int]:
+def _levels(num_segments: Sequence[int], points: Tensor, name: str) -> list[int]:
+    if points.ndim != 2 or len(points) == 0:
+        raise ValueError(f"`{name}` must have two axes and a row for each of N ≥ 1 nodes; got {tuple(points.shape)}.")
+    nodes = len(points)
     counts = list(num_segments) if isinstance(num_segments, Sequence) else []
     if not counts or not all(is_whole(count) and 1 <= count <= nodes for count in counts):
         raise ValueError(
@@ -211,9 +223,11 @@ def _levels(num_segments: Sequence[int], nodes: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def _check_edges(edges: Tensor, nodes: int) -> None:
+def _checked_edges(edges: Tensor, nodes: int) -> Tensor:
+    edges = as_tensor("edges", edges, "(2, E) int64")
     if edges.ndim != 2 or len(edges) != 2 or edges.dtype != torch.int64:
         raise ValueError(f"`edges` must be (2, E) int64; got {tuple(edges.shape)} {edges.dtype}.")
     outside = (edges < 0) | (edges >= nodes)
     if bool(outside.any()):
         raise ValueError(f"`edges` names node {int(edges[outside][0])}, but there are {nodes}, counted from 0.")
+    return edges

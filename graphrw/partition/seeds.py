@@ -5,7 +5,12 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from graphrw.core.arrays import as_tensor
+from graphrw.core.opaque import opaque
+from graphrw.core.whole import check_id
 
+
+@opaque
 def oracle_seeds(segments: Tensor, ignore_index: int | None = None) -> Tensor:
     """One seed in each segment of a ground truth, at the pixel farthest from the segment's boundary.
 
@@ -26,6 +31,11 @@ def oracle_seeds(segments: Tensor, ignore_index: int | None = None) -> Tensor:
     >>> oracle_seeds(torch.tensor([[0, 0, 0, 1, 1, 1]] * 3))[1]
     tensor([-1,  0, -1, -1,  1, -1])
     """
+    segments = as_tensor("segments", segments, "integer ids (H, W) or (D, H, W)")
+    if ignore_index is not None:
+        check_id("ignore_index", ignore_index)
+    if segments.ndim == 0 or segments.numel() == 0:
+        raise ValueError(f"`segments` must hold at least one pixel, (H, W) or (D, H, W); got {tuple(segments.shape)}.")
     if segments.is_floating_point() or segments.is_complex() or segments.dtype == torch.bool:
         raise ValueError(f"`segments` must hold integers; got {segments.dtype}.")
     ids = segments.cpu().numpy()

@@ -1,4 +1,4 @@
-"""What colours a label has, learned from its strokes, as rates of absorption."""
+"""What colours a label has, learned from its strokes."""
 
 from functools import cache
 from typing import Any
@@ -33,16 +33,6 @@ def colour_likelihoods(features: Tensor, strokes: Tensor, labels: Tensor, num_la
     return torch.from_numpy(np.stack([model.score_samples(asked) for model in models], axis=1))
 
 
-def absorption(likelihoods: Tensor, rate: Tensor) -> Tensor:
-    """(M, L): `rate` (M,) shared among labels by `likelihoods` (M, L), log p(colour | label): a_il = ρ_i p_il.
-
-    >>> absorption(torch.tensor([[0.0, 0.0], [-100.0, -300.0]]), torch.tensor([1.0, 2.0]))
-    tensor([[0.5000, 0.5000],
-            [2.0000, 0.0000]])
-    """
-    return likelihoods.softmax(1) * rate[:, None]
-
-
 def _fitted(colours: NDArray[np.float64]) -> Any:
     """The mixture of `colours` (S, C), S ≥ 1; of a single colour, a Gaussian of the least width."""
     kept = colours[np.linspace(0, len(colours) - 1, min(SAMPLES, len(colours))).astype(np.int64)]
@@ -50,15 +40,18 @@ def _fitted(colours: NDArray[np.float64]) -> Any:
     components = max(1, min(COMPONENTS, len(kept) // LEAST_SAMPLES, distinct))
     if len(kept) == 1:
         kept = np.repeat(kept, 2, axis=0)  # scikit-learn asks for two
-    return _scikit_learn().GaussianMixture(components, reg_covar=SPREAD, random_state=0).fit(kept)
+    gaussian_mixture, threadpool_limits = _scikit_learn()
+    with threadpool_limits(1, "blas"):  # threads that wait for each other over matrices of 3 × 3 cost a second
+        return gaussian_mixture(components, reg_covar=SPREAD, random_state=0).fit(kept)
 
 
 @cache
-def _scikit_learn() -> Any:
+def _scikit_learn() -> tuple[Any, Any]:
     try:
         import sklearn.mixture  # noqa: PLC0415 (it is slow to load)
+        import threadpoolctl  # noqa: PLC0415 (which scikit-learn brings along)
     except ImportError as error:
         raise MissingDependencyError(
             "The colour model of `segment` needs scikit-learn: `pip install graphrw[image]`, or `colour_model=False`."
         ) from error
-    return sklearn.mixture
+    return sklearn.mixture.GaussianMixture, threadpoolctl.threadpool_limits

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from scipy import ndimage
 from torch import Tensor
 
-from graphrw.core.components import node_components
 from graphrw.core.distinct import distinct
 from graphrw.core.graph import Graph, unchecked
 
@@ -53,7 +53,7 @@ class LabelledComponents:
     def spread(self, probability: Tensor, num_labels: int) -> Tensor:
         """(L, N): the probability of every label, from that of each column where contested, (n, C)."""
         nodes = self.contested.nonzero().squeeze(1)
-        if len(self.count) > 1:  # a single component has all labels, in their order
+        if int((self.count > 0).sum()) > 1:  # a single component has all labels, in their order
             column = torch.arange(probability.shape[1], device=nodes.device)
             every = probability.new_zeros(len(nodes), num_labels)
             probability = every.scatter_add(1, self._label(nodes[:, None], column), probability)
@@ -72,27 +72,30 @@ class LabelledComponents:
         return self.labels[(self.first[self.component[nodes]] + column).clamp(max=len(self.labels) - 1)]
 
 
-def labelled_components(grid: Graph, inside: Tensor, seeds: Tensor) -> LabelledComponents:
-    """Of the pixels that are `inside` (N,) bool, with `seeds` (N,): labels from 0, −1 where there is none.
+def labelled_components(inside: Tensor, seeds: Tensor) -> LabelledComponents:
+    """Of the pixels that are `inside`, \\*spatial bool, with `seeds` (N,): labels from 0, −1 where there is none.
 
-    Each of the other pixels is a component of its own, without any label.
+    All pixels outside are component 0, which holds no label.
     """
-    if bool(inside.all()):  # a grid hangs together
-        component = torch.zeros_like(seeds)
-    else:
-        component = node_components(grid.edges[:, inside[grid.edges].all(0)], grid.num_nodes)
+    pieces, number = ndimage.label(inside.cpu().numpy())  # neighbours are those of a grid of connectivity 1
+    component = torch.from_numpy(pieces).to(seeds.device).reshape(-1).long()
     seeded, size = seeds >= 0, len(seeds)
     pairs, place = distinct(component[seeded] * size + seeds[seeded])  # by component, and in each by label
-    count = torch.bincount(pairs // size, minlength=int(component.max()) + 1)
+    count = torch.bincount(pairs // size, minlength=number + 1)
     first = count.cumsum(0) - count
     columns = torch.full_like(seeds, -1).masked_scatter(seeded, place - first[component[seeded]])
     return LabelledComponents(component, columns, pairs % size, first, count)
 
 
-def subgraph(graph: Graph, nodes: Tensor) -> tuple[Graph, Tensor]:
-    """The nodes (N,) bool with the edges between them, and which of the edges (E,) these are."""
-    if bool(nodes.all()):
-        return graph, torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
-    kept = nodes[graph.edges].all(0)
-    number = nodes.cumsum(0) - 1
-    return unchecked(number[graph.edges[:, kept]], int(nodes.sum())), kept
+def grid_within(mask: Tensor) -> tuple[Graph, list[int]]:
+    """The pixels where `mask`, \\*spatial bool, is true, in C order, and how many edges lie along each axis.
+
+    Edges are in the order of `grid_graph`, of which this is a part: axis by axis.
+    """
+    number = torch.where(mask, mask.reshape(-1).cumsum(0).view(mask.shape) - 1, -1)
+    pairs = []
+    for axis, size in enumerate(mask.shape):
+        tail, head = number.narrow(axis, 0, size - 1), number.narrow(axis, 1, size - 1)
+        both = (tail >= 0) & (head >= 0)
+        pairs.append(torch.stack([tail[both], head[both]]))
+    return unchecked(torch.cat(pairs, dim=1), int(mask.sum())), [pair.shape[1] for pair in pairs]

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.whole import check_flag
 from graphrw.segmentation.superpixels import lab
 
 DARKEST, BRIGHTEST = 0.001, 0.999  # quantiles: a hot pixel shall not set the scale
@@ -21,6 +22,8 @@ def pixel_features(pixels: Tensor, inside: Tensor, convert2lab: bool | None) -> 
         convert2lab: whether the channels are red, green and blue; None: if they are three.
     """
     channels = pixels.shape[-1]
+    if convert2lab is not None:
+        check_flag("convert2lab", convert2lab)
     if convert2lab and channels != 3:
         raise ValueError(f"`convert2lab` needs the three channels red, green and blue; got {channels}.")
     values = pixels.detach().float().cpu()

@@ -4,21 +4,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from graphrw.build import gaussian_affinity, knn_graph, region_features, superpixel_graph
+from graphrw.build import edge_length, gaussian_affinity, knn_graph, region_features, superpixel_graph
 from graphrw.build.superpixel import region_index
 from graphrw.build.union import union
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.segmentation.features import pixel_features
 from graphrw.segmentation.superpixels import superpixels
 
 PIXELS = 50  # in a superpixel, by default, up to
 MOST = 50_000  # superpixels, which are larger in larger images
+LEAST = 400  # superpixels, which are smaller in smaller images, down to 4 pixels
 NEIGHBOURS = 8  # in colour, of each region
-COLOUR_EDGE = 0.015  # the weight of an edge between equal colours, over the mean length of a border
+COLOUR_EDGE = 0.045  # the weight of an edge between equal colours, over the mean length of a border
 FLOOR = 1e-7  # of the same: no border is closed
+ACROSS = 10.0  # what it costs to walk from one side of the image to the other, in mean differences of colour
 NOISE = 1.0  # squared difference of colours below which edges are not to be told from noise
 
 
@@ -29,6 +33,8 @@ class ImageRegions:
     segments: Tensor  # (*spatial) int64: the region of each pixel, −1 outside
     features: Tensor  # (*spatial, C) float32 of the pixels
     spacing: tuple[float, ...]
+    touching: Graph  # R nodes
+    step: Tensor  # (edges of `touching`,): how far it is from one region to the next, in colour and in space
     graph: Graph  # R nodes: regions that touch, and regions of like colour
     weight: Tensor  # (E,) float64
     mean: Tensor  # (R, C) float64 features of the regions
@@ -40,6 +46,7 @@ class ImageRegions:
         return self.segments >= 0
 
 
+@opaque
 def image_regions(
     pixels: Tensor,
     inside: Tensor,
@@ -61,14 +68,14 @@ def image_regions(
         pixels: (\\*spatial, C) floats.
         inside: (\\*spatial) bool, true somewhere.
         spacing: of pixels along each axis.
-        n_segments: about how many superpixels; None: one for 50 pixels, at most 50 000.
+        n_segments: about how many superpixels; None: `default_segments`.
         compactness: of superpixels, in units of Lab: the larger, the more like squares.
         beta: ≥ 0.
         convert2lab: as in `segment`.
     """
     features = pixel_features(pixels, inside, convert2lab)
     if n_segments is None:
-        n_segments = min(MOST, max(1, inside.numel() // PIXELS))
+        n_segments = default_segments(inside.numel())
     segments = superpixels(
         features,
         inside=inside,
@@ -80,16 +87,27 @@ def image_regions(
     described = region_features(features.movedim(-1, 0), segments, ignore_index=-1)
     mean = described.mean.double()
     touching, length = superpixel_graph(segments, ignore_index=-1, spacing=spacing)
-    graph, weight = _joined(touching, length.double(), mean, beta)
+    scale = max(float(edge_length(touching, mean).square().mean()), NOISE) if touching.num_edges else NOISE
+    graph, weight = _joined(touching, length.double(), mean, beta / scale)
+    place = described.centroid.double() * torch.tensor(spacing)
+    extent = max(size * step for size, step in zip(segments.shape, spacing, strict=True))
+    step = edge_length(touching, mean) / scale**0.5 + ACROSS / extent * edge_length(touching, place)
     volume = described.size.double() * math.prod(spacing)
-    return ImageRegions(segments, features, tuple(spacing), graph, weight, mean, volume)
+    return ImageRegions(segments, features, tuple(spacing), touching, step, graph, weight, mean, volume)
+
+
+def default_segments(num_pixels: int) -> int:
+    """How many superpixels: one for 50 pixels, between 400 (or one for 4 pixels) and 50 000.
+
+    >>> default_segments(480 * 320)
+    3072
+    """
+    least = min(LEAST, max(1, num_pixels // 4))
+    return max(least, min(MOST, num_pixels // PIXELS))
 
 
 def _joined(touching: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:
     unit = float(length.mean()) if len(length) else 1.0
-    tail, head = touching.edges
-    apart = float((mean[tail] - mean[head]).square().sum(1).mean()) if len(length) else 0.0
-    beta = beta / max(apart, NOISE)
     parts = [(touching, length * gaussian_affinity(touching, mean, beta) + FLOOR * unit)]
     if len(mean) > 1:
         alike, _ = knn_graph(mean, min(NEIGHBOURS, len(mean) - 1))

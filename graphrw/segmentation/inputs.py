@@ -1,6 +1,6 @@
 """What users hand in as an image with labels, as checked tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_values
 from graphrw.core.warn import warn
-from graphrw.core.whole import check_positive
+from graphrw.core.whole import check_positive, is_number, is_whole
 
 LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
 
@@ -47,18 +47,33 @@ def read_pixels(
 
 def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
     """The distance of pixels along each of the `axes`."""
-    steps: list[float] = np.atleast_1d(np.asarray(spacing, float)).tolist()
-    if len(steps) != axes or not all(0 < step < np.inf for step in steps):
+    steps: list[Any] = list(spacing) if isinstance(spacing, Iterable) else [spacing]
+    numbers = [float(step) for step in steps if is_number(step) and 0 < float(step) < np.inf]
+    if len(numbers) != axes or len(steps) != axes:
         raise ValueError(
-            f"`spacing` must be {axes} positive, finite numbers, one for each spatial axis; got {spacing}."
+            f"`spacing` must be {axes} positive, finite numbers, one for each spatial axis; got {spacing!r}."
         )
-    return steps
+    return numbers
+
+
+def check_alike(image: object, labels: object) -> None:
+    """Raise `ValueError` unless both are arrays of NumPy, or both of torch."""
+    if isinstance(image, Tensor) != isinstance(labels, Tensor):
+        got = f"{type(image).__name__} and {type(labels).__name__}"
+        cure = "`torch.from_numpy(…)` makes a tensor of an array, `.numpy()` an array of a tensor"
+        raise ValueError(f"`image` and `labels` must both be NumPy arrays or both torch tensors; got {got}. {cure}.")
+
+
+def check_channel_axis(image: Tensor, channel_axis: int | None) -> None:
+    """Raise `ValueError` unless it is None or an axis of `image`."""
+    if channel_axis is None or (is_whole(channel_axis) and -image.ndim <= channel_axis < image.ndim):
+        return
+    raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(image.shape)}, or None; got {channel_axis!r}.")
 
 
 def _channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, ...]) -> Tensor:
     """(\\*shape, C)"""
-    if channel_axis is not None and not -values.ndim <= channel_axis < values.ndim:
-        raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(values.shape)}; got {channel_axis}.")
+    check_channel_axis(values, channel_axis)
     channels_last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
     if channels_last.shape[:-1] != shape:
         extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"

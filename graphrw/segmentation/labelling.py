@@ -8,14 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from graphrw.build import grid_graph
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import check_rates
-from graphrw.core.whole import check_positive, check_whole
+from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import read_pixels, read_spacing
-from graphrw.segmentation.pixel_labels import image_pixels, label_pixels
-from graphrw.segmentation.pixel_walk import edge_lengths
+from graphrw.segmentation.inputs import check_channel_axis, read_pixels
+from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
 from graphrw.segmentation.stroke_labels import label_strokes
 from graphrw.solvers import Solver
 
@@ -42,7 +39,11 @@ class Options:
         if self.n_segments is not None:
             check_whole("n_segments", self.n_segments, 1)
         if self.beta is not None:
-            check_rates("beta", torch.as_tensor(self.beta))
+            check_not_negative("beta", self.beta)
+        if self.convert2lab is not None:
+            check_flag("convert2lab", self.convert2lab)
+        check_flag("superpixels", self.superpixels)
+        check_flag("colour_model", self.colour_model)
 
     def read(self, image: Tensor, inside: Tensor) -> Tensor:
         """(N, C) floats: the pixels of `image` in C order; errors are those of `segment` and `random_walker`."""
@@ -83,16 +84,13 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
         solver: how to solve.
     """
     shape = tuple(inside.shape)
-    spacing = read_spacing([1.0] * len(shape) if options.spacing is None else options.spacing, len(shape))
     if not options.superpixels:
-        length = None if options.spacing is None else edge_lengths(shape, spacing, pixels)
         beta = PIXEL_BETA if options.beta is None else options.beta
-        image = image_pixels(grid_graph(shape), pixels, inside, beta=beta, length=length)
-        return partial(label_pixels, image, solver=solver)
+        return partial(label_pixels, ImagePixels(pixels, inside, beta, options.spacing), solver=solver)
     regions = image_regions(
         pixels.reshape(*shape, -1),
         inside,
-        spacing,
+        options.spacing or [1.0] * inside.ndim,
         n_segments=options.n_segments,
         compactness=options.compactness,
         beta=REGION_BETA if options.beta is None else options.beta,
@@ -101,16 +99,24 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
     return partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver)
 
 
+def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
+    """That of `image` without its channels; `ValueError` unless it is of an image or a volume."""
+    shape = list(image.shape)
+    if channel_axis is not None:
+        check_channel_axis(image, channel_axis)
+        del shape[channel_axis]
+    if len(shape) not in (2, 3) or 0 in shape:
+        got = f"{tuple(shape)} without channels"
+        raise ValueError(f"`image` must be (H, W) or (D, H, W), with `channel_axis` one axis more; got {got}.")
+    return tuple(shape)
+
+
 def read_mask(mask: object, shape: tuple[int, ...]) -> Tensor:
     """(\\*spatial) bool on the CPU; all true for None.
 
     Raises:
         ValueError: for another shape or type, or a mask that leaves nothing.
     """
-    if len(shape) not in (2, 3) or 0 in shape:
-        raise ValueError(
-            f"`image` must be (H, W) or (D, H, W), and `channel_axis` its channels; got the spatial shape {shape}."
-        )
     if mask is None:
         return torch.ones(shape, dtype=torch.bool)
     inside = as_tensor("mask", mask, f"bool {shape}")

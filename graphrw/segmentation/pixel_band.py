@@ -38,8 +38,8 @@ class PixelBand:
 
 def pixel_band(
     regions: ImageRegions, seeds: Tensor, labels: Tensor, *, num_labels: int, width: int, solver: Solver
-) -> PixelBand:
-    """Label probabilities of the pixels within `width` of a border, from those beyond it.
+) -> PixelBand | None:
+    """Label probabilities of the pixels within `width` of a border, from those beyond it; None if there are none.
 
     Hitting probabilities on the grid of pixels, w_pq = exp(−β |f_p − f_q|² / m) A_pq / h_pq with the area of the face
     between p and q over their distance; strokes and the pixels next to the band are seeds.
@@ -56,6 +56,8 @@ def pixel_band(
     wrong = (seeds >= 0) & (seeds != labels)
     near = torch.from_numpy(binary_dilation((_borders(labels) | wrong).numpy(), iterations=width)) & inside
     band = near & (seeds < 0)
+    if not bool(band.any()):
+        return None
     nodes = torch.from_numpy(binary_dilation(near.numpy())) & inside
     graph, conductance = _grid(nodes, regions.spacing)
     features = regions.features[nodes]

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.most_probable import most_probable_labels
-from graphrw.segmentation.components import LabelledComponents, labelled_components, subgraph
+from graphrw.segmentation.components import LabelledComponents, labelled_components
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.segmentation.progress import silent
 from graphrw.solvers import Solver
@@ -18,11 +18,23 @@ from graphrw.solvers import Solver
 
 @dataclass(frozen=True, eq=False)
 class ImagePixels:
-    """What of a walk over the pixels of an image depends on the image alone: made by `image_pixels`."""
+    """An image as a graph of its pixels, used for any seeds on it."""
 
-    grid: Graph
-    weight: Tensor  # (E,): that of `random_walker`; 0 outside
+    pixels: Tensor  # (N, C) floats
     inside: Tensor  # (\\*spatial) bool
+    beta: float
+    steps: tuple[float, ...] | None  # the distance of pixels along each axis
+
+    @cached_property
+    def walk(self) -> Walk:
+        """That of `random_walker` on all pixels inside."""
+        return pixel_walk(self.inside, self.pixels, beta=self.beta, steps=self.steps)
+
+    def walk_on(self, nodes: Tensor) -> Walk:
+        """… on `nodes` (\\*spatial) bool alone; where those are all, the same graph each time, with its plans."""
+        if bool((nodes == self.inside).all()):
+            return self.walk
+        return pixel_walk(nodes, self.pixels, beta=self.beta, steps=self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +58,18 @@ class PixelLabels:
         return self.components.spread(z, len(self.ids)).reshape(-1, *self.labels.shape)
 
 
-def image_pixels(grid: Graph, pixels: Tensor, inside: Tensor, *, beta: float, length: Tensor | None) -> ImagePixels:
-    """The weights of `random_walker` on the whole grid; arguments as for `pixel_walk`."""
-    flat = inside.reshape(-1)
-    part = pixel_walk(grid, flat, pixels, beta=beta, length=length)
-    weight = part.weight.new_zeros(grid.num_edges).masked_scatter(flat[grid.edges].all(0), part.weight)
-    return ImagePixels(grid, weight, inside)
-
-
 def label_pixels(
     image: ImagePixels, labels: Tensor, *, solver: Solver, progress: Callable[[str], None] = silent
 ) -> PixelLabels:
     """A label for every pixel, from seeds in `labels` (\\*spatial) int64: > 0; in memory of O(N), not O(N L)."""
-    flat, inside = labels.reshape(-1), image.inside.reshape(-1)
-    ids, seeds = number_seeds(torch.where(inside, flat, -1))
-    components = labelled_components(image.grid, inside, seeds)
-    graph, edges = subgraph(image.grid, components.contested)
-    walk, columns = Walk(graph, image.weight[edges], image.weight.new_zeros(graph.num_nodes)), components.columns
-    entropy = image.weight.new_zeros(len(flat))
-    column = columns[components.contested]
+    flat = torch.where(image.inside, labels, -1).reshape(-1)
+    ids, seeds = number_seeds(flat)
+    components = labelled_components(image.inside, seeds)
+    walk = image.walk_on(components.contested.view(labels.shape))
+    column, entropy = components.columns[components.contested], walk.weight.new_zeros(len(flat))
     progress("walking over the pixels")
-    if graph.num_nodes:
+    if walk.graph.num_nodes:
         found = most_probable_labels(walk, column, components.num_columns, solver=solver)
         column, entropy[components.contested] = found.labels, found.entropy
-    answer = torch.where(components.reached & inside, ids[components.likeliest(column)], -1)
-    return PixelLabels(answer.reshape(labels.shape), ids, entropy.reshape(labels.shape), components, walk, solver)
+    answer = torch.where(components.reached & (flat >= 0), ids[components.likeliest(column)], -1)
+    return PixelLabels(answer.view(labels.shape), ids, entropy.view(labels.shape), components, walk, solver)

@@ -7,15 +7,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.build import grid_graph
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import Walk, check_rates
+from graphrw.core.opaque import opaque
+from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
+from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional import hitting_probabilities
 from graphrw.segmentation.components import LabelledComponents, labelled_components
-from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
-from graphrw.segmentation.pixel_walk import edge_lengths, number_seeds, pixel_walk
+from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
+from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 MODES = (None, "bf", "cg", "cg_j", "cg_mg")  # scikit-image's; a mode it would refuse is refused here too
 
@@ -56,6 +58,7 @@ def random_walker(
 ) -> Tensor: ...
 
 
+@opaque
 def random_walker(
     image: NDArray[Any] | Tensor,
     labels: NDArray[Any] | Tensor,
@@ -119,21 +122,21 @@ def random_walker(
     >>> random_walker(image, np.array([[3, 0, 0, 7]]))
     array([[3, 3, 7, 7]])
     """
-    if isinstance(image, Tensor) != isinstance(labels, Tensor):
-        got = f"{type(image).__name__} and {type(labels).__name__}"
-        cure = "`torch.from_numpy(…)` makes a tensor of an array, `.numpy()` an array of a tensor"
-        raise ValueError(f"`image` and `labels` must both be NumPy arrays or both torch tensors; got {got}. {cure}.")
+    check_alike(image, labels)
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {MODES}; got {mode!r}.")
-    check_rates("beta", torch.as_tensor(beta))
+    _check_options(beta, tol, prob_tol)
+    check_flag("copy", copy)
+    check_flag("return_full_prob", return_full_prob)
+    check_solver(solver)
     label_image = read_labels(labels)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
-    shape = tuple(label_image.shape)
-    length = None if spacing is None else edge_lengths(shape, read_spacing(spacing, len(shape)), pixels)
-    grid, flat = grid_graph(label_image.shape).to(label_image.device), label_image.reshape(-1)
+    steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
+    flat = label_image.reshape(-1)
     ids, seeds = number_seeds(flat)
-    components = labelled_components(grid, flat >= 0, seeds)
-    probability = _solve(components, pixel_walk(grid, components.contested, pixels, beta=beta, length=length), solver)
+    components = labelled_components(label_image >= 0, seeds)
+    contested = components.contested.view(label_image.shape)
+    probability = _solve(components, pixel_walk(contested, pixels, beta=beta, steps=steps), solver)
     lost = (flat == 0) & ~components.reached
     _warn(probability.detach(), int(lost.sum()), prob_tol)
     if return_full_prob:
@@ -143,6 +146,11 @@ def random_walker(
     if not copy and not isinstance(labels, Tensor):
         labels[...] = answer
     return answer
+
+
+def _check_options(beta: float, tol: float, prob_tol: float) -> None:
+    for name, value in (("beta", beta), ("tol", tol), ("prob_tol", prob_tol)):
+        check_not_negative(name, value)
 
 
 def _solve(components: LabelledComponents, walk: Walk, solver: Solver) -> Tensor:

@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import check_rates
+from graphrw.core.memory import require_memory
+from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import read_labels, read_pixels, read_spacing
+from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
 from graphrw.segmentation.stroke_labels import StrokeLabels, label_strokes
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
+
+ADVICE = "Segment it in parts that overlap, or at half the resolution."
+BYTES = 280  # for each pixel, of one channel: the peak measured on a volume of 120³
 
 
 @overload
@@ -53,6 +58,7 @@ def segment(
 ) -> Tensor: ...
 
 
+@opaque
 def segment(
     image: NDArray[Any] | Tensor,
     labels: NDArray[Any] | Tensor,
@@ -66,7 +72,7 @@ def segment(
     colour_model: bool = True,
     band: int = 4,
     return_full_prob: bool = False,
-    solver: Solver = Auto(),
+    solver: Solver = Auto(rtol=1e-6),
 ) -> NDArray[Any] | Tensor:
     """Segment an image from strokes: the recommended way, where `random_walker` is scikit-image's.
 
@@ -84,14 +90,14 @@ def segment(
         labels: whole numbers of the spatial shape: > 0 a stroke, 0 to be labelled, < 0 outside (no walker enters).
         channel_axis: which axis of `image` holds channels.
         spacing: the distance of pixels along each spatial axis, > 0.
-        n_segments: about how many superpixels; None: one for 50 pixels, at most 50 000.
+        n_segments: about how many superpixels; None: one for 50 pixels, between 400 (in tiny images fewer) and 50 000.
         compactness: of superpixels, > 0: the larger, the more like squares and the less along edges.
         beta: ≥ 0; the larger, the harder it is to cross an edge. 1 takes edges for what they are in this image.
         convert2lab: whether channels are red, green and blue, to be compared as CIE Lab; None: if they are three.
         colour_model: whether colours of strokes count wherever they occur. Without it only what is joined counts.
         band: how far from a border, in pixels, pixels are labelled one by one; 0: borders run between superpixels.
         return_full_prob: return probabilities instead of labels.
-        solver: instead of `solvers.Auto`.
+        solver: how to solve. More digits change no label.
 
     Returns:
         Labels of the shape and type of `labels`; or probabilities (L, \\*spatial) in float64 (for a float32 torch image
@@ -99,6 +105,7 @@ def segment(
 
     Raises:
         ValueError: for shapes that do not fit, labels that are not whole, no stroke, or an image that is not finite.
+        MemoryError: if more than is free is needed: about 280 bytes for each pixel.
         MissingDependencyError: without scikit-image and scikit-learn, which come with `pip install graphrw[image]`.
 
     >>> import numpy as np
@@ -110,13 +117,14 @@ def segment(
     >>> bool((answer[:, :13] == 3).all() and (answer[:, 13:] == 7).all())
     True
     """
-    if isinstance(image, Tensor) != isinstance(labels, Tensor):
-        got = f"{type(image).__name__} and {type(labels).__name__}"
-        cure = "`torch.from_numpy(…)` makes a tensor of an array, `.numpy()` an array of a tensor"
-        raise ValueError(f"`image` and `labels` must both be NumPy arrays or both torch tensors; got {got}. {cure}.")
-    check_rates("beta", torch.as_tensor(beta))
+    check_alike(image, labels)
+    check_not_negative("beta", beta)
+    check_flag("colour_model", colour_model)
+    check_flag("return_full_prob", return_full_prob)
+    check_solver(solver)
     width = check_whole("band", band, 0)
     label_image = read_labels(labels)
+    require_memory(BYTES * label_image.numel(), f"Segmenting {tuple(label_image.shape)} pixels", ADVICE)
     pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=1.0)
     steps = read_spacing([1.0] * label_image.ndim if spacing is None else spacing, label_image.ndim)
     label_image = label_image.cpu()

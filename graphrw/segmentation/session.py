@@ -14,10 +14,12 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
 from graphrw.segmentation import stroke_log
 from graphrw.segmentation.history import Canvas, History, Stroke
-from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask
+from graphrw.segmentation.inputs import read_spacing
+from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
 from graphrw.segmentation.places import Where, flat_places, most_uncertain
 from graphrw.segmentation.progress import Listener, Progress
 from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
 Array = NDArray[Any] | Tensor
 APART = 0.05  # of the longest side: how far suggestions lie apart
@@ -44,7 +46,7 @@ class Session:
         convert2lab: whether channels are red, green and blue.
         colour_model: whether colours of strokes count wherever they occur.
         band: how far from a border, in pixels, pixels are labelled one by one.
-        solver: instead of `solvers.Auto`.
+        solver: how to solve.
         progress: called with the share that is done, from 0 to 1, and what comes now, while an answer is made. If it
             returns false, the run ends with `Cancelled`, and the session is as it was before.
 
@@ -77,14 +79,15 @@ class Session:
         convert2lab: bool | None = None,
         colour_model: bool = True,
         band: int = 4,
-        solver: Solver = Auto(),
+        solver: Solver = Auto(rtol=1e-6),
         progress: Listener | None = None,
     ) -> None:
         self._image = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")
         self._is_tensor = isinstance(image, Tensor)
+        self._shape = spatial_shape(self._image, channel_axis)
         self._options = Options(
             channel_axis=channel_axis,
-            spacing=None if spacing is None else tuple(float(step) for step in spacing),
+            spacing=None if spacing is None else tuple(read_spacing(spacing, len(self._shape))),
             superpixels=superpixels,
             n_segments=n_segments,
             compactness=compactness,
@@ -93,6 +96,9 @@ class Session:
             colour_model=colour_model,
             band=band,
         )
+        check_solver(solver)
+        if progress is not None and not callable(progress):
+            raise ValueError(f"`progress` must be a function of a share and a text, or None; got {progress!r}.")
         self._solver, self._progress = solver, progress
         self._inside = read_mask(mask, self.shape)
         self._pixels = self._options.read(self._image, self._inside)
@@ -102,12 +108,7 @@ class Session:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the image, without channels."""
-        shape, axis = list(self._image.shape), self._options.channel_axis
-        if axis is not None:
-            if not -len(shape) <= axis < len(shape):
-                raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(shape)}; got {axis}.")
-            del shape[axis]
-        return tuple(shape)
+        return self._shape
 
     def paint(self, label: int, where: Where) -> int:
         """Make a stroke; what was painted there before is replaced, but what is kept.

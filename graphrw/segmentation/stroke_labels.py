@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphrw.build.superpixel import project_regions
 from graphrw.core.distinct import distinct
+from graphrw.core.opaque import opaque
 from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.image_regions import ImageRegions
@@ -48,13 +49,14 @@ class StrokeLabels:
         return full
 
 
+@opaque
 def label_strokes(
     regions: ImageRegions,
     labels: Tensor,
     *,
     colour_model: bool = True,
     band: int = 4,
-    solver: Solver = Auto(),
+    solver: Solver = Auto(rtol=1e-6),
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
@@ -71,6 +73,7 @@ def label_strokes(
     progress("drawing the borders")
     if band and len(ids) > 1:
         thin = pixel_band(regions, seeds, found, num_labels=len(ids), width=band, solver=solver)
+    if thin is not None:
         found[thin.pixels] = thin.labels
     found = torch.where(seeded, seeds, found)
     return StrokeLabels(torch.where(found < 0, -1, ids[found]), ids, regions, z, seeds, thin)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class StrokeLog:
 
 def write(path: str | Path, log: StrokeLog) -> None:
     """Write a log; a file that is there already is replaced in one go, once all is written."""
+    path = as_path(path)
     described = {
         "format": FORMAT,
         "version": VERSION,
@@ -62,8 +64,9 @@ def read(path: str | Path) -> StrokeLog:
         ValueError: for any other file, or one of another version.
         FileNotFoundError: if there is none.
     """
+    path = as_path(path)
     try:
-        described = json.loads(Path(path).read_text(encoding="utf-8"))
+        described = json.loads(path.read_text(encoding="utf-8"))
         if described["format"] != FORMAT:
             raise KeyError("format")
         version = described["version"]
@@ -107,6 +110,13 @@ def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> 
                 f"`{path}` was made with {name}={value!r}; this session has {name}={there[name]!r}, which would give "
                 f"other labels. Make it with `Session(image, {name}={value!r})`."
             )
+
+
+def as_path(path: object) -> Path:
+    """`path` as a path; `ValueError` for what is none."""
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    raise ValueError(f"`path` must be a path to a file; got {path!r}.")
 
 
 def _runs(pixels: Tensor) -> list[list[int]]:

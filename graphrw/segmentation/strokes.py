@@ -9,28 +9,27 @@ from graphrw.build.votes import region_votes
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.colour_model import absorption, colour_likelihoods
+from graphrw.functional.seeds import one_hot
+from graphrw.segmentation.absorption import absorption_rates
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.solvers import Solver
 
-RATE = 0.003  # of absorption, for each unit of a region's extent: colours decide where no border does
-STEPS = 3  # of sharpening
-STEEP = 0.05  # the step of probability over an edge from which it is thinned out
+ROUNDS = 2  # of sharpening
+STEEP = 0.05  # ε: the step of probability over an edge from which it is thinned out
 
 
 def region_probabilities(
     regions: ImageRegions, seeds: Tensor, num_labels: int, *, colour_model: bool, solver: Solver
 ) -> Tensor:
-    """(R, L) float64: where walkers from each region end, in strokes or, by their colour, on the way.
+    """(R, L) float64: where walkers from each region end, in strokes or absorbed on the way; 0 where they cannot end.
 
-    Regions with strokes are seeds, of the label that has most pixels in them. A walker is absorbed at region i into
-    label l with the rate a_il = ρ V_i^((d−1)/d) p(l | colour of i), V the volume in d dimensions. Then the walk is
-    sharpened: edges where probabilities change by more than ε count less,
+    Regions with strokes are seeds, of the label that has most pixels in them; `absorption_rates` says what absorbs.
+    Then the walk is sharpened: edges where probabilities change by more than ε count less,
 
         w'_ij = w_ij ε / √(ε² + t_ij²),   t_ij = ½ Σ_l |z_il − z_jl|,
 
-    three times, towards the least Σ w_ij ε² √(1 + t_ij² / ε²): labels come to change along few, weak borders, and not
-    by degrees, which from short strokes would end too near to them.
+    twice, on the way to the least Σ w_ij ε √(ε² + t_ij²): labels come to change along few, weak borders, and
+    not by degrees.
 
     Args:
         regions: R of them.
@@ -41,31 +40,19 @@ def region_probabilities(
     """
     votes = region_votes(seeds, regions.segments, num_labels, ignore_index=-1)
     held = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
-    if num_labels == 1:  # nothing to model, and nothing to compare
-        colour_model = False
-    rates = _rates(regions, seeds, num_labels) if colour_model else None
-    # A walker whom neither a stroke nor a colour awaits is killed, so that its probabilities are 0.
-    lost = (
-        torch.zeros_like(held, dtype=torch.bool)
-        if colour_model
-        else stranded(Walk(regions.graph, regions.weight, torch.zeros_like(regions.volume)), held >= 0)
-    )
-    killing, weight = lost.double(), regions.weight
+    if bool((held >= 0).all()):  # nothing is left to label
+        return one_hot(held, num_labels, regions.weight)
+    rates = absorption_rates(regions, seeds, held, num_labels, colour_model=colour_model and num_labels > 1)
+    # A walker whom nothing awaits is killed, so that its probabilities are 0.
+    lost = stranded(Walk(regions.graph, regions.weight, rates.sum(1)), (held >= 0) | (rates.sum(1) > 0)).double()
     solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=solver)
-    for _ in range(STEPS):
-        z = solve(walk(regions.graph, weight, killing))
-        weight = regions.weight * _sharper(z, regions)
-    return solve(walk(regions.graph, weight, killing))
+    z = solve(walk(regions.graph, regions.weight, lost))
+    for _ in range(ROUNDS):
+        z = solve(walk(regions.graph, _sharper(regions, z), lost), start=z)
+    return z
 
 
-def _rates(regions: ImageRegions, seeds: Tensor, num_labels: int) -> Tensor:
-    seeded = seeds >= 0
-    likelihoods = colour_likelihoods(regions.mean, regions.features[seeded], seeds[seeded], num_labels)
-    axes = len(regions.spacing)
-    return absorption(likelihoods, RATE * regions.volume ** ((axes - 1) / axes))
-
-
-def _sharper(z: Tensor, regions: ImageRegions) -> Tensor:
+def _sharper(regions: ImageRegions, z: Tensor) -> Tensor:
     tail, head = regions.graph.edges
-    step = (z[tail] - z[head]).abs().sum(1) / 2
-    return STEEP / (STEEP**2 + step.square()).sqrt()
+    change = (z[tail] - z[head]).abs().sum(1) / 2
+    return regions.weight * STEEP / (STEEP**2 + change.square()).sqrt()

@@ -111,11 +111,11 @@ class ApproximateCholesky(IterativeSolver[RowPlan]):
             )
         return _rows(graph)
 
-    def invert(self, walk: Walk, plan: RowPlan) -> "_ApproximateInverse":
-        return _ApproximateInverse(walk, self, plan)
+    def invert(self, walk: Walk, plan: RowPlan) -> "_ApproximateCholeskyInverse":
+        return _ApproximateCholeskyInverse(walk, self, plan)
 
 
-class _ApproximateInverse(IterativeInverse):
+class _ApproximateCholeskyInverse(IterativeInverse):
     """The factor, with memory for the columns of the last call.
 
     approx-chol 0.6 applies its factor to one column at a time and holds Python's global lock meanwhile, so that threads

@@ -1,11 +1,15 @@
 """An approximate inverse of A in a single step: for methods that need one thousands of times, and no exact answer."""
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 
+from graphrw.core.errors import is_out_of_memory
 from graphrw.core.walk import Walk
+from graphrw.core.warn import warn
 from graphrw.solvers.auto import Auto
+from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import DirectInverse
 from graphrw.solvers.iterative import IterativeSolver
 from graphrw.solvers.multigrid.cycle import Cycle
@@ -48,12 +52,23 @@ def approximate_inverse(walk: Walk) -> ApproximateInverse:
     True
     """
     solver = Auto().plan_for(walk.graph).solvers[0]
-    if not isinstance(solver, IterativeSolver):
-        factors = solver.inverse_of(walk)
-        if isinstance(factors, DirectInverse):
-            return ApproximateInverse(walk, solver, lambda r: factors.substitute(r, transpose=False))
+    factors = None if isinstance(solver, IterativeSolver) else _factors(walk, solver)
+    if factors is not None:
+        return ApproximateInverse(walk, solver, partial(factors.substitute, transpose=False))
     # Where `Auto` begins with plain CG, a cycle serves too: Jacobi's preconditioner is no inverse.
     cycle = Cycle(structure(walk.graph).rows(walk))
     return ApproximateInverse(
         walk, cycle, cycle.apply, 1 / float(walk.rate.max())
     )  # cycles take the largest rate for 1
+
+
+def _factors(walk: Walk, solver: Solver) -> DirectInverse | None:
+    """None, with a warning, where memory does not suffice: a cycle needs far less."""
+    try:
+        factors = solver.inverse_of(walk)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        warn(f"{solver} ran out of memory ({error}): a cycle of multigrid takes its place.")
+        return None
+    return factors if isinstance(factors, DirectInverse) else None

@@ -9,20 +9,24 @@ from threading import Lock
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError, is_out_of_memory
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_graph
 from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
+from graphrw.core.whole import is_number
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
+from graphrw.solvers.direct import representative
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.superlu import SuperLU
 
-DOUBT = 12  # how far off a prediction from levels alone may be
+# How many times too large a prediction from levels alone may be: up to 5 on images, volumes and kNN graphs. It is more
+# on expanders (30 to 50 on power-law and small-world graphs), where iterations are few and a factor is not missed.
+DOUBT = 12
 SHALLOW = 3  # times log2 of the nodes: graphs of no more levels are often well conditioned, as expanders are
 ADVICE = "Solve fewer columns at a time, or a smaller graph: superpixels, a coarser image, a part of it."
 SHARE = 0.75  # of the free memory: answers, gradients and whatever else runs need some, too
@@ -62,6 +66,11 @@ class Auto(Solver[Choice]):
     rtol: float = 1e-10
     max_bytes: float | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_bytes is not None and not (is_number(self.max_bytes) and self.max_bytes >= 0):
+            raise ValueError(f"`max_bytes` must be a number ≥ 0, or None (what is free); got {self.max_bytes!r}.")
+
     def plan(self, graph: Graph) -> Choice:
         choice = self._choose(graph)
         choice.solvers[0].plan_for(graph)
@@ -76,6 +85,7 @@ class Auto(Solver[Choice]):
 
     def explain(self, graph: Graph) -> str:
         """Which solver serves `graph`, and why."""
+        check_graph(graph)
         choice = self.plan_for(graph)
         return f"{', then '.join(map(str, choice.solvers))}: {choice.reason}"
 
@@ -105,7 +115,7 @@ class Auto(Solver[Choice]):
         solver = self._direct(graph.directed)
         other = self._iterative(graph)
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
-        part = rslab.representative(graph)
+        part = representative(graph)
         levels = level_structure(part)
         direct, fits = cost.of_direct_by_levels(graph, levels), False
         limit = SHARE * available_memory() if self.max_bytes is None else self.max_bytes

@@ -12,9 +12,10 @@ from typing_extensions import TypeVar
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
+from graphrw.core.whole import is_number
 from graphrw.solvers.norms import column_norm, finite_norm, relative_to
 from graphrw.solvers.operator import Operator
-from graphrw.solvers.verdict import CLEAN, Verdict, excepted_from_sum, miss, sum_of_answers
+from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
 
 Plan = TypeVar("Plan", default=Any)
 # Of |A||x|: no float64 x has a residual that is surely below it. 100 covers the sums over a row's many entries.
@@ -32,8 +33,8 @@ class Solver(ABC, Generic[Plan]):
     rtol: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.rtol < 1:
-            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol}.")
+        if not (is_number(self.rtol) and 0 < self.rtol < 1):
+            raise ValueError(f"`rtol` must lie in (0, 1); got {self.rtol!r}.")
 
     @abstractmethod
     def plan(self, graph: Graph) -> Plan:
@@ -65,6 +66,13 @@ class Solver(ABC, Generic[Plan]):
     def inverse_of(self, walk: Walk) -> "Inverse":
         """The walk's operator, prepared; see `invert`."""
         return self.invert(walk, self.plan_for(walk.graph))
+
+
+def check_solver(solver: object) -> None:
+    """Raise `ValueError` unless `solver` is a `Solver`, not its name or its class."""
+    if not isinstance(solver, Solver):
+        got = f"the class `{solver.__name__}`: call it" if isinstance(solver, type) else repr(solver)
+        raise ValueError(f"`solver` must be a solver, such as `Auto()` or `CG(rtol=1e-6)`; got {got}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +125,8 @@ class RefinedInverse(Inverse):
 
     most_refinements: int  # passes after the first, unless the verdict asks for more; then a solve fails
     most_iterations: float  # in all passes, after which a solve fails
-    most_hidden: float  # the relative residual up to which rounding is an excuse
-    looks_closely: bool  # whether every residual is taken without cancellation
+    largest_excused: float  # the relative residual up to which one at the rounding level of A x counts as settled
+    always_in_differences: bool  # whether every residual is taken so, not only where it decides
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         self.solver = solver
@@ -145,7 +153,7 @@ class RefinedInverse(Inverse):
 
     @property
     @abstractmethod
-    def asked(self) -> float:
+    def allowed_error(self) -> float:
         """By how much the answer to A x = killing may miss 1 in a clean verdict."""
 
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
@@ -165,9 +173,9 @@ class RefinedInverse(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
-        looks_at_sums = not transpose and (self._verdict is None or self.looks_closely)
+        looks_at_sums = not transpose and (self._verdict is None or self.always_in_differences)
         # The right-hand sides must add up ten times better still than their answers are asked to.
-        excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.asked) if looks_at_sums else None
+        excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.allowed_error) if looks_at_sums else None
         equation = Equation(b, norm, transpose, excepted)
         first = None
         if self._verdict is None and excepted is not None and start is None:  # a start may be right already
@@ -186,7 +194,7 @@ class RefinedInverse(Inverse):
         decides.
         """
         x, iterations = self.apply(equation.b, self.solver.rtol * equation.norm, equation.transpose, 0)
-        if miss(sum_of_answers(x, excepted)) <= MARGIN * self.asked:
+        if distance_from_one(sum_of_answers(x, excepted)) <= MARGIN * self.allowed_error:
             self._verdict = CLEAN
         return x, iterations
 
@@ -197,12 +205,14 @@ class RefinedInverse(Inverse):
         b, transpose, rtol = equation.b, equation.transpose, verdict.sharpness * self.solver.rtol
         x, residual, iterations = start, b, 0
         if start is not None:
-            residual = self.operator.residual(b, start, transpose, accurate=True)
+            residual = self.operator.residual(b, start, transpose, in_differences=True)
         for step in range(1 + max(self.most_refinements, verdict.refinements)):
             change, more = first or self.apply(residual, rtol * equation.norm, transpose, step)
             first = None
             x, iterations = change if x is None else x + change, iterations + more
-            left = self._remainder(equation, x, rtol, closely=self.looks_closely or step < verdict.refinements)
+            left = self._remainder(
+                equation, x, rtol, in_differences=self.always_in_differences or step < verdict.refinements
+            )
             enough = step >= verdict.refinements and self.at_rest(step, change, x, equation.excepted)
             if enough and self._settled(equation, x, rtol, left):
                 return Solution(x, self.solver, step + 1, iterations, _worst(left.relative))
@@ -215,13 +225,13 @@ class RefinedInverse(Inverse):
                 x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
         raise self._failure(left.relative, iterations)
 
-    def _remainder(self, equation: Equation, x: Tensor, rtol: float, *, closely: bool) -> Remainder:
+    def _remainder(self, equation: Equation, x: Tensor, rtol: float, *, in_differences: bool) -> Remainder:
         """Free of cancellation where that is asked for, or where it decides."""
-        residual = self.operator.residual(equation.b, x, equation.transpose, closely)
+        residual = self.operator.residual(equation.b, x, equation.transpose, in_differences)
         relative = relative_to(column_norm(residual), equation.norm)
-        if closely or bool((relative <= rtol).all()):
+        if in_differences or bool((relative <= rtol).all()):
             return Remainder(residual, relative)
-        return self._remainder(equation, x, rtol, closely=True)
+        return self._remainder(equation, x, rtol, in_differences=True)
 
     def _settled(self, equation: Equation, x: Tensor, rtol: float, left: Remainder) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""
@@ -230,7 +240,7 @@ class RefinedInverse(Inverse):
             return True
         residual, x = left.residual[:, missed], x[:, missed]
         floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
-        return bool(((column_norm(residual) <= floor) & (left.relative[missed] <= self.most_hidden)).all())
+        return bool(((column_norm(residual) <= floor) & (left.relative[missed] <= self.largest_excused)).all())
 
     def _failure(self, relative: Tensor, iterations: int) -> ConvergenceError:
         return ConvergenceError(

@@ -44,4 +44,4 @@ class BiCGStab(IterativeSolver[None]):
 
 
 class _BiCGStabInverse(JacobiInverse):
-    method = krylov.BiCGStab
+    method = krylov.StabilisedBiconjugateGradients

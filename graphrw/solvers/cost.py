@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 from graphrw.core.graph import Graph
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis
+from graphrw.solvers.direct import Analysis, representative
 from graphrw.solvers.levels import LevelStructure
-from graphrw.solvers.rslab import SPEED, representative
+from graphrw.solvers.rslab import SPEED
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
 SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
 SOLVE_PER_ENTRY = 1.2e-8  # by multigrid, for each entry of A, each column and each decimal digit
 BICGSTAB_PER_ENTRY = 3e-8  # likewise, where walks end soon
-DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of the nodes (George 1973)
-FILL = 50  # the flops of a factorisation over those of eliminating one level alone; on grids
+DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of its side (George 1973)
+FILL = 50  # the flops of a factorisation over those of eliminating one level alone: 26–63 on images and volumes
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:
     order of magnitude. `levels` are those of the one part that a batch repeats."""
     copies = graph.num_nodes // representative(graph).num_nodes
     nodes, separator = graph.num_nodes // copies, levels.separator
-    entries = nodes * min(separator, DISSECTION * math.log2(nodes)) + separator**2 / 2
-    return Cost(copies * SPEED.flop * FILL * separator**3 / 3, copies * 8 * entries)
+    entries = nodes * min(separator, DISSECTION * math.log2(nodes) / 2) + separator**2 / 2
+    flops = min(FILL * separator**3, nodes**3) / 3  # no more than for a dense matrix
+    return Cost(copies * SPEED.flop * flops, copies * 8 * entries)
 
 
 def of_multigrid(graph: Graph, rtol: float) -> Cost:

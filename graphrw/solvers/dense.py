@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_room
 from graphrw.core.walk import Walk, apply
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import DirectInverse, could_not_factorise
+
+MATRICES = 4  # N × N numbers that there are at once: the identity, A, and what makes its factors
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,10 @@ class Dense(Solver[None]):
     rtol: float = 1e-10
 
     def plan(self, graph: Graph) -> None:
-        """Nothing can be prepared."""
+        """Nothing can be prepared; what would not fit is refused."""
+        if graph.device.type == "cpu":
+            needed = MATRICES * graph.num_nodes**2
+            require_room(needed, f"`Dense` on {graph.num_nodes} nodes", "Take `solvers.Auto()`, which is sparse.")
 
     def invert(self, walk: Walk, plan: None) -> "_DenseInverse":
         return _DenseInverse(walk, self)

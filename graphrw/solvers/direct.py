@@ -8,9 +8,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
 from graphrw.solvers.base import RefinedInverse, Solver
 from graphrw.solvers.pattern import Pattern
-from graphrw.solvers.verdict import CLEAN, Verdict, miss
+from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one
 
 WORST_FACTOR = 0.1  # of a factor's error: each step of refinement still gains a digit
 
@@ -61,8 +62,8 @@ class DirectInverse(RefinedInverse):
 
     most_refinements = 4  # or as many as the verdict asks for
     most_iterations = inf
-    most_hidden = inf  # a factor's error is known from its verdict, whatever rounding does to a residual
-    looks_closely = False
+    largest_excused = inf  # a factor's error is known from its verdict, whatever rounding does to a residual
+    always_in_differences = False
 
     @abstractmethod
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
@@ -72,13 +73,13 @@ class DirectInverse(RefinedInverse):
         return self.substitute(b, transpose), 0
 
     @property
-    def asked(self) -> float:
+    def allowed_error(self) -> float:
         return self.solver.rtol
 
     def judge(self) -> Verdict:
         """As many refinements that error^(1 + refinements) ≤ rtol."""
-        error = miss(self.substitute(self.operator.walk.killing[:, None], transpose=False))
-        if error <= self.asked:
+        error = distance_from_one(self.substitute(self.operator.walk.killing[:, None], transpose=False))
+        if error <= self.allowed_error:
             return CLEAN
         if error <= WORST_FACTOR:
             return Verdict(refinements=ceil(log(self.solver.rtol) / log(error)) - 1)
@@ -86,6 +87,12 @@ class DirectInverse(RefinedInverse):
             refusal=f"The factors by {self.solver} have a relative error of {error:.1e} on A 1 = killing: the weights "
             "span more orders of magnitude than float64 can eliminate. Raise the smallest weights, or add killing."
         )
+
+
+def representative(graph: Graph) -> Graph:
+    """The one part that a batch repeats, whose plan serves them all; else the graph itself."""
+    repeated = graph.parts and all(part is graph.parts[0] for part in graph.parts)
+    return graph.parts[0] if repeated else graph
 
 
 def could_not_factorise(solver: Solver, error: Exception | str) -> ConvergenceError:

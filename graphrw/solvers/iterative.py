@@ -15,13 +15,12 @@ from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
 from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
 from graphrw.solvers.norms import column_norm
-from graphrw.solvers.verdict import Verdict, miss, sum_of_answers
+from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 
-COLUMNS_AT_ONCE = 16  # bounds the memory of the work buffers
 WORST_ANSWER = 0.01  # error on A 1 = killing with which an answer is still given: one per cent of a probability
 SHARPER = 0.01  # by how much residuals shrink from pass to pass and from try to try, where they hide errors
 SHARPNESSES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)  # what is tried; beyond, residuals are rounding
-MOST_HIDDEN = 1e-3  # where an iteration has run away, the rounding of A x grows with x, and excuses nothing
+LARGEST_EXCUSED = 1e-3  # where an iteration has run away, the rounding of A x grows with x, and excuses nothing
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class IterativeInverse(RefinedInverse):
     """
 
     most_refinements = 8  # the last one asks for residuals 1e-16 times smaller than the first
-    most_hidden = MOST_HIDDEN
-    looks_closely = True
+    largest_excused = LARGEST_EXCUSED
+    always_in_differences = True
     method: type[krylov.Columns] = krylov.ConjugateGradients
 
     def __init__(self, walk: Walk, solver: IterativeSolver) -> None:
@@ -73,19 +72,19 @@ class IterativeInverse(RefinedInverse):
         """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
 
     @property
-    def asked(self) -> float:
+    def allowed_error(self) -> float:
         return min(WORST_ANSWER, math.sqrt(self.solver.rtol))
 
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
         """Passes after the first must hardly move x, and x must add up: as far as is asked, or in the end as it can."""
-        most = self.asked if step < self.most_refinements else WORST_ANSWER
+        most = self.allowed_error if step < self.most_refinements else WORST_ANSWER
         moved = float((change.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()) if step else 0.0
-        return moved <= most and (excepted is None or miss(sum_of_answers(x, excepted)) <= most)
+        return moved <= most and (excepted is None or distance_from_one(sum_of_answers(x, excepted)) <= most)
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
-        parts = math.ceil(b.shape[1] / COLUMNS_AT_ONCE)
+        parts = math.ceil(b.shape[1] / krylov.COLUMNS_AT_ONCE)
         target = 0.5 * SHARPER**step * target  # half: the true residual lags behind that of the recursion
-        product = self._differences if step else self.operator.matmul
+        product = self.operator.matmul_in_differences if step else self.operator.matmul
         with self._working:
             blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), strict=True)
             found = [self._iterate(partial(product, transpose=transpose), *block) for block in blocks]
@@ -106,10 +105,6 @@ class IterativeInverse(RefinedInverse):
         )
         return x * norm, iterations
 
-    def _differences(self, x: Tensor, out: Tensor, *, transpose: bool) -> Tensor:
-        """A x, free of cancellation where it can be."""
-        return torch.neg(self.operator.residual(x.new_zeros(1), x, transpose, accurate=True), out=out)
-
     def judge(self) -> Verdict:
         """Residuals shrink until the answer to A x = killing is right."""
         equation = Equation(self.operator.walk.killing[:, None], self._moving_norm())
@@ -121,8 +116,8 @@ class IterativeInverse(RefinedInverse):
                 if error > WORST_ANSWER:
                     return Verdict(refusal=str(failure))
                 break
-            error = miss(x)
-            if error <= self.asked:
+            error = distance_from_one(x)
+            if error <= self.allowed_error:
                 break
         if error <= WORST_ANSWER:
             return Verdict(sharpness=sharpness)

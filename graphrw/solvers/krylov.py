@@ -94,7 +94,7 @@ def iterate(
     Columns that have converged are laid aside once they are half of those at work.
 
     Args:
-        method: `ConjugateGradients` or `BiCGStab`.
+        method: `ConjugateGradients` or `StabilisedBiconjugateGradients`.
         system: A and M, float64 in and out.
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
@@ -179,8 +179,8 @@ class ConjugateGradients(Columns):
 
 
 @dataclass(eq=False)
-class BiCGStab(Columns):
-    """For any A that has an inverse (van der Vorst 1992), right-preconditioned; two products an iteration.
+class StabilisedBiconjugateGradients(Columns):
+    """BiCGStab, for any A that has an inverse (van der Vorst 1992), right-preconditioned; two products an iteration.
 
     Where the recursion breaks down, it starts anew from the residual, with a shadow drawn by chance.
     """
@@ -205,6 +205,11 @@ class BiCGStab(Columns):
         return cls(
             torch.arange(b.shape[1], device=b.device), x, b.clone(), none, shadow, p, v, t, none, none, none, none
         )
+
+    def narrowed(self, active: Tensor) -> Self:
+        narrow = super().narrowed(active)
+        narrow._chance = self._chance  # goes on, or the next shadow would be one that has failed
+        return narrow
 
     def step(self, system: System) -> None:
         beta = self._turn()

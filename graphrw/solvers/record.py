@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from graphrw.core.opaque import opaque
 from graphrw.solvers.base import Solver
 
 
@@ -33,6 +34,7 @@ class Recording:
 _recordings: ContextVar[tuple[Recording, ...]] = ContextVar("recordings", default=())
 
 
+@opaque
 @contextmanager
 def record_solves() -> Iterator[list[SolveReport]]:
     """Collect a report of every solve inside the block, those of backward passes among them.

@@ -23,7 +23,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
+from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
 
 try:
@@ -141,12 +141,6 @@ class _RslabInverse(DirectInverse):
             return np.stack([factor.solve_transpose(column) for column in b.T.copy()], axis=1)
         solution: NDArray[np.float64] = factor.solve_many(b)
         return solution
-
-
-def representative(graph: Graph) -> Graph:
-    """The one part that a batch repeats, whose plan serves them all; else the graph itself."""
-    repeated = graph.parts and all(part is graph.parts[0] for part in graph.parts)
-    return graph.parts[0] if repeated else graph
 
 
 def _threads() -> dict[str, int]:

@@ -28,7 +28,7 @@ class Verdict:
 CLEAN = Verdict()
 
 
-def miss(ones: Tensor) -> float:
+def distance_from_one(ones: Tensor) -> float:
     """How far `ones`, which should be 1, are from that; infinite for NaN."""
     return float((ones - 1).abs().max().nan_to_num(torch.inf)) if ones.numel() else 0.0
 

@@ -74,12 +74,21 @@ def double_cover(edges: Tensor, num_nodes: int) -> Tensor:
 
 
 def two_colours(edges: Tensor, num_nodes: int) -> Tensor | None:
-    """(N,) bool: a colour that differs between the ends of every edge, if there is one.
-
-    A component is bipartite exactly if its double cover falls into two.
-    """
-    red, blue = node_components(double_cover(edges, num_nodes), 2 * num_nodes).view(2, num_nodes)
+    """(N,) bool: a colour that differs between the ends of every edge, if there is one."""
+    red, blue = _covered(edges, num_nodes)
     return None if bool((red == blue).any()) else red < blue
+
+
+def in_odd_cycles(edges: Tensor, num_nodes: int) -> Tensor:
+    """(N,) bool: the nodes whose component holds an odd cycle, so that it is not bipartite."""
+    red, blue = _covered(edges, num_nodes)
+    odd: Tensor = red == blue
+    return odd
+
+
+def _covered(edges: Tensor, num_nodes: int) -> Tensor:
+    """(2, N) int64: the component of each copy of each node; a component is bipartite exactly if its cover has two."""
+    return node_components(double_cover(edges, num_nodes), 2 * num_nodes).view(2, num_nodes)
 
 
 def _layout(graph: Graph) -> Layout:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk
 from graphrw.solvers.operator import csr, multiply
 from graphrw.spectral.inverse import ShiftInvert
@@ -29,6 +30,7 @@ MIN_BOUND = 1e-3
 HEADROOM = 1e6
 
 
+@opaque
 def inverse_root(rate: Tensor) -> Tensor:
     """(N,): c^{−½}, and 0 where the rate is 0: no walker leaves or enters such a node."""
     positive = rate > 0

@@ -3,12 +3,16 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, neighbour_sum
-from graphrw.spectral.checks import check_count
+from graphrw.core.whole import check_whole
+from graphrw.spectral.checks import check_count, check_undirected
 from graphrw.spectral.matrix import symmetric_weight
 
 
+@opaque
 def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> tuple[Tensor, Tensor]:
     """Approximate leading eigenpairs of S = C^{−½} W C^{−½} by power steps on S² and QR (Sun & Xu, NeurIPS 2019).
 
@@ -37,9 +41,11 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> 
     >>> power_iteration(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
     tensor([1., 1.])
     """
+    check_undirected(walk)
     return _iterate(walk, symmetric_weight(walk), None, k=k, rounds=rounds, steps=steps)
 
 
+@opaque
 def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: int = 20) -> tuple[Tensor, Tensor]:
     """The iteration of Sun & Xu (NeurIPS 2019) as printed: power steps on P² with P = C⁻¹W, then QR. A reference.
 
@@ -51,9 +57,11 @@ def power_iteration_as_published(walk: Walk, k: int, *, rounds: int = 2, steps: 
     >>> power_iteration_as_published(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
     tensor([1., 1.])
     """
+    check_undirected(walk)
     rate = walk.rate
-    inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate, 1.0), 0.0)
-    return _iterate(walk, walk.weight, inverse, k=k, rounds=rounds, steps=steps)
+    unit = unit_of(rate)
+    inverse = torch.where(rate > 0, 1 / torch.where(rate > 0, rate / unit, 1.0), 0.0)
+    return _iterate(walk, walk.weight / unit, inverse, k=k, rounds=rounds, steps=steps)
 
 
 def _iterate(
@@ -61,8 +69,8 @@ def _iterate(
 ) -> tuple[Tensor, Tensor]:
     """On the matrix with entries `weight`, its rows scaled by `scale` (N,)."""
     check_count(walk, k)
-    if rounds < 1 or steps < 1:
-        raise ValueError(f"`rounds` and `steps` must be at least 1; got {rounds} and {steps}.")
+    check_whole("rounds", rounds, 1)
+    check_whole("steps", steps, 1)
 
     def squared(x: Tensor) -> Tensor:
         for _ in range(2):

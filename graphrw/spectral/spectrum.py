@@ -5,8 +5,10 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
+from graphrw.core.whole import is_number
 from graphrw.spectral.adjoint import gradient
 from graphrw.spectral.checks import check_count, check_time, warn_of_cut
 from graphrw.spectral.eigenpairs import Eigenpairs, decompose
@@ -17,6 +19,7 @@ TOLERANCE = 1e-10  # an error of 1e-10 / gap in each eigenvector: six digits of 
 LOSS_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative, of a gradient ∂ℓ/∂Z computed in that type
 
 
+@opaque
 def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
     """Z = Ψ |Λ|ᵗ and Λ: the k eigenpairs of S = C^{−½} W C^{−½} with the largest |λ|, at time t.
 
@@ -48,13 +51,14 @@ def spectral_map(walk: Walk, time: Tensor | float, k: int, tolerance: float = TO
     """
     check_count(walk, k)
     time = check_time(time, walk.weight)
-    if not 0 < tolerance <= 1e-2:
-        raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance}.")
+    if not (is_number(tolerance) and 0 < tolerance <= 1e-2):
+        raise ValueError(f"`tolerance` must lie in (0, 0.01]; got {tolerance!r}.")
     kind = walk.weight.dtype
     exact = Walk(walk.graph, walk.weight.double(), walk.killing.double())  # in float32 equal eigenvalues would differ
     decomposition = _Decomposition(exact, k, tolerance, LOSS_ROUNDING[kind])
     z, values = _apply(symmetric_weight(exact), time, decomposition)
-    warn_of_cut(decomposition.eigenpairs, float(time.detach()))
+    at, pairs = float(time.detach()), decomposition.eigenpairs
+    plainly(lambda *rates: warn_of_cut(Walk(walk.graph, *rates), pairs, at), exact.weight, exact.killing)
     return z.to(kind), values.to(kind)
 
 
@@ -107,6 +111,7 @@ class _Spectrum(torch.autograd.Function):
         ctx.save_for_backward(entries, time)
 
     @staticmethod
+    @opaque
     def backward(ctx: Any, g: Tensor, g_values: Tensor) -> tuple[Tensor | None, ...]:
         entries, time = ctx.saved_tensors
         needs_entries, needs_time, _ = ctx.needs_input_grad
@@ -160,7 +165,7 @@ class _Adjoint(torch.autograd.Function):
         raise NotImplementedError(_NO_VMAP)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@opaque
 def _apply(entries: Tensor, time: Tensor, decomposition: _Decomposition) -> tuple[Tensor, Tensor]:
     z, values = _Spectrum.apply(entries, time, decomposition)  # type: ignore[no-untyped-call]
     return z, values

@@ -5,7 +5,11 @@ from torch import Tensor, nn
 from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
+from graphrw.core.arrays import as_floats
+from graphrw.core.finite import DIVERGED, check_finite
+from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.head import PairHead
+from graphrw.nn.grids import check_axes
 
 
 class EdgeWeightsCNN(nn.Module):
@@ -36,9 +40,8 @@ class EdgeWeightsCNN(nn.Module):
 
     def __init__(self, in_channels: int, *, axes: int = 2, hidden: int = 16, floor: float = FLOOR) -> None:
         super().__init__()
-        if axes not in (2, 3):
-            raise ValueError(f"`axes` must be 2 (images) or 3 (volumes); got {axes}.")
-        self.in_channels = in_channels
+        check_axes(axes)
+        self.in_channels = check_whole("in_channels", in_channels, 1)
         self.heads = nn.ModuleList(PairHead(in_channels, 0, hidden, floor) for _ in range(axes))
 
     def reset_parameters(self) -> None:
@@ -48,14 +51,11 @@ class EdgeWeightsCNN(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Weight images; see the class."""
         axes = len(self.heads)
+        features = as_floats("features", features, f"(B, {self.in_channels}, …) floats")
         if features.ndim != axes + 2 or features.shape[1] != self.in_channels:
             sizes = "H, W" if axes == 2 else "D, H, W"
             raise ValueError(f"`features` must be (B, {self.in_channels}, {sizes}); got {tuple(features.shape)}.")
-        if not bool(features.isfinite().all()):
-            raise ValueError(
-                "`features` hold NaN or infinite values. If a network made them, its training has diverged: go back to "
-                "earlier weights, with a smaller learning rate or clipped gradients."
-            )
+        check_finite("features", features, DIVERGED)
         here = features.movedim(1, -1)
         images = [head((here, _next(here, axis)), None) for axis, head in enumerate(self.heads, start=1)]
         return torch.stack(images, dim=1)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from graphrw.build.affinity import FLOOR, above, gaussian_affinity
 from graphrw.core.graph import Graph
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_positive, check_whole
+from graphrw.core.whole import check_flag, check_positive, check_whole
 from graphrw.nn.edge_weights.head import checked_floor
-from graphrw.nn.edge_weights.pairs import check_features, pairs_of
+from graphrw.nn.edge_weights.pairs import checked_features, pairs_of
 from graphrw.nn.edge_weights.start import EXPONENT
 from graphrw.nn.inputs import times
 
@@ -46,7 +46,7 @@ class EdgeWeightsGaussian(nn.Module):
         self.in_channels = check_whole("in_channels", in_channels, 1)
         self.floor = checked_floor(floor)
         self._start = EXPONENT / self.in_channels if beta is None else check_positive("beta", beta)
-        self.log_beta = nn.Parameter(torch.empty(self.in_channels if per_channel else 1))
+        self.log_beta = nn.Parameter(torch.empty(self.in_channels if check_flag("per_channel", per_channel) else 1))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -60,7 +60,7 @@ class EdgeWeightsGaussian(nn.Module):
 
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
-        check_features(x, self.in_channels)
+        x = checked_features(x, self.in_channels)
         pairs = pairs_of(graph, len(x))
         beta = self.beta if len(self.log_beta) == self.in_channels else self.beta.squeeze()
         affinity = gaussian_affinity(pairs.graph, widened(x), beta)

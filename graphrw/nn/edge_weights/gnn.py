@@ -1,12 +1,16 @@
 """Edge weights from a graph neural network."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.convert import to_edge_index
+from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
+from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
 from graphrw.nn.inputs import edge_ends
 
@@ -49,12 +53,15 @@ class EdgeWeightsGNN(nn.Module):
         floor: float = FLOOR,
     ) -> None:
         super().__init__()
+        if not callable(encoder) or isinstance(encoder, type):
+            raise ValueError(f"`encoder` must be a module, called with x and edge_index; got {encoder!r}.")
         in_channels = getattr(encoder, "out_channels", None) if in_channels is None else in_channels
         if in_channels is None:
             raise ValueError(
                 f"`encoder` ({type(encoder).__name__}) has no `out_channels`: give `in_channels`, the length of its "
                 "output for a node."
             )
+        check_whole("in_channels", in_channels, 1)
         self.encoder = encoder
         self.head = EdgeWeightsMLP(in_channels, num_attributes, hidden=hidden, floor=floor)
 
@@ -65,7 +72,11 @@ class EdgeWeightsGNN(nn.Module):
 
     def forward(self, x: Tensor, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
+        x = as_tensor("x", x, "a row for each node") if isinstance(x, np.ndarray) else x
+        if not len(getattr(x, "shape", ())):
+            raise ValueError(f"`x` must be what the encoder takes, with a row for each node; got {type(x).__name__}.")
         features: Tensor = self.encoder(x, _edge_index(graph, len(x)))
+        check_finite("encoder(x, edge_index)", features, DIVERGED)
         weight: Tensor = self.head(features, graph, edge_attr)
         return weight
 

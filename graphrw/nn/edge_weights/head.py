@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from graphrw.build.affinity import above
+from graphrw.core.finite import check_spread
 from graphrw.core.precision import widened
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_whole, is_number
 from graphrw.nn.edge_weights.start import WEIGHT
 
 SHARPNESS = 4.0  # how many e-folds a weight loses for each unit of a large score
@@ -60,12 +60,14 @@ class PairHead(nn.Module):
         features = [] if ends is None else _symmetric(*ends)
         features += [] if attributes is None else [attributes]
         score = self.outer(torch.relu(self.inner(torch.cat(features, dim=-1)))).squeeze(-1)
-        return above(torch.exp(-SHARPNESS * softplus(widened(score))), self.floor)
+        check_spread(score, "Scores of edges, from products of features of this size,")
+        share = torch.exp(-SHARPNESS * softplus(widened(score)))
+        return self.floor + (1 - self.floor) * share  # as `above`, which a compiler must not enter
 
 
 def checked_floor(floor: float) -> float:
-    if not 0 < floor < 1:
-        raise ValueError(f"`floor` must lie in (0, 1); got {floor}. At 0 a weight may underflow and cut the graph.")
+    if not (is_number(floor) and 0 < floor < 1):
+        raise ValueError(f"`floor` must lie in (0, 1); got {floor!r}. At 0 a weight may underflow and cut the graph.")
     return floor
 
 

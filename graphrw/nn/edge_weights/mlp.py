@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from graphrw.build.affinity import FLOOR
 from graphrw.core.graph import Graph
 from graphrw.nn.edge_weights.head import PairHead
-from graphrw.nn.edge_weights.pairs import check_features, pairs_of
+from graphrw.nn.edge_weights.pairs import checked_features, pairs_of
 
 
 class EdgeWeightsMLP(nn.Module):
@@ -55,8 +55,7 @@ class EdgeWeightsMLP(nn.Module):
             raise ValueError(f"`x` must be {_wanted('N', self.in_channels)}; got {_shape(x)}.")
         if (edge_attr is None) == (self.num_attributes > 0):
             raise ValueError(f"`edge_attr` must be {_wanted('E', self.num_attributes)}; got {_shape(edge_attr)}.")
-        if x is not None:
-            check_features(x, self.in_channels)
+        x = None if x is None else checked_features(x, self.in_channels)
         pairs = pairs_of(graph, None if x is None else len(x))
         ends = None if x is None else (x[pairs.ends[0]], x[pairs.ends[1]])
         attributes = None if edge_attr is None else pairs.values(edge_attr, self.num_attributes)
@@ -67,5 +66,5 @@ def _wanted(rows: str, channels: int) -> str:
     return f"({rows}, {channels}) floats" if channels else "None, as this module was made without such channels"
 
 
-def _shape(values: Tensor | None) -> str:
-    return "None" if values is None else f"a tensor {tuple(values.shape)}"
+def _shape(values: object) -> str:
+    return f"a tensor {tuple(values.shape)}" if isinstance(values, Tensor) else f"{type(values).__name__}"

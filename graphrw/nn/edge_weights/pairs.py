@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.core.arrays import as_floats
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph, unchecked
 from graphrw.nn.inputs import edge_ends
 
@@ -27,11 +29,13 @@ class Pairs:
     def values(self, edge_attr: Tensor, num_attributes: int) -> Tensor:
         """(P, A): the attributes of each pair; where an edge_index lists it several times, their mean."""
         count = self.graph.num_edges if self.place is None else len(self.place)
+        edge_attr = as_floats("edge_attr", edge_attr, f"({count}, {num_attributes}) floats, a row per edge")
         if num_attributes == 1 and edge_attr.ndim == 1:
             edge_attr = edge_attr[:, None]
-        if edge_attr.shape != (count, num_attributes) or not edge_attr.is_floating_point():
+        if edge_attr.shape != (count, num_attributes):
             got = f"{tuple(edge_attr.shape)} {edge_attr.dtype}"
             raise ValueError(f"`edge_attr` must be ({count}, {num_attributes}) floats, a row per edge; got {got}.")
+        check_finite("edge_attr", edge_attr, DIVERGED)
         if self.place is None:
             return edge_attr
         total = edge_attr.new_zeros(self.graph.num_edges, num_attributes).index_add(0, self.place, edge_attr)
@@ -62,9 +66,10 @@ def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
     return Pairs(unchecked(torch.stack([key // size, key % size]), count), place)
 
 
-def check_features(x: Tensor, in_channels: int) -> None:
-    """Raise `ValueError` unless `x` holds (N, in_channels) floats."""
-    if not isinstance(x, Tensor):
-        raise ValueError(f"`x` must be (N, {in_channels}) floats; got {type(x).__name__}.")
-    if x.ndim != 2 or x.shape[1] != in_channels or not x.is_floating_point():
-        raise ValueError(f"`x` must be (N, {in_channels}) floats; got {tuple(x.shape)} {x.dtype}.")
+def checked_features(x: object, in_channels: int) -> Tensor:
+    """`x` as a tensor of (N, in_channels) floats, all finite."""
+    features = as_floats("x", x, f"(N, {in_channels}) floats")
+    if features.ndim != 2 or features.shape[1] != in_channels:
+        raise ValueError(f"`x` must be (N, {in_channels}) floats; got {tuple(features.shape)} {features.dtype}.")
+    check_finite("x", features, DIVERGED)
+    return features

@@ -1,0 +1,3 @@
+from .classifiers import PoissonClassifier, RandomWalkClassifier
+
+__all__ = ["PoissonClassifier", "RandomWalkClassifier"]

@@ -1,0 +1,59 @@
+"""How fast a walker is absorbed into each label: by like colours, and by short paths to its strokes."""
+
+import torch
+from torch import Tensor
+
+from graphrw.functional.geodesic import geodesic_distance
+from graphrw.segmentation.colour_model import colour_likelihoods
+from graphrw.segmentation.image_regions import ImageRegions
+
+RATE = 0.03  # ρ, for each unit of a region's extent: these shares decide where no border does
+COLOUR, SURE = (
+    0.3,
+    5.0,
+)  # γ, and by how much a log-likelihood may lie below the best: mixtures are too sure of themselves
+IMAGE_PATH, COLOUR_PATH = 1.0, 3.0  # the weights of the two distances
+
+
+def absorption_rates(
+    regions: ImageRegions, seeds: Tensor, held: Tensor, num_labels: int, *, colour_model: bool
+) -> Tensor:
+    """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
+
+        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −5) − g_il − 3 h_il),   Σ_l s_il = 1.
+
+    p(· | l) is the colour model of label l. g is the length of the shortest path to a stroke of l, where a step costs
+    what the colours differ by and how far it is (`ImageRegions.step`), and h that where a step costs by how much the
+    shares p(f_i | l) / Σ_k p(f_i | k) change (half the sum of the changes).
+
+    Args:
+        regions: of the image.
+        seeds: (\\*spatial) int64, the labels from 0 of pixels with strokes, −1 elsewhere.
+        held: (R,) int64, likewise of regions.
+        num_labels: L.
+        colour_model: without it, paths of the first kind alone.
+
+    Returns:
+        (R, L); 0 where there is no path to any stroke, and no colour model.
+    """
+    path, found = _path(regions, regions.step, held, num_labels)
+    score = -IMAGE_PATH * path
+    if colour_model:
+        strokes = seeds >= 0
+        likelihood = colour_likelihoods(regions.mean, regions.features[strokes], seeds[strokes], num_labels)
+        share = likelihood.softmax(1)
+        tail, head = regions.touching.edges
+        change = (share[tail] - share[head]).abs().sum(1) / 2
+        below = likelihood - likelihood.amax(1, keepdim=True)
+        score = score + COLOUR * below.clamp(min=-SURE) - COLOUR_PATH * _path(regions, change, held, num_labels)[0]
+        found = torch.ones_like(found)
+    axes = len(regions.spacing)
+    rate = RATE * regions.volume ** ((axes - 1) / axes) * found
+    return score.softmax(1) * rate[:, None]
+
+
+def _path(regions: ImageRegions, length: Tensor, held: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
+    """(R, L) distances, 0 for all labels where none can be reached; and (R,) bool: where one can."""
+    distance = geodesic_distance(regions.touching, length, held, num_labels)
+    found = distance.isfinite().any(1)
+    return torch.where(found[:, None], distance, 0.0), found

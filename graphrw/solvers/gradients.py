@@ -1,0 +1,29 @@
+"""What the two vectors of an adjoint make of a loss: its gradient at the weights, whole or pruned."""
+
+import torch
+from torch import Tensor
+
+from graphrw.core.graph import Graph
+from graphrw.solvers.operator import edge_blocks
+
+
+def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
+    """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
+    blocks = []
+    for tail, head in edge_blocks(graph.edges):
+        flow = right.index_select(0, tail) - right.index_select(0, head)
+        adjoint_flow = left.index_select(0, tail)
+        adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
+        blocks.append(-sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head]))
+    return torch.cat(blocks)
+
+
+def sum_columns(terms: Tensor, kept: Tensor | None) -> Tensor:
+    """Σ over columns; when pruning, only the column that is largest in `kept`."""
+    return terms.sum(1) if kept is None else terms.gather(1, kept.argmax(1, keepdim=True)).squeeze(1)
+
+
+def largest(adjoint: Tensor, kept: Tensor) -> Tensor:
+    """The adjoint with zeros in all but the column that is largest in `kept`."""
+    column = kept.argmax(1, keepdim=True)
+    return torch.zeros_like(adjoint).scatter(1, column, adjoint.gather(1, column))

@@ -1,0 +1,203 @@
+"""What a walk answers."""
+
+import torch
+
+from bad_calls.calls import call
+from bad_calls.kinds import (
+    a_graph,
+    a_solver,
+    a_walk,
+    flag,
+    floats,
+    number,
+    scalar,
+    several,
+    whole,
+    wholes,
+)
+from bad_calls.things import FEATURES, GRAPH, KILLED, PAIRS, PRIOR, SEEDS, SHARES, WALK, WEIGHT, N
+from graphrw import functional
+from graphrw.solvers import CG
+
+A_WALK = {"walk": a_walk(WALK)}
+SEEDED = wholes(SEEDS, -2).also({"huge": torch.where(SEEDS == 1, 2**62, SEEDS), "empty: no seed": SEEDS.clamp(max=-1)})
+LABELS = whole(2, 0, -1, 1).called("seeds").optional()
+DISTRIBUTION = floats(PRIOR, -0.5, 0.75).optional()
+SOLVER = {"solver": a_solver()}
+NODES = floats(torch.ones(N), -1.0).optional()
+TIME = scalar(2.0, -1.0)
+K = whole(2, 0, N + 1)
+TOLERANCE = number(1e-8, 0.0, 0.5)
+ROWS = wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty").optional()
+PAIRED = wholes(PAIRS, -1, N).without("shape: a row more", "empty")
+LOOPS = scalar(0.5, -1.0).also({"shape: (2,)": torch.ones(2)})
+CARRIED = floats(FEATURES).worded("The right-hand side must be finite")
+PROBABILITY = floats(SHARES).without("shape: a row more", "shape: an axis more", "shape: ()", "NaN", "infinite")
+DIM = whole(1, 2, -3)
+MAPS = torch.linspace(0, 1, 8).reshape(1, 2, 2, 2)
+IMAGE = torch.linspace(0, 1, 48).reshape(1, 3, 4, 4)
+SIMILAR = torch.ones(N, N)
+
+CALLS = (
+    call(functional.abstain, probability=PROBABILITY.without("empty"), fraction=number(0.5, -0.1, 1.5), dim=DIM),
+    call(
+        functional.most_probable_labels,
+        **A_WALK,
+        seeds=SEEDED.without("empty: no seed"),
+        num_labels=LABELS,
+        **SOLVER,
+    ),
+    call(
+        functional.attentional_interpolation,
+        values=floats(MAPS).without("NaN", "infinite"),
+        high=floats(IMAGE).called("values").without("NaN", "infinite"),
+        low=floats(IMAGE[:, :, :2, :2]).without("NaN", "infinite").optional(),
+        scale=scalar(2.0, 0.0, -1.0),
+        window=whole(3, 0),
+        align_corners=flag(),
+    ),
+    call(
+        functional.boundary_probabilities,
+        graph=a_graph(GRAPH),
+        boundary=floats(torch.linspace(0, 1, N), -1.0),
+        seeds=SEEDED.without("empty: no seed"),
+        num_labels=LABELS,
+        weight=floats(WEIGHT, -1.0).optional(),
+        stay=NODES,
+        exits=NODES,
+        degree_normalised=flag(True).called("exits"),
+        unreachable=DISTRIBUTION,
+        **SOLVER,
+    ),
+    call(
+        functional.class_maps,
+        logits=floats(SHARES).without("shape: a row more", "shape: an axis more", "NaN", "infinite").called("batch"),
+        sharpness=floats(torch.ones(2)).without("NaN", "infinite"),
+        batch=wholes(torch.tensor([0, 0, 0, 1, 1, 1]), -1, 3).optional(),
+    ),
+    call(
+        functional.class_mass_normalize,
+        probability=floats(SHARES, -1.0).called("seeds"),
+        seeds=wholes(SEEDS, -2, 2).also({"huge": torch.where(SEEDS == 1, 2**62, SEEDS)}).without("range: -2"),
+        prior=DISTRIBUTION,
+        pseudo_labels=number(0.0, -1.0),
+    ),
+    call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
+    call(
+        functional.dense_squared_distance,
+        graph=a_graph(GRAPH),
+        z=floats(FEATURES).without("NaN", "infinite"),
+    ),
+    call(
+        functional.diffusion_distance,
+        **A_WALK,
+        time=TIME,
+        k=K,
+        pairs=PAIRED.optional(),
+        tolerance=TOLERANCE,
+    ),
+    call(functional.diffusion_distance, **A_WALK, time=TIME, k=K, rows=ROWS),
+    call(functional.diffusion_map, **A_WALK, time=TIME, k=K, tolerance=TOLERANCE),
+    call(
+        functional.diffusion_similarity,
+        distance=floats(torch.ones(3, 3)).without("shape", "empty", "infinite", "NaN"),
+        scale=scalar(2.0, -1.0),
+    ),
+    call(functional.effective_resistance, **A_WALK, pairs=PAIRED, **SOLVER),
+    call(functional.entropy, probability=PROBABILITY.without("empty"), dim=DIM),
+    call(
+        functional.harmonic,
+        **A_WALK,
+        nodes=wholes(torch.tensor([0, 5]), -1, N, 5).without("empty").called("values"),
+        values=floats(torch.ones(2, 2)).worded("The right-hand side must be finite"),
+        **SOLVER,
+        prune=flag(),
+        start=floats(torch.ones(N, 2)).optional(),
+    ),
+    call(
+        functional.hitting_probabilities,
+        **A_WALK,
+        seeds=SEEDED.without("empty: no seed"),
+        num_labels=LABELS.called("absorption"),
+        absorption=floats(torch.ones(N, 2), -1.0).optional(),
+        unreachable=DISTRIBUTION,
+        **SOLVER,
+        prune=flag(),
+        start=floats(torch.ones(N, 2)).optional(),
+    ),
+    call(functional.map_mask, graph=a_graph(GRAPH), k=K),
+    call(
+        functional.missing_neighbours,
+        shape=several((2, 3), 0, -1, whole=True)
+        .also({"huge": (10**8, 10**8)})
+        .worded("each pixel of (100000000, 100000000)"),
+    ),
+    call(
+        functional.pagerank,
+        **A_WALK,
+        alpha=scalar(0.5, 0.0, 1.0),
+        start=floats(torch.ones(N, 2), -1.0).optional(),
+        **SOLVER,
+        self_loops=LOOPS,
+    ),
+    call(
+        functional.poisson_labels,
+        **A_WALK,
+        seeds=SEEDED.called("prior"),
+        num_labels=LABELS,
+        prior=DISTRIBUTION,
+        unreachable=DISTRIBUTION,
+        **SOLVER,
+    ),
+    call(
+        functional.region_pooling,
+        x=floats(FEATURES).called("similarity").without("NaN", "infinite"),
+        similarity=floats(SIMILAR, -1.0).also({"type: a class": CG}),
+        threshold=number(0.5),
+        rows_at_once=whole(2, 0),
+    ),
+    call(
+        functional.renumber_labels,
+        labels=wholes(SEEDS, -2).without("shape", "empty", "dtype: float"),
+        unlabelled=whole(-1),
+    ),
+    call(
+        functional.resolvent,
+        walk=a_walk(KILLED),
+        f=CARRIED,
+        **SOLVER,
+        self_loops=LOOPS,
+        symmetric=flag(),
+        transpose=flag(),
+    ),
+    call(
+        functional.restore_labels,
+        seeds=wholes(SEEDS, -2, 2).without("shape", "empty"),
+        ids=wholes(torch.tensor([4, 7])).without("shape: a row more").called("seeds"),
+        unlabelled=whole(-1),
+    ),
+    call(
+        functional.sample_gradient,
+        graph=a_graph(GRAPH),
+        weight=floats(WEIGHT).without("NaN", "infinite"),
+        num_samples=whole(3, 0, -1, huge=False),
+    ),
+    call(
+        functional.step,
+        **A_WALK,
+        f=CARRIED.without("NaN", "infinite"),
+        steps=whole(2, -1, huge=False),
+        restart=scalar(0.5, 0.0, 1.0).optional(),
+        self_loops=LOOPS,
+        symmetric=flag(),
+    ),
+    call(
+        functional.unrolled_diffusion_map,
+        **A_WALK,
+        time=TIME,
+        k=K,
+        rounds=whole(2, 0, huge=False),
+        steps=whole(2, 0, huge=False),
+        as_published=flag(),
+    ),
+)

@@ -1,0 +1,56 @@
+"""What a fresh process loads: nothing before it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch_geometric", "networkx", "skimage", "sklearn", "matplotlib", "torch._dynamo", "scipy", "rslab")
+SAYS = f"\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
+
+HEAD = "import torch, graphrw as rw\n"
+WALK = "walk = rw.walk(rw.grid_graph((8, 8)), torch.rand(112, requires_grad=True), 0.1)\n"
+SEEDS = "seeds = numpy.zeros((30, 30), int)\nseeds[0, 0], seeds[-1, -1] = 1, 2\n"
+
+
+def said(code: str) -> set[str]:
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_loads_nothing_else():
+    assert said("import graphrw" + SAYS) == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        HEAD + WALK + "rw.solve(walk, torch.ones(64)).sum().backward()",
+        HEAD + WALK + "rw.diffusion_map(walk, 1.0, 3)",
+        HEAD + "import numpy\n" + SEEDS + "rw.random_walker(numpy.random.rand(30, 30), seeds)",
+        HEAD + "rw.to_scipy(rw.grid_graph((3, 3)), torch.ones(12))",
+        HEAD + "rw.losses, rw.metrics, rw.partition, rw.solvers, rw.build, rw.convert, rw.nn, rw.estimators",
+    ],
+    ids=["solve", "spectral", "image", "scipy", "rooms"],
+)
+def test_what_needs_only_scipy_loads_only_scipy(code):
+    assert said(code + SAYS) <= {"scipy", "rslab"}
+
+
+def test_every_room_and_name_is_there_after_a_plain_import():
+    code = """
+import graphrw as rw
+for room in (rw.nn, rw.models, rw.estimators, rw.losses, rw.metrics, rw.solvers, rw.convert, rw):
+    assert {*room.__all__} <= {*dir(room)}, room
+    for name in room.__all__:
+        getattr(room, name)
+assert callable(rw.solve) and callable(rw.functional.harmonic) and callable(rw.segmentation.random_walker)
+from graphrw import nn, solve
+from graphrw.nn import HarmonicLabels
+assert solve is rw.solve and nn.HarmonicLabels is HarmonicLabels
+print("there")
+"""
+    assert said(code) == {"there"}
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    assert said("import graphrw\ntry: graphrw.sovle\nexcept AttributeError: print('missing')") == {"missing"}
