@@ -137,7 +137,7 @@ def test_info_names_versions_solvers_and_devices() -> None:
 
 def test_info_says_what_would_be_chosen_and_its_cost() -> None:
     answer = run("info", "--shape", "64x64").stdout
-    assert "segment, 64 × 64: about 82 superpixels. Dense" in answer
+    assert "segment, 64 × 64: about 400 superpixels. " in answer
     assert "walk, 64 × 64: " in answer
     assert " s and " in answer
     assert "GiB of memory, more than is free" in run("info", "--shape", "9000x9000x9000").stdout

@@ -12,7 +12,7 @@ import typer
 from graphrw.build import grid_graph
 from graphrw.cli.task import size
 from graphrw.core.memory import available_memory
-from graphrw.segmentation.image_regions import MOST, PIXELS
+from graphrw.segmentation.image_regions import default_segments
 from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
@@ -61,7 +61,7 @@ def _gpus() -> list[str]:
 
 def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     pixels = math.prod(sizes)
-    regions = max(1, min(MOST, round(pixels / PIXELS)))
+    regions = default_segments(pixels)
     side = max(1, round(regions ** (1 / len(sizes))))
     about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
     yield f"segment, {size(sizes)}", f"about {regions} superpixels. {Auto().explain(about)}."
