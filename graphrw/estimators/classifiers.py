@@ -13,7 +13,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
 from graphrw.functional import hitting_probabilities
-from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.labelling import PSEUDO_LABELS, class_mass_normalize, poisson_labels
 from graphrw.functional.seeds import check_distribution
 from graphrw.solvers import Auto, Solver
 
@@ -27,8 +27,6 @@ try:
     from graphrw.estimators.points import Neighbourhoods
 except ImportError as error:
     raise MissingDependencyError("`graphrw.estimators` needs scikit-learn ≥ 1.6: pip install scikit-learn") from error
-
-PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
 
 
 class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -13,6 +13,8 @@ from graphrw.functional.seeds import check_distribution, checked_unreachable, co
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
+PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
+
 
 @opaque
 def class_mass_normalize(

@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from graphrw.files.replacing import replacing
+
 FORMAT = "graphrw.model"
 VERSION = 1  # of the format: raised when old readers would misread new files
 
@@ -39,12 +41,8 @@ def write(path: str | Path, contents: Contents) -> None:
         "modules": json.dumps(contents.modules),
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         save_file(tensors, unfinished, metadata=described)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path, model: str) -> Contents:

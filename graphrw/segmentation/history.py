@@ -22,6 +22,12 @@ class Canvas:
     labels: Tensor  # (N,) int64: 0 where there is nothing
     kept: Tensor  # (N,) bool: what no stroke may change
 
+    def draw(self, stroke: Stroke) -> None:
+        """Make one stroke more, in place."""
+        free = stroke.pixels[~self.kept[stroke.pixels]]
+        self.labels[free] = stroke.label
+        self.kept[free] = stroke.kept
+
 
 @dataclass(eq=False)
 class History:
@@ -38,30 +44,34 @@ class History:
 
     strokes: list[Stroke] = field(default_factory=list)
     done: int = 0  # how many of them count; those beyond can be done again
+    _canvas: Canvas | None = field(default=None, repr=False)  # after them: thousands of strokes shall cost little
 
     def add(self, stroke: Stroke) -> None:
         """Make a stroke; what was undone is gone."""
         self.strokes[self.done :] = [stroke]
         self.done += 1
+        if self._canvas is not None:
+            self._canvas.draw(stroke)
 
     def undo(self) -> bool:
         """Take the last stroke back; false if there is none."""
         there = self.done > 0
         self.done -= there
+        self._canvas = None
         return there
 
     def redo(self) -> bool:
         """Make the stroke again that was undone last; false if there is none."""
         there = self.done < len(self.strokes)
         self.done += there
+        self._canvas = None
         return there
 
     def canvas(self, num_pixels: int) -> Canvas:
-        """What the strokes that count have left on an image of so many pixels."""
-        labels = torch.zeros(num_pixels, dtype=torch.int64)
-        kept = torch.zeros(num_pixels, dtype=torch.bool)
-        for stroke in self.strokes[: self.done]:
-            free = stroke.pixels[~kept[stroke.pixels]]
-            labels[free] = stroke.label
-            kept[free] = stroke.kept
-        return Canvas(labels, kept)
+        """What the strokes that count have left on an image of so many pixels; later strokes are drawn on it, too."""
+        if self._canvas is None:
+            nothing = torch.zeros(num_pixels, dtype=torch.int64)
+            self._canvas = Canvas(nothing, nothing.bool())
+            for stroke in self.strokes[: self.done]:
+                self._canvas.draw(stroke)
+        return self._canvas

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphrw.files.replacing import replacing
 from graphrw.segmentation.history import Stroke
 
 FORMAT = "graphrw.strokes"
@@ -52,12 +53,8 @@ def write(path: str | Path, log: StrokeLog) -> None:
             {"label": stroke.label, "kept": stroke.kept, "runs": _runs(stroke.pixels)} for stroke in log.strokes
         ],
     }
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(described), encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> StrokeLog:

@@ -1,0 +1,109 @@
+"""From seeds to labels: by a session, or by a network."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphrw.cli.task import Inputs, Task
+from graphrw.core.warn import warn
+from graphrw.files import ImageFile, read_image
+from graphrw.functional import entropy
+from graphrw.models import LearnedRandomWalker
+from graphrw.segmentation import Session, stroke_log
+from graphrw.segmentation.progress import Listener
+
+Options = dict[str, Any]  # keywords of `Session`
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What goes into files."""
+
+    image: ImageFile
+    labels: NDArray[np.int64]  # (*spatial): 0 outside, and where no seed reaches
+    ids: NDArray[np.int64]  # (L,)
+    probabilities: NDArray[np.float32] | None  # (L, *spatial), if wanted
+    entropy: NDArray[np.float32] | None  # (*spatial), if wanted
+
+
+def opened(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
+    """The image, and a session with the seeds on it; `options` are those that were given."""
+    return (_replayed if inputs.are_strokes else _painted)(inputs, options, progress)
+
+
+def by_session(image: ImageFile, session: Session, *, probabilities: bool, uncertainty: bool) -> Answer:
+    """What a session answers."""
+    labels = np.asarray(session.labels)
+    lost = int((labels < 0).sum() - (np.asarray(session.strokes) < 0).sum())
+    if lost:
+        warn(f"{lost} pixels are reached by no seed; they are labelled 0.")
+    return Answer(
+        image,
+        np.where(labels < 0, 0, labels),
+        np.asarray(session.label_ids),
+        np.asarray(session.probabilities, dtype=np.float32) if probabilities else None,
+        np.asarray(session.entropy, dtype=np.float32) if uncertainty else None,
+    )
+
+
+def task_for_model(inputs: Inputs) -> Task:
+    """What is to be labelled.
+
+    Raises:
+        ValueError: for what a model does not know.
+    """
+    if inputs.are_strokes:
+        raise ValueError(f"`{inputs.seeds}` says how its strokes were made; with --model give a label image.")
+    if inputs.spacing is not None:
+        raise ValueError("--model knows no --spacing: edges are what it has learned.")
+    return inputs.read()
+
+
+def by_model(task: Task, model: LearnedRandomWalker, *, probabilities: bool, uncertainty: bool) -> Answer:
+    """What a network answers."""
+    ids = np.unique(task.seeds[task.seeds > 0])
+    image, axis = task.image.values, task.image.channel_axis
+    if not probabilities and not uncertainty:
+        labels = model.predict(image, task.seeds, channel_axis=axis)
+        return Answer(task.image, np.where(labels < 0, 0, labels), ids, None, None)
+    share = model.predict(image, task.seeds, channel_axis=axis, return_full_prob=True)
+    labels = np.where(share.sum(0) > 0, ids[share.argmax(0)], 0)
+    spread = entropy(torch.from_numpy(share), dim=0).numpy() if uncertainty else None
+    return Answer(task.image, labels, ids, share if probabilities else None, spread)
+
+
+def _painted(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
+    task = inputs.read()
+    session = Session(
+        task.image.values,
+        channel_axis=task.image.channel_axis,
+        mask=task.inside,
+        spacing=task.spacing,
+        progress=progress,
+        **options,
+    )
+    places = np.nonzero(task.seeds > 0)
+    labels = task.seeds[places]
+    order = np.argsort(labels, kind="stable")
+    ids, begins = np.unique(labels[order], return_index=True)
+    for label, part in zip(ids.tolist(), np.split(order, begins[1:]), strict=True):
+        session.paint(label, tuple(index[part] for index in places))
+    return task.image, session
+
+
+def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
+    """Strokes come with the options of the session that they were made in."""
+    if not inputs.seeds.is_file():
+        raise FileNotFoundError(f"There is no file `{inputs.seeds}`.")
+    log = stroke_log.read(inputs.seeds).options
+    if options.get("superpixels", True) != log["superpixels"]:
+        raise ValueError(f"`{inputs.seeds}` was made by {'segment' if log['superpixels'] else 'walk'}: take that.")
+    if len(options) > 1 or inputs.spacing or inputs.channel_axis is not None:
+        raise ValueError(f"`{inputs.seeds}` says with which options its strokes were made: give no others.")
+    image = read_image(inputs.image)
+    session = Session(image.values, mask=inputs.inside(image), progress=progress, **log)
+    session.replay(inputs.seeds)
+    return image, session

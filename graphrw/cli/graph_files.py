@@ -1,0 +1,149 @@
+"""Graphs and labels of nodes in files."""
+
+import csv
+import gzip
+import math
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+from xml.etree.ElementTree import ParseError
+
+import networkx as nx
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from graphrw.convert import from_networkx, from_scipy
+from graphrw.core.graph import Graph
+
+HEADERS = {"node", "source", "from", "src", "node1", "id", "name", "id1"}  # a first line that begins so names columns
+COMMENTS = ("#", "%")
+
+
+@dataclass(frozen=True, eq=False)
+class NamedGraph:
+    """A graph whose nodes have names."""
+
+    names: list[str]  # N
+    graph: Graph
+    weight: Tensor  # (E,)
+
+
+def read_graph(path: Path, *, directed: bool) -> NamedGraph:
+    """An edge list (`a b` or `a b weight` in each line), GraphML, or a matrix of SciPy's in .npz.
+
+    Args:
+        path: of the file; what ends in .gz is unpacked.
+        directed: whether an edge is to be walked one way only; GraphML says that itself.
+
+    Raises:
+        ValueError: for what is no graph, naming the line.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".graphml"):
+        return _graphml(path)
+    if name.endswith(".npz"):
+        return _matrix(path, directed)
+    return _edge_list(path, directed)
+
+
+def read_node_labels(path: Path) -> dict[str, str]:
+    """The label of each node in a file of lines `node label`.
+
+    Raises:
+        ValueError: for lines of any other form, and for a node with two labels.
+    """
+    labels: dict[str, str] = {}
+    for number, row in _rows(path):
+        if len(row) != 2:
+            raise ValueError(f"`{path}`, line {number}: expected a node and its label; got {' '.join(row)!r}.")
+        node, label = row
+        if labels.setdefault(node, label) != label:
+            raise ValueError(f"`{path}`, line {number}: {node!r} has the labels {labels[node]!r} and {label!r}.")
+    if not labels:
+        raise ValueError(f"`{path}` holds no label.")
+    return labels
+
+
+def _edge_list(path: Path, directed: bool) -> NamedGraph:
+    number_of: dict[str, int] = {}
+    weight_of: dict[tuple[int, int], float] = {}
+    for line, row in _rows(path):
+        if len(row) not in (2, 3):
+            raise ValueError(f"`{path}`, line {line}: expected two nodes, or two and a weight; got {' '.join(row)!r}.")
+        tail, head = (number_of.setdefault(name, len(number_of)) for name in row[:2])
+        weight = _weight(row[2], path, line) if len(row) == 3 else 1.0
+        if tail == head:  # a walker who stays arrives no other way
+            continue
+        pair = (tail, head) if directed else (min(tail, head), max(tail, head))
+        if weight_of.setdefault(pair, weight) != weight:
+            raise ValueError(
+                f"`{path}`, line {line}: {row[0]!r} – {row[1]!r} has the weights {weight_of[pair]} and {weight}."
+            )
+    if not weight_of:
+        raise ValueError(f"`{path}` holds no edge.")
+    edges = torch.tensor(list(weight_of), dtype=torch.int64).T.contiguous()
+    weights = torch.tensor(list(weight_of.values()), dtype=torch.float64)
+    return NamedGraph(list(number_of), Graph(edges, len(number_of), directed), weights)
+
+
+def _graphml(path: Path) -> NamedGraph:
+    try:
+        network = nx.read_graphml(path)
+    except (ParseError, nx.NetworkXError, KeyError, ValueError, gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"`{path}` cannot be read as GraphML: {error}.") from error
+    network.remove_edges_from(list(nx.selfloop_edges(network)))
+    graph, weight = from_networkx(network, dtype=torch.float64)
+    return NamedGraph([str(node) for node in network], graph, weight)
+
+
+def _matrix(path: Path, directed: bool) -> NamedGraph:
+    try:
+        matrix = sparse.csr_array(sparse.load_npz(path))
+    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(f"`{path}` holds no matrix: write one with `scipy.sparse.save_npz`. ({error})") from error
+    entries = matrix.tocoo()
+    apart = entries.row != entries.col
+    values = entries.data[apart].astype(np.float64)
+    loopless = sparse.coo_array((values, (entries.row[apart], entries.col[apart])), shape=matrix.shape)
+    graph, weight = from_scipy(loopless, directed)
+    return NamedGraph([str(node) for node in range(graph.num_nodes)], graph, weight)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines that say something, taken apart, with their numbers."""
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip() and not line.lstrip().startswith(COMMENTS):
+                    row = _cells(line.strip())
+                    if number > 1 or row[0].lower() not in HEADERS:
+                        yield number, row
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"`{path}` is no text: {error}.") from error
+
+
+def _opened(path: Path) -> TextIO:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig")
+    return path.open(encoding="utf-8-sig")
+
+
+def _cells(line: str) -> list[str]:
+    for separator in ("\t", ",", ";"):
+        if separator in line:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+    return re.split(r"\s+", line)
+
+
+def _weight(word: str, path: Path, line: int) -> float:
+    with suppress(ValueError):
+        weight = float(word)
+        if 0 <= weight < math.inf:
+            return weight
+    raise ValueError(f"`{path}`, line {line}: a weight must be a number ≥ 0, larger for closer nodes; got {word!r}.")

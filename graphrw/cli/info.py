@@ -1,0 +1,84 @@
+"""`graphrw info`: what is here, what would be chosen, and what that would cost."""
+
+import math
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import torch
+import typer
+
+from graphrw.build import grid_graph
+from graphrw.cli.task import size
+from graphrw.core.memory import available_memory
+from graphrw.segmentation.image_regions import default_segments
+from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
+
+BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
+BYTES = 300  # for each pixel: the grid, and what choosing a solver makes of it
+GIB = 2**30
+
+
+def info(
+    *,
+    shape: Annotated[
+        str | None, typer.Option(help="Of an image or a volume, as 512x512 or 64x512x512.", metavar="SHAPE")
+    ] = None,
+) -> None:
+    """Say which versions, solvers and devices are here; with --shape also what would be chosen for it, and its cost.
+
+    For example: graphrw info --shape 512x512
+    """
+    sizes = None if shape is None else _sizes(shape)
+    for name, what in _rows():
+        typer.echo(f"{name + ':':10} {what}")
+    for name, what in () if sizes is None else _costs(sizes):
+        typer.echo(f"\n{name}: {what}")
+
+
+def _rows() -> Iterator[tuple[str, str]]:
+    yield "graphrw", f"{version('graphrw')}, Python {platform.python_version()}, {platform.platform(terse=True)}"
+    yield "packages", ", ".join(f"{name} {_version(name)}" for name in BESIDES)
+    there = {
+        "Cholesky and LU (rslab)": rslab.AVAILABLE,
+        "ApproximateCholesky": approximate_cholesky.AVAILABLE,
+        "Pardiso": pardiso.available(),
+        "CHOLMOD": cholmod.AVAILABLE,
+    }
+    always = "Dense, SuperLU, CG, Multigrid, BiCGStab"
+    yield "solvers", ", ".join([always, *(name for name, is_there in there.items() if is_there)])
+    missing = [name for name, is_there in there.items() if not is_there]
+    if missing:
+        yield "not here", ", ".join(missing)
+    yield "devices", ", ".join([f"cpu ({torch.get_num_threads()} threads)", *_gpus()])
+    yield "memory", f"{available_memory() / GIB:.1f} GiB free"
+
+
+def _gpus() -> list[str]:
+    return [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+
+
+def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    pixels = math.prod(sizes)
+    regions = default_segments(pixels)
+    side = max(1, round(regions ** (1 / len(sizes))))
+    about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
+    yield f"segment, {size(sizes)}", f"about {regions} superpixels. {Auto().explain(about)}."
+    fits = BYTES * pixels < available_memory()
+    far_more = f"about {BYTES * pixels / GIB:.2g} GiB of memory, more than is free: take segment."
+    yield f"walk, {size(sizes)}", f"{Auto().explain(grid_graph(sizes))}." if fits else far_more
+
+
+def _sizes(words: str) -> tuple[int, ...]:
+    parts = words.lower().replace("×", "x").replace(",", "x").split("x")
+    if len(parts) not in (2, 3) or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"--shape takes two or three sizes, as 512x512 or 64x512x512; got {words!r}.")
+    return tuple(int(part) for part in parts)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "–"

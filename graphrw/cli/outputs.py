@@ -1,0 +1,67 @@
+"""The files that a segmentation ends in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from graphrw.cli.answers import Answer
+from graphrw.cli.task import Inputs, size
+from graphrw.files import check_writable, smallest_type, write_images
+
+MANY = 12  # labels, from which on they are counted and not listed
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where labels go, and what else there shall be."""
+
+    labels: Path
+    probabilities: Path | None
+    entropy: Path | None
+
+    @property
+    def paths(self) -> list[Path]:
+        """Of all files."""
+        return [path for path in (self.labels, self.probabilities, self.entropy) if path is not None]
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """What an answer needs besides labels."""
+        return {"probabilities": self.probabilities is not None, "uncertainty": self.entropy is not None}
+
+    def check(self, inputs: Inputs) -> None:
+        """Raise before a long run what would be wrong at its end."""
+        for place, path in enumerate(self.paths):
+            check_writable(path)
+            if path.resolve() in inputs.resolved:
+                raise ValueError(f"`{path}` would be replaced, and it is what is read. Take another name.")
+            if path in self.paths[:place]:
+                raise ValueError(f"`{path}` is named twice.")
+        for path in self.paths[1:]:
+            if path.suffix.lower() == ".png":
+                raise ValueError(f"`{path}`: PNG holds whole numbers alone. Take .tif or .npy.")
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise before a long run if the labels of a volume shall go where there is no room for one."""
+        if len(shape) > 2 and self.labels.suffix.lower() == ".png":
+            raise ValueError(
+                f"`{self.labels}`: PNG holds no volume, such as {size(shape)}. Take .tif, .nii.gz or .nrrd."
+            )
+
+    def write(self, answer: Answer, *, quiet: bool) -> None:
+        """All files in one go."""
+        files = {self.labels: answer.image.like(smallest_type(answer.labels))}
+        if self.probabilities is not None and answer.probabilities is not None:
+            files[self.probabilities] = answer.image.like(answer.probabilities, channel_axis=0)
+        if self.entropy is not None and answer.entropy is not None:
+            files[self.entropy] = answer.image.like(answer.entropy)
+        write_images(files)
+        if not quiet:
+            names = ", ".join(f"`{path}`" for path in self.paths)
+            typer.echo(f"{_listed(answer)} on {size(answer.labels.shape)} pixels, in {names}.", err=True)
+
+
+def _listed(answer: Answer) -> str:
+    ids = answer.ids.tolist()
+    return f"{len(ids)} labels" if len(ids) > MANY else f"Label{'s' * (len(ids) > 1)} {', '.join(map(str, ids))}"

@@ -1,0 +1,137 @@
+"""`graphrw segment` and `graphrw walk`: images and volumes from seeds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from graphrw.cli import options as given
+from graphrw.cli.answers import Options, by_model, by_session, opened, task_for_model
+from graphrw.cli.bars import bar
+from graphrw.cli.outputs import Outputs
+from graphrw.cli.task import Inputs
+from graphrw.models import LearnedRandomWalker
+
+
+def segment(
+    *,
+    image: given.Image,
+    seeds: given.Seeds,
+    out: given.Out,
+    probabilities: given.Probabilities = None,
+    entropy: given.Entropy = None,
+    mask: given.Mask = None,
+    spacing: given.Spacing = None,
+    channel_axis: given.ChannelAxis = None,
+    n_segments: Annotated[
+        int | None,
+        typer.Option(
+            help="About how many superpixels: one for 50 pixels by default, at most 50000.", min=1, metavar="N"
+        ),
+    ] = None,
+    compactness: Annotated[
+        float | None,
+        typer.Option(
+            help="The larger, the more are superpixels like squares, and the less along edges: 10 by default."
+        ),
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            help="The larger, the harder edges are to cross: 1 by default, which suits every image.",
+            min=0,
+            metavar="NUMBER",
+        ),
+    ] = None,
+    colours: Annotated[
+        bool | None,
+        typer.Option("--colours/--no-colours", help="Whether the colours of seeds count wherever they occur."),
+    ] = None,
+    band: Annotated[
+        int | None,
+        typer.Option(
+            help="How far from borders, in pixels, each pixel is decided by itself: 4 by default.",
+            min=0,
+            metavar="NUMBER",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Edges from a trained network, of `graphrw train`, and a walk over pixels.", metavar="FILE"),
+    ] = None,
+    device: given.Device = "auto",
+    quiet: given.Quiet = False,
+) -> None:
+    """Label an image or a volume from seeds: the recommended way.
+
+    By superpixels, the colours of the seeds, and borders drawn pixel by pixel; or, with --model, by edges that a
+    network has learned to see. The spacing, and the place in space that NIfTI, NRRD and OME-Zarr tell of, are kept.
+
+    For example: graphrw segment photo.jpg scribbles.png -o labels.png
+    """
+    inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
+    outputs = Outputs(out, probabilities, entropy)
+    options = _given(
+        {"n_segments": n_segments, "compactness": compactness, "beta": beta, "colour_model": colours, "band": band}
+    )
+    where = given.device_of(device)
+    if model is None:
+        _by_session(inputs, outputs, {"superpixels": True, **options}, quiet=quiet)
+    elif options:
+        raise typer.BadParameter("--model brings edges of its own: superpixels, colours, beta and band are not for it.")
+    else:
+        _by_model(inputs, outputs, model, where, quiet=quiet)
+
+
+def walk(
+    *,
+    image: given.Image,
+    seeds: given.Seeds,
+    out: given.Out,
+    probabilities: given.Probabilities = None,
+    entropy: given.Entropy = None,
+    mask: given.Mask = None,
+    spacing: given.Spacing = None,
+    channel_axis: given.ChannelAxis = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
+    ] = None,
+    quiet: given.Quiet = False,
+) -> None:
+    """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
+
+    Whole numbers are divided by the most that their type holds, as scikit-image does. The spacing, and the place in
+    space that NIfTI, NRRD and OME-Zarr tell of, are kept.
+
+    For example: graphrw walk volume.nii.gz seeds.nii.gz -o labels.nii.gz --beta 500
+    """
+    inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
+    options = {"superpixels": False, **_given({"beta": beta})}
+    _by_session(inputs, Outputs(out, probabilities, entropy), options, quiet=quiet)
+
+
+def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool) -> None:
+    outputs.check(inputs)
+    with bar(quiet=quiet) as progress:
+        picture, session = opened(inputs, options, progress)
+        outputs.check_shape(picture.shape)
+        answer = by_session(picture, session, **outputs.wanted)
+    outputs.write(answer, quiet=quiet)
+
+
+def _by_model(inputs: Inputs, outputs: Outputs, model: Path, device: torch.device, *, quiet: bool) -> None:
+    outputs.check(inputs)
+    with bar(quiet=quiet) as progress:
+        network, task = LearnedRandomWalker.load(model).to(device), task_for_model(inputs)
+        outputs.check_shape(task.image.shape)
+        progress(0.1, "walking")
+        answer = by_model(task, network, **outputs.wanted)
+    outputs.write(answer, quiet=quiet)
+
+
+def _given(options: Mapping[str, Any]) -> Options:
+    """Those that are given; `Session` knows the others."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,123 @@
+"""An image and its seeds, as a command gets them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphrw.files import ImageFile, read_image, read_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be labelled."""
+
+    image: ImageFile
+    seeds: NDArray[np.int64]  # (*spatial): > 0 a seed, 0 to be labelled, −1 outside
+    spacing: tuple[float, ...] | None  # the smallest is 1
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(\\*spatial)"""
+        return self.seeds >= 0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of a task, and what is said of them."""
+
+    image: Path
+    seeds: Path
+    mask: Path | None = None
+    spacing: tuple[float, ...] | None = None
+    channel_axis: int | None = None
+
+    @property
+    def are_strokes(self) -> bool:
+        """Whether the seeds are a log of strokes."""
+        return self.seeds.suffix.lower() == ".json"
+
+    @property
+    def resolved(self) -> list[Path]:
+        """Where the files are."""
+        return [path.resolve() for path in (self.image, self.seeds, self.mask) if path is not None]
+
+    def read(self) -> Task:
+        """All of it, from a label image.
+
+        Raises:
+            ValueError: where they do not fit together.
+        """
+        image = read_image(self.image)
+        seeds = read_labels(self.seeds).ordered(image.axes)
+        image = with_channels(image, seeds.shape, self.channel_axis, (self.image, self.seeds))
+        labels: NDArray[np.int64] = np.where(seeds.values < 0, -1, seeds.values)
+        inside = self.inside(image)
+        labels = labels if inside is None else np.where(inside, labels, -1)
+        if not (labels > 0).any():
+            raise ValueError(f"`{self.seeds}` holds no seed{' inside' * (inside is not None)}: no number above 0.")
+        return Task(image, np.ascontiguousarray(labels), self.relative_spacing(image))
+
+    def inside(self, image: ImageFile) -> NDArray[np.bool_] | None:
+        """Where the mask is not 0."""
+        if self.mask is None:
+            return None
+        mask = read_labels(self.mask).ordered(image.axes)
+        if mask.shape != image.shape:
+            raise ValueError(f"`{self.mask}` is {size(mask.shape)}, but `{self.image}` is {size(image.shape)}.")
+        return np.asarray(mask.values != 0)
+
+    def relative_spacing(self, image: ImageFile) -> tuple[float, ...] | None:
+        """That of the option, else of the image; in units of the smallest, so that the answer hangs on no unit."""
+        steps, axes = self.spacing or image.spacing, len(image.shape)
+        if steps is not None and len(steps) == 1:
+            return None
+        if steps is None or len(steps) != axes:
+            if self.spacing is not None:
+                raise ValueError(f"--spacing has {len(self.spacing)} numbers, but `{self.image}` has {axes} axes.")
+            return None
+        if min(steps) <= 0:
+            raise ValueError(
+                f"`{self.image}` gives its pixels the distances {steps}. Say with --spacing what is right."
+            )
+        return tuple(step / min(steps) for step in steps)
+
+
+def with_channels(
+    image: ImageFile, shape: tuple[int, ...], channel_axis: int | None, paths: tuple[Path, Path]
+) -> ImageFile:
+    """The image with the channel axis that leaves this `shape`, of what lies on it.
+
+    Args:
+        image: as its file tells.
+        shape: of the labels.
+        channel_axis: what the user says; None: what the file says, or else whichever fits.
+        paths: of the image and of the labels, for the error.
+
+    Raises:
+        ValueError: if none does.
+    """
+    last = image.values.ndim - 1
+    candidates = [image.channel_axis, None, last, 0]
+    if channel_axis is not None:
+        if channel_axis not in (0, last, -1) or last not in (2, 3):
+            raise ValueError(
+                f"`{paths[0]}` has no channels along axis {channel_axis}: it is {size(image.values.shape)}."
+            )
+        candidates = [channel_axis % (last + 1)]
+        image = replace(image, channel_axis=candidates[0])
+    for axis in candidates:
+        found = replace(image, channel_axis=axis)
+        if found.shape == shape:
+            return found if len(image.axes) == len(shape) else replace(found, axes="", spacing=None)
+    channels = "" if image.channel_axis is None else f" (and {image.values.shape[image.channel_axis]} channels)"
+    raise ValueError(
+        f"`{paths[0]}` is {size(image.shape)}{channels}, but `{paths[1]}` is {size(shape)}: every pixel needs a label, "
+        "or 0."
+    )
+
+
+def size(shape: tuple[int, ...]) -> str:
+    """As people write it: 3 × 4."""
+    return " × ".join(map(str, shape))

@@ -1,0 +1,100 @@
+"""A folder with images and their segments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphrw.cli.task import with_channels
+from graphrw.files import ImageFile, read_image, read_labels
+from graphrw.files.formats import FORMATS
+from graphrw.models import InputScale
+from graphrw.models.examples import Example
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An image, with its channel axis, and its segments."""
+
+    name: str
+    image: ImageFile
+    segments: NDArray[np.int64]  # (*spatial); −1: not known
+
+
+def read_pairs(folder: Path, *, ignore: int | None) -> list[Pair]:
+    """The pairs in `folder`/images and `folder`/labels: files whose names are the same but for their endings.
+
+    Args:
+        folder: where to look.
+        ignore: the label of pixels that are not known; negative ones never are.
+
+    Raises:
+        ValueError: for an image without labels, and for images of different numbers of axes or channels.
+    """
+    images, labels = (_files(folder / part) for part in ("images", "labels"))
+    lonely = [path for name, path in images.items() if name not in labels]
+    if lonely:
+        more = f" ({len(lonely)} such images)" if len(lonely) > 1 else ""
+        raise ValueError(f"`{lonely[0]}` has no labels: there is no `{folder / 'labels' / _stem(lonely[0])}.…`{more}.")
+    pairs = [_pair(name, (path, labels[name]), ignore) for name, path in images.items()]
+    first = pairs[0]
+    for pair in pairs[1:]:
+        if _kind(pair) != _kind(first):
+            raise ValueError(
+                f"All images must be alike: `{first.name}` has {_described(first)}, `{pair.name}` {_described(pair)}."
+            )
+    return pairs
+
+
+def channels_of(pair: Pair) -> int:
+    """How many channels an image has."""
+    axis = pair.image.channel_axis
+    return 1 if axis is None else int(pair.image.values.shape[axis])
+
+
+def as_examples(pairs: list[Pair], scale: InputScale) -> list[Example]:
+    """What a model learns from."""
+    return [Example(pair.name, scale.apply(*_arguments(pair))[0], torch.from_numpy(pair.segments)) for pair in pairs]
+
+
+def fitted_scale(pairs: list[Pair]) -> InputScale:
+    """The scale that brings the images to mean 0 and standard deviation 1."""
+    return InputScale.fit([pair.image.values for pair in pairs], channel_axis=pairs[0].image.channel_axis)
+
+
+def _arguments(pair: Pair) -> tuple[NDArray[Any], int | None]:
+    return pair.image.values, pair.image.channel_axis
+
+
+def _pair(name: str, paths: tuple[Path, Path], ignore: int | None) -> Pair:
+    image = read_image(paths[0])
+    labels = read_labels(paths[1]).ordered(image.axes)
+    image = with_channels(image, labels.shape, None, paths)
+    unknown = (labels.values < 0) | (labels.values == ignore)
+    return Pair(name, image, np.where(unknown, -1, labels.values))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The images in a folder by the stems of their names, in order."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder `{folder}`: images go into `images`, label images into `labels`.")
+    endings = tuple(ending for kind in FORMATS for ending in kind.endings)
+    files = {_stem(path): path for path in sorted(folder.iterdir()) if path.name.lower().endswith(endings)}
+    if not files:
+        raise ValueError(f"`{folder}` holds no image; known are {', '.join(endings)}.")
+    return files
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rpartition(".")[0]
+
+
+def _kind(pair: Pair) -> tuple[object, ...]:
+    return pair.segments.ndim, channels_of(pair), pair.image.channel_axis, pair.image.values.dtype
+
+
+def _described(pair: Pair) -> str:
+    return f"{pair.segments.ndim} axes and {channels_of(pair)} channels of {pair.image.values.dtype}"

@@ -1,0 +1,159 @@
+"""Which file is read and written by what."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from graphrw.core.errors import MissingDependencyError
+from graphrw.files.image_file import ImageFile
+from graphrw.files.replacing import replacing
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file, and our module for it, which is loaded with its library when such a file comes."""
+
+    name: str
+    module: str
+    endings: tuple[str, ...]
+    library: str  # as pip knows it
+    extra: str
+    written: bool = True
+    palettes: bool = False  # numbers of colours, which may be labels
+
+    def load(self, what: str) -> Callable[..., ImageFile]:
+        """Its function "read", "read_labels" or "write".
+
+        Raises:
+            MissingDependencyError: without its library.
+        """
+        try:
+            module = import_module(f"graphrw.files.{self.module}")
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"{self.name} files need {self.library}: pip install 'graphrw[{self.extra}]'"
+            ) from error
+        if what == "read_labels" and not self.palettes:
+            what = "read"
+        function: Callable[..., ImageFile] = getattr(module, what)
+        return function
+
+
+FORMATS = (
+    Format("PNG", "picture", (".png",), "pillow", "image", palettes=True),
+    Format("JPEG, BMP and GIF", "picture", (".jpg", ".jpeg", ".bmp", ".gif"), "pillow", "image", False, True),
+    Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image"),
+    Format("NIfTI", "nifti", (".nii", ".nii.gz"), "nibabel", "volumes"),
+    Format("NRRD", "nrrd_file", (".nrrd",), "pynrrd", "volumes"),
+    Format("Zarr", "ome_zarr", (".zarr",), "zarr", "volumes"),
+    Format("NumPy", "npy", (".npy",), "numpy", "image"),
+)
+
+
+def read_image(path: str | Path) -> ImageFile:
+    """The image or volume in a file: PNG, JPEG, TIFF, NIfTI, NRRD, Zarr (OME-Zarr's finest level) or NPY.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as they say.
+        ValueError: for another ending, or a file that is not what its ending says.
+        MissingDependencyError: if the library that reads it is not installed.
+    """
+    return read_file(Path(path), "read")
+
+
+def read_file(path: Path, what: str) -> ImageFile:
+    """What the function of this name, "read" or "read_labels", makes of a file, as the machine has numbers."""
+    if path.is_dir() and not _is_zarr(path):
+        raise IsADirectoryError(f"`{path}` is a folder, not an image.")
+    kind = format_of(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no `{path}`.")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
+    file = kind.load(what)(path)
+    values = file.values
+    if values.dtype.kind not in "buif" or values.size == 0:
+        raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
+    if values.dtype.kind == "f" and values.dtype.itemsize > 8:
+        values = values.astype(np.float64)
+    return replace(file, values=np.require(values, values.dtype.newbyteorder("="), ["C"]))
+
+
+def write_image(path: str | Path, file: ImageFile) -> None:
+    """Write a file in the format that its name ends with, in one go: a killed run leaves what was there before.
+
+    Raises:
+        ValueError: if the format cannot hold it.
+        OSError: if there is no room, no such folder, or no right to write.
+    """
+    write_images({Path(path): file})
+
+
+def write_images(files: Mapping[Path, ImageFile]) -> None:
+    """Write several files; none of them changes before all are complete. Errors are those of `write_image`."""
+    with ExitStack() as stack:
+        for path, file in files.items():
+            check_writable(path)
+            unfinished = stack.enter_context(replacing(path))
+            try:
+                format_of(path).load("write")(unfinished, file)
+            except OSError as error:
+                error.filename = str(path)  # and not the hidden one
+                raise
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise now what writing `path` would raise in the end."""
+    path = Path(path)
+    endings = _endings(kind for kind in FORMATS if kind.written)
+    try:
+        kind = format_of(path)
+    except ValueError as error:
+        raise ValueError(f"`{path}` ends like nothing that can be written: take {endings}.") from error
+    if not kind.written:
+        raise ValueError(f"`{path}`: {kind.name} files are only read, as most of them change labels. Take {endings}.")
+    check_place(path)
+    if path.is_dir():
+        made_by_zarr = any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
+        if kind.name != "Zarr" or (not made_by_zarr and any(path.iterdir())):
+            raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced by a file.")
+    kind.load("write")
+
+
+def check_place(path: Path) -> None:
+    """Raise `OSError` if there is no folder for `path`, or nothing may be written there."""
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder `{folder}` to write `{path.name}` into.")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"Nothing may be written into the folder `{folder}`.")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ValueError(f"`{path}` is no ordinary file, and cannot be replaced by one.")
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file by its name; within a folder `x.zarr` everything is Zarr.
+
+    Raises:
+        ValueError: for a name that ends otherwise.
+    """
+    name = path.name.lower()
+    for kind in FORMATS:
+        if name.endswith(kind.endings):
+            return kind
+    if _is_zarr(path):
+        return next(kind for kind in FORMATS if kind.name == "Zarr")
+    raise ValueError(f"`{path}` ends like no image; known are {_endings(FORMATS)}.")
+
+
+def _is_zarr(path: Path) -> bool:
+    return any(part.lower().endswith(".zarr") for part in path.parts)
+
+
+def _endings(kinds: Iterable[Format]) -> str:
+    return ", ".join(ending for kind in kinds for ending in kind.endings)

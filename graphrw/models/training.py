@@ -1,0 +1,183 @@
+"""Training that can be stopped, and goes on where it was."""
+
+import math
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphrw.core.errors import Cancelled
+from graphrw.core.whole import check_positive, check_whole
+from graphrw.files.replacing import replacing
+
+Listener = Callable[[float, str], bool | None]  # what is done, from 0 to 1, and how it goes; false: stop
+KEEP_EVERY = 60.0  # seconds between checkpoints
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and how.
+
+    Args:
+        steps: at most, ≥ 1.
+        seconds: at most, > 0.
+        learning_rate: the largest, > 0; it grows to that in the first tenth of `steps`, and falls to 0 like a cosine.
+        weight_decay: Adam's, ≥ 0.
+        validations: how often to validate, ≥ 1; the weights of the best are kept.
+    """
+
+    steps: int = 1000
+    seconds: float = math.inf
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    validations: int = 10
+
+    def __post_init__(self) -> None:
+        check_whole("steps", self.steps, 1)
+        check_whole("validations", self.validations, 1)
+        check_positive("learning_rate", self.learning_rate)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a training has ended."""
+
+    steps: int
+    loss: float  # the best validation's, or without one the mean of the last tenth's
+
+
+def fit(
+    model: nn.Module,
+    loss: Callable[[int], Tensor],
+    *,
+    schedule: Schedule = Schedule(),
+    validate: Callable[[], Tensor] | None = None,
+    checkpoint: Path | None = None,
+    progress: Listener | None = None,
+) -> Fit:
+    """Train `model` by Adam, in place; it ends in evaluation mode, with the weights that validated best.
+
+    A run that goes on from a checkpoint ends with the same weights as one that was never stopped, if `loss` takes all
+    its chance from the number of the step.
+
+    Args:
+        model: what is trained.
+        loss: the loss of a step, from its number.
+        schedule: how long, and how.
+        validate: the loss that tells which weights are best; it is called without gradients. None: the last are.
+        checkpoint: a file from which to go on, if it is there, and in which to keep the state every minute; it is gone
+            when all is done.
+        progress: told how far it has come; if it returns false, the state is kept and the run ends.
+
+    Raises:
+        Cancelled: if `progress` says so.
+        ValueError: if the checkpoint is of another model, or the loss is no number any more.
+
+    >>> model = nn.Linear(1, 1)
+    >>> fit(model, lambda step: (model(torch.ones(1, 1)) - 3).square().sum(), schedule=Schedule(200, learning_rate=0.1))
+    Fit(steps=200, loss=...)
+    """
+    run = _Run(model, schedule)
+    if checkpoint is not None and checkpoint.exists():
+        run.restore(checkpoint)
+    began = kept = time.monotonic()
+    model.train()
+    every = max(1, schedule.steps // schedule.validations)
+    while run.step < schedule.steps and (not run.losses or time.monotonic() - began < schedule.seconds):
+        if progress is not None and progress(run.step / schedule.steps, run.told) is False:
+            if checkpoint is not None:
+                run.keep(checkpoint)
+            raise Cancelled(f"Stopped after {run.step} of {schedule.steps} steps.")
+        run.go(loss)
+        if validate is not None and (run.step % every == 0 or run.step == schedule.steps):
+            run.judge(validate)
+        if checkpoint is not None and time.monotonic() - kept > KEEP_EVERY:
+            run.keep(checkpoint)
+            kept = time.monotonic()
+    if validate is not None and not run.best:  # too little time for one
+        run.judge(validate)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return run.end()
+
+
+class _Run:
+    """All that changes while a model is trained."""
+
+    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
+        self.model, self.schedule, self.step = model, schedule, 0
+        self.losses: list[float] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_loss = math.inf
+        self.optimizer = torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
+
+    @property
+    def told(self) -> str:
+        """How it goes, in words."""
+        best = f", validation {self.best_loss:.4f}" if self.best else ""
+        return f"loss {self._recent():.4f}{best}" if self.losses else "first step"
+
+    def go(self, loss: Callable[[int], Tensor]) -> None:
+        """One step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate * _rate(self.step / self.schedule.steps)
+        self.optimizer.zero_grad()
+        value = loss(self.step)
+        if not math.isfinite(float(value.detach())):
+            raise ValueError(f"The loss of step {self.step} is {float(value.detach())}. Take a smaller learning rate.")
+        value.backward()
+        self.optimizer.step()
+        self.losses.append(float(value.detach()))
+        self.step += 1
+
+    def judge(self, validate: Callable[[], Tensor]) -> None:
+        """Keep the weights if they are the best so far."""
+        self.model.eval()
+        with torch.no_grad():
+            value = float(validate())
+        self.model.train()
+        if value < self.best_loss or not self.best:
+            self.best_loss = value
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+    def end(self) -> Fit:
+        """Take the best weights."""
+        if self.best:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
+        return Fit(self.step, self.best_loss if self.best else self._recent())
+
+    def keep(self, path: Path) -> None:
+        """Write all of it, in one go."""
+        state: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+        }
+        state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_loss}
+        with replacing(path) as unfinished:
+            torch.save(state, unfinished)
+
+    def restore(self, path: Path) -> None:
+        """Read what `keep` has written."""
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.losses, self.best_loss = state["step"], state["losses"], state["best_loss"]
+            self.best = state["best"]
+        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(f"`{path}` is no checkpoint of this model: delete it to begin anew. ({error})") from error
+
+    def _recent(self) -> float:
+        recent = self.losses[-max(1, len(self.losses) // 10) :]
+        return sum(recent) / len(recent)
+
+
+def _rate(share: float) -> float:
+    return min(1.0, 10 * share + 0.01) * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,150 @@
+"""Training: it learns, can be stopped, and goes on as if nothing had happened."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphrw.core.errors import Cancelled
+from graphrw.models import LearnedRandomWalker
+from graphrw.models.examples import Example, piece, step_loss, validation_pieces
+from graphrw.models.training import Fit, Schedule, fit
+
+
+def stripes(size: int = 24) -> Example:
+    """A dark segment between two bright ones."""
+    segments = (torch.arange(size) // 9).expand(size, size).contiguous()
+    image = torch.where(segments == 1, -1.0, 1.0)[None]
+    return Example("stripes", image + 0.1 * torch.randn(1, size, size), segments)
+
+
+def model() -> LearnedRandomWalker:
+    torch.manual_seed(0)
+    return LearnedRandomWalker(1, width=4)
+
+
+def trained(checkpoint: Path | None = None, stop_at: int | None = None, steps: int = 12) -> LearnedRandomWalker:
+    """After some steps, or up to one."""
+    torch.manual_seed(1)
+    examples, learner = [stripes()], model()
+    pieces = validation_pieces(examples, crop=16, stride=2)
+
+    def loss(step: int) -> torch.Tensor:
+        return step_loss(learner, piece(examples, step, crop=16, stride=2))
+
+    def progress(share: float, what: str) -> bool:
+        return stop_at is None or round(share * steps) < stop_at
+
+    fit(
+        learner,
+        loss,
+        schedule=Schedule(steps, validations=4),
+        validate=lambda: step_loss(learner, pieces[0], side=0),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return learner
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path) -> None:
+    expected = trained().state_dict()
+    path = tmp_path / "run.checkpoint"
+    for stop in (2, 7):
+        with pytest.raises(Cancelled, match=f"Stopped after {stop} of 12 steps"):
+            trained(path, stop)
+        assert os.listdir(tmp_path) == [path.name]
+    found = trained(path).state_dict()
+    assert os.listdir(tmp_path) == []
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+
+
+def test_it_learns() -> None:
+    torch.manual_seed(0)
+    examples, learner = [stripes()], LearnedRandomWalker(1, width=16)
+    judged = validation_pieces(examples, crop=24, stride=2)
+    before = float(step_loss(learner, judged[0], side=0).detach())
+    fit(
+        learner,
+        lambda step: step_loss(learner, piece(examples, step, crop=24, stride=2)),
+        schedule=Schedule(100, learning_rate=3e-3),
+    )
+    assert float(step_loss(learner, judged[0], side=0).detach()) < before / 2
+    assert not learner.training
+
+
+def test_the_weights_that_validated_best_are_kept() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    losses = iter([3.0, 1.0, 2.0])
+    seen: list[float] = []
+
+    def validate() -> torch.Tensor:
+        seen.append(float(layer.weight.detach()))
+        return torch.tensor(next(losses))
+
+    done = fit(layer, lambda step: layer.weight.sum(), schedule=Schedule(3, validations=3), validate=validate)
+    assert done == Fit(3, 1.0)
+    assert float(layer.weight.detach()) == seen[1]
+
+
+def test_time_ends_a_run_after_a_step() -> None:
+    layer = torch.nn.Linear(1, 1)
+    assert fit(layer, lambda step: layer.weight.sum(), schedule=Schedule(1000, seconds=0)).steps == 1
+
+
+def test_a_loss_that_is_no_number_is_an_error() -> None:
+    layer = torch.nn.Linear(1, 1)
+    with pytest.raises(ValueError, match="smaller learning rate"):
+        fit(layer, lambda step: layer.weight.sum() * torch.nan)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run.checkpoint"
+    with pytest.raises(Cancelled):
+        trained(path, 2)
+    layer = torch.nn.Linear(1, 1)
+    with pytest.raises(ValueError, match="no checkpoint of this model"):
+        fit(layer, lambda step: layer.weight.sum(), checkpoint=path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="no checkpoint of this model"):
+        fit(layer, lambda step: layer.weight.sum(), checkpoint=path)
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"validations": 0}, {"learning_rate": 0.0}])
+def test_a_schedule_out_of_range_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Schedule(**options)
+
+
+def test_a_piece_has_one_seed_in_each_segment_that_counts() -> None:
+    for step in range(20):
+        part = piece([stripes()], step, crop=17, stride=2)
+        ids = part.seeds[part.seeds >= 0]
+        assert ids.tolist() == list(dict.fromkeys(ids.tolist()))
+        assert sorted(ids.tolist()) == list(range(len(ids)))
+        assert torch.equal(part.target[part.seeds >= 0], ids)
+        assert set(part.target.unique().tolist()) - {-1} == set(ids.tolist())
+        assert part.image.shape[2:] == part.target.shape[1:]
+
+
+def test_pieces_hang_on_their_number_and_seed_alone() -> None:
+    torch.manual_seed(0)
+    example = stripes()
+    first = piece([example], 5, crop=12, stride=2, seed=3)
+    torch.manual_seed(9)
+    assert torch.equal(first.image, piece([example], 5, crop=12, stride=2, seed=3).image)
+    others = [piece([example], 5, crop=12, stride=2, seed=4), piece([example], 6, crop=12, stride=2, seed=3)]
+    assert not any(torch.equal(first.image, other.image) for other in others)
+
+
+def test_volumes_are_turned_too() -> None:
+    segments = (torch.arange(12) // 6).expand(8, 12, 12).contiguous()
+    part = piece([Example("volume", torch.zeros(1, 8, 12, 12), segments)], 0, crop=12, stride=2)
+    assert part.target.shape == (1, 8, 12, 12)
+
+
+def test_an_image_of_one_segment_is_refused_by_name() -> None:
+    lonely = Example("lonely.png", torch.zeros(1, 8, 8), torch.zeros(8, 8, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"two segments was found in lonely\.png"):
+        piece([lonely], 0, crop=8, stride=2)
