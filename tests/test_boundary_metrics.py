@@ -130,7 +130,7 @@ def test_boundaries_are_asked_of_one_image() -> None:
 
 @pytest.mark.parametrize("tolerance", [-0.1, math.nan, math.inf])
 def test_an_impossible_tolerance_is_refused(tolerance: float) -> None:
-    with pytest.raises(ValueError, match=f"finite and not negative, a share of the image's diagonal.*got {tolerance}"):
+    with pytest.raises(ValueError, match=f"a share of the image's diagonal.* finite and not negative; got {tolerance}"):
         boundary_f_score(split(3), split(3), tolerance)
 
 

@@ -215,8 +215,8 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "negative spacing": (IMAGE, LABELS, {"spacing": (1, -1)}, r"`spacing` must be 2 positive, .*; got \(1, -1\)"),
     "infinite spacing": (IMAGE, LABELS, {"spacing": (1, np.inf)}, r"2 positive, finite numbers, .*; got \(1, inf\)"),
     "mode": (IMAGE, LABELS, {"mode": "amg"}, "`mode` must be one of .*'cg_mg'.*; got 'amg'"),
-    "beta": (IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),
-    "beta of a constant image": (0 * IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1.0"),
+    "beta": (IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1"),
+    "beta of a constant image": (0 * IMAGE, LABELS, {"beta": -1}, "`beta` must be finite and not negative; got -1"),
 }
 
 

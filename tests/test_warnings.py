@@ -16,7 +16,7 @@ import graphrw
 from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, solve, walk
 from graphrw.models import NDD, LearnedRandomWalker
 from graphrw.nn import DiffusionDistance, HarmonicLabels
-from graphrw.solvers import Auto
+from graphrw.solvers import CG, Auto
 from graphrw.spectral import SpectralCutWarning, spectral_map
 
 SQUARE = grid_graph((4, 4))
@@ -31,6 +31,10 @@ layer = DiffusionDistance(3)
 of_pyg = Sequential("x, edge_index", [(layer, "x, edge_index -> x")])
 labeller = LearnedRandomWalker(1, 8)
 model = NDD(1, 8, k=2, mu=1e-30)  # weights of 1, whatever the features
+
+NOISE = np.random.default_rng(0).random((8, 9))
+MARKS = np.zeros((8, 9), dtype=int)
+MARKS[0, 0], MARKS[7, 8] = 1, 2
 
 # Each of them stands on a line of its own, at which the warning has to point.
 CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -47,7 +51,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "all seeds of a layer": ("All nodes are seeds", lambda: HarmonicLabels()(SQUARE, ALL_SEEDS)),
     "all seeds of a model": ("All nodes are seeds", lambda: labeller(IMAGE, torch.zeros(1, 64, 64).long())),
     "edges that fall apart": ("falls into 2 components", lambda: DiffusionDistance(4)(ALIKE[:4], PAIRS)),
-    "tolerance": (r"leave \[0, 1\]", lambda: random_walker(np.zeros((2, 2)), SEEDS[:, :2], prob_tol=-0.1)),
+    "tolerance": (r"leave \[0, 1\]", lambda: random_walker(NOISE, MARKS, prob_tol=0.0, solver=CG(1e-2))),
 }
 
 

@@ -73,14 +73,14 @@ def check_not_negative(name: str, value: float, *, reason: str = "") -> float:
     Args:
         name: of the argument.
         value: what came for it.
-        reason: what it stands for, as the message goes on.
+        reason: what it stands for, as the message goes on after the name.
 
     >>> check_not_negative("tolerance", 2)
     2.0
     """
     if is_number(value) and 0 <= value < math.inf:
         return float(value)
-    raise ValueError(f"`{name}` must be a number, finite and not negative{reason}; got {value!r}.")
+    raise ValueError(f"`{name}`{reason} must be finite and not negative; got {value!r}.")
 
 
 def check_positive(name: str, value: float, *, reason: str = "") -> float:

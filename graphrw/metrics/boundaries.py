@@ -157,4 +157,4 @@ def _partnered(found: NDArray[Any], true: NDArray[Any], distance: float) -> NDAr
 def _check_image(predicted: Tensor, tolerance: float) -> None:
     if predicted.ndim != 2:
         raise ValueError(f"`predicted` must be one image, (H, W); got {tuple(predicted.shape)}.")
-    check_not_negative("tolerance", tolerance, reason=", a share of the image's diagonal (BSDS takes 0.0075)")
+    check_not_negative("tolerance", tolerance, reason=", a share of the image's diagonal (BSDS takes 0.0075),")

@@ -84,7 +84,7 @@ def _check_labels(predicted: Tensor, truth: Tensor) -> None:
 
 
 def _check_tolerance(truth: Tensor, tolerance: float) -> None:
-    check_not_negative("boundary_tolerance", tolerance, reason=", a distance in pixels")
+    check_not_negative("boundary_tolerance", tolerance, reason=", a distance in pixels,")
     if tolerance > 0 and truth.ndim not in (2, 3):
         raise ValueError(
             f"`boundary_tolerance` needs labels of shape (H, W) or (D, H, W), where pixels have neighbours; "
