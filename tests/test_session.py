@@ -67,6 +67,7 @@ def test_a_new_stroke_ends_what_could_be_done_again() -> None:
     session.undo()
     session.paint(7, GROUND)
     assert not session.redo()
+    assert (session.can_undo, session.can_redo) == (True, False)
     assert session.label_ids.tolist() == [2, 7]
 
 
@@ -150,6 +151,17 @@ def test_what_is_no_log_is_refused_and_nothing_is_lost(text: str, tmp_path: Path
     with pytest.raises(ValueError, match=r"is no log of strokes|is damaged"):
         session.replay(path)
     assert session.label_ids.tolist() == [2, 5]
+
+
+@pytest.mark.parametrize("runs", [[[0, 10**12]], [[-1, 2]], [[5, 0]], [[3, 2], [4, 1]], [[1999, 2]], [["0", 1]], [[0]]])
+def test_runs_beyond_the_image_are_refused_before_they_fill_the_memory(runs: list[list[int]], tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    painted().save_log(path)
+    described = json.loads(path.read_text())
+    described["strokes"][0]["runs"] = runs
+    path.write_text(json.dumps(described))
+    with pytest.raises(ValueError, match="is damaged"):
+        painted().replay(path)
 
 
 def test_a_log_is_replaced_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

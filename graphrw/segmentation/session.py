@@ -142,6 +142,16 @@ class Session:
         return self._changed(self._history.redo())
 
     @property
+    def can_undo(self) -> bool:
+        """Whether there is a stroke to take back."""
+        return self._history.done > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a stroke to make again."""
+        return self._history.done < len(self._history.strokes)
+
+    @property
     def strokes(self) -> Array:
         """(\\*spatial) int64: what is painted, 0 elsewhere, −1 outside; what `segment` takes as `labels`."""
         return self._like(torch.where(self._inside, self._canvas.labels.reshape(self.shape), -1))
@@ -183,7 +193,7 @@ class Session:
     def save_log(self, path: str | Path) -> None:
         """Write all strokes, kept objects included, with the options and a hash of the image, as JSON."""
         done = self._history.strokes[: self._history.done]
-        stroke_log.write(path, stroke_log.StrokeLog(self._key, asdict(self._options), done))
+        stroke_log.write(path, stroke_log.StrokeLog(self._key, asdict(self._options), stroke_log.packed(done)))
 
     def replay(self, path: str | Path) -> None:
         """Take the strokes of a log in place of the present ones: labels will be those of the session that wrote it.
@@ -194,7 +204,8 @@ class Session:
         log = stroke_log.read(path)
         stroke_log.check_image(log, self._key, path)
         stroke_log.check_options(log, asdict(self._options), path)
-        self._history = History(log.strokes, len(log.strokes))
+        strokes = stroke_log.strokes_of(log, self._inside.numel(), path)
+        self._history = History(strokes, len(strokes))
         self._changed(True)
 
     @cached_property

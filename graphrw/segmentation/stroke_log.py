@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphrw.core.whole import is_whole
 from graphrw.files.replacing import replacing
 from graphrw.segmentation.history import Stroke
 
@@ -38,7 +39,7 @@ class StrokeLog:
 
     image: ImageKey
     options: dict[str, Any]
-    strokes: list[Stroke]
+    strokes: list[dict[str, Any]]  # as they stand in the file: `strokes_of` unpacks them
 
 
 def write(path: str | Path, log: StrokeLog) -> None:
@@ -49,16 +50,14 @@ def write(path: str | Path, log: StrokeLog) -> None:
         "version": VERSION,
         "image": asdict(log.image),
         "options": log.options,
-        "strokes": [
-            {"label": stroke.label, "kept": stroke.kept, "runs": _runs(stroke.pixels)} for stroke in log.strokes
-        ],
+        "strokes": log.strokes,
     }
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(described), encoding="utf-8")
 
 
 def read(path: str | Path) -> StrokeLog:
-    """Read what `write` has written.
+    """Read what `write` has written, but for where the strokes lie: `strokes_of`.
 
     Raises:
         ValueError: for any other file, or one of another version.
@@ -82,10 +81,26 @@ def read(path: str | Path) -> StrokeLog:
     try:
         image = described["image"]
         key = ImageKey(tuple(image["shape"]), image["kind"], image["sha256"])
-        strokes = [
-            Stroke(int(part["label"]), _pixels(part["runs"]), bool(part["kept"])) for part in described["strokes"]
+        return StrokeLog(key, dict(described["options"]), list(described["strokes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"`{path}` is damaged: {error!r}.") from error
+
+
+def packed(strokes: list[Stroke]) -> list[dict[str, Any]]:
+    """Strokes as they stand in a file: pixels as runs."""
+    return [{"label": stroke.label, "kept": stroke.kept, "runs": _runs(stroke.pixels)} for stroke in strokes]
+
+
+def strokes_of(log: StrokeLog, num_pixels: int, path: str | Path) -> list[Stroke]:
+    """The strokes of a log that was made on an image of so many pixels.
+
+    Raises:
+        ValueError: if they are damaged, or lie outside; before they fill the memory.
+    """
+    try:
+        return [
+            Stroke(int(part["label"]), _pixels(part["runs"], num_pixels), bool(part["kept"])) for part in log.strokes
         ]
-        return StrokeLog(key, dict(described["options"]), strokes)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"`{path}` is damaged: {error!r}.") from error
 
@@ -129,7 +144,14 @@ def _runs(pixels: Tensor) -> list[list[int]]:
     return torch.stack([pixels[first], length], dim=1).tolist()
 
 
-def _pixels(runs: list[list[int]]) -> Tensor:
+def _pixels(runs: list[list[int]], num_pixels: int) -> Tensor:
+    end = 0
+    for first, length in runs:  # looked at before they fill the memory
+        if not (is_whole(first) and is_whole(length) and end <= first < first + length <= num_pixels):
+            raise ValueError(
+                f"the run {[first, length]} does not lie behind the one before it, within {num_pixels} pixels"
+            )
+        end = first + length
     return torch.cat(
         [torch.zeros(0, dtype=torch.int64), *(torch.arange(first, first + length) for first, length in runs)]
     )
