@@ -37,8 +37,9 @@ def test_the_demo_learns_prints_its_scores_and_draws(demo, tmp_path, capsys):
     demo("--out", str(folder), "--steps", "2", "--learn", "2", "--pictures", "3", "--repeats", "2", "--drawn")
     printed = capsys.readouterr().out
     rows = [line.split(" | ") for line in printed.splitlines() if " pictures |" in line]
-    assert len(rows) == 5
-    assert all(" of 6 " in row[-1] for row in rows)  # three pictures, twice
+    assert len(rows) == 15  # five methods beside the learned walk, in each repeat and in the mean
+    assert [" of 3 " in row[-1] for row in rows] == 10 * [True] + 5 * [False]
+    assert all(" of 6 " in row[-1] for row in rows[-5:])
     assert all(0 < float(row[1]) < 1 for row in rows)
     assert str(folder) in printed
     assert {path.name for path in folder.glob("*.png")} == {"coins.png", "demo.png"}

@@ -6,18 +6,28 @@ it. On pictures not seen it is compared with watersheds, the walk without learni
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 try:
     import numpy as np
     import torch
-    from methods import Method, learned, mean_iou, network_watersheds, random_walkers, tuned, watersheds
+    from methods import (
+        Method,
+        learned_walk,
+        mean_iou,
+        network_watersheds,
+        random_walker,
+        random_walkers,
+        tuned,
+        watersheds,
+    )
     from numpy.typing import NDArray
     from pictures import draw_photograph, draw_tissues
     from skimage import data
     from skimage.draw import disk
-    from tissue import CLICKS, tissues
-    from training import clicked, drawn, edge_by_edge, guessed, through_the_walk, trained
+    from tissue import CLICKS, Tissue, tissues
+    from training import Lesson, clicked, drawn, edge_by_edge, through_the_walk, trained
 
     import graphrw as rw
 except ModuleNotFoundError as error:
@@ -37,6 +47,7 @@ BETWEEN = (5, 85, 150, 226, 298)
 DAB = 7.5  # pixels, the radius
 
 LEARN, CHOOSE, SCORE = 0, 1, 2  # what the pictures of each set are drawn from: they share none
+GUESS = 130  # β of the walk that guesses: of `BETAS` the one whose network is best on the pictures to choose by
 WALK = "learned through the walk"
 
 
@@ -45,14 +56,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
     torch.set_num_threads(1)  # sums, and so scores, do not depend on how many there are
     _photograph(options.out / "coins.png")
-    score = tissues(options.pictures, SCORE)
+    learn, choose, score = tissues(options.learn, LEARN), tissues(8, CHOOSE), tissues(options.pictures, SCORE)
+    plain = {"watershed": tuned(watersheds(), choose), "random walker": tuned(random_walkers(), choose)}
+    lessons = _lessons(learn, options)
     runs = []
     for seed in range(options.repeats):
-        methods = _methods(options, seed)
+        methods = plain | _learned(lessons, choose, options.steps, seed)
         runs.append({name: mean_iou(method, score) for name, method in methods.items()})
+        print("\n" + _table(runs[-1:]), flush=True)
         if seed == 0:
             draw_tissues(options.out / "demo.png", score[:3], methods, runs[0])
-    print("\n" + _table(runs))
+    if len(runs) > 1:
+        print(f"\nMeans of {len(runs)}:\n{_table(runs)}")
     print(f"\n{time.process_time():.0f} s of processor time. Pictures: {options.out.resolve()}")
 
 
@@ -68,25 +83,28 @@ def _photograph(path: Path) -> None:
     draw_photograph(path, image, seeds, probability)
 
 
-def _methods(options: argparse.Namespace, seed: int) -> dict[str, Method]:
-    """Each with the number that is best on the pictures to choose by."""
-    learn, choose = tissues(options.learn, LEARN), tissues(8, CHOOSE)
-    print(f"\nA network learns from {options.clicks} clicks in each cell of {len(learn)} pictures, through the walk")
-    walker = trained(clicked(learn, options.clicks), through_the_walk, options.steps, seed)
-    print("The same network learns edge by edge from borders that a walk without learning guesses from these clicks")
-    guesser = trained(guessed(learn, options.clicks), edge_by_edge, options.steps, seed)
-    candidates = {
-        "watershed": watersheds(),
-        "random walker": random_walkers(),
-        "learned from guesses, watershed": network_watersheds(guesser),
-        f"{WALK}, watershed": network_watersheds(walker),
-        WALK: [learned(walker)],
+def _lessons(learn: list[Tissue], options: argparse.Namespace) -> dict[str, Lesson]:
+    """What the network learns from, and by which loss."""
+    guesses = [(picture.image, random_walker(picture.with_all(options.clicks), GUESS)) for picture in learn]
+    lessons: dict[str, Lesson] = {
+        "learned from a walk's guesses": (guesses, edge_by_edge),
+        WALK: (clicked(learn, options.clicks), through_the_walk),
     }
     if options.drawn:
-        print("The same network learns edge by edge from every membrane drawn")
-        model = trained(drawn(learn), edge_by_edge, options.steps, seed)
-        candidates["learned from every membrane drawn, watershed"] = network_watersheds(model)
-    return {name: tuned(methods, choose) for name, methods in candidates.items()}
+        lessons["learned from every membrane drawn"] = drawn(learn), edge_by_edge
+    return lessons
+
+
+def _learned(lessons: dict[str, Lesson], choose: list[Tissue], steps: int, seed: int) -> dict[str, Method]:
+    """The same network from each lesson, under a watershed; what has learned through the walk also under the walk."""
+    methods = {}
+    for name, lesson in lessons.items():
+        print(f"\nA network, {name}, from {len(lesson[0])} pictures", flush=True)
+        model = trained(*lesson, steps, seed)
+        methods[f"{name}, watershed"] = tuned(network_watersheds(model), choose)
+        if name == WALK:
+            methods[name] = partial(learned_walk, model=model)
+    return methods
 
 
 def _table(runs: list[dict[str, NDArray[np.float64]]]) -> str:

@@ -78,10 +78,6 @@ def network_watersheds(model: rw.models.LearnedRandomWalker) -> list[Method]:
     return [partial(network_watershed, model=model, blur=blur) for blur in BLURS]
 
 
-def learned(model: rw.models.LearnedRandomWalker) -> Method:
-    return partial(learned_walk, model=model)
-
-
 def tuned(methods: Sequence[Method], examples: list[Tissue]) -> Method:
     """The one that is best on `examples`."""
     return max(methods, key=lambda method: mean_iou(method, examples).mean())

@@ -10,7 +10,6 @@ matplotlib.use("Agg")
 import numpy as np
 import torch
 from matplotlib import pyplot
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from methods import Method
@@ -34,7 +33,7 @@ def draw_tissues(
         len(examples), 1 + len(methods), figsize=(PANEL * (1 + len(methods)), (PANEL + 0.25) * len(examples) + 0.5)
     )
     for number, (axes, picture) in enumerate(zip(rows, examples, strict=True)):
-        _show_seeds(axes[0], picture.image, picture.seeds)
+        axes[0].imshow(_with_seeds(picture.image, picture.seeds))
         for panel, (name, method) in zip(axes[1:], methods.items(), strict=True):
             membrane = find_boundaries(picture.truth, mode="inner")[..., None]
             panel.imshow(np.where(membrane, 0, _coloured(method(picture), picture.image)))
@@ -47,10 +46,10 @@ def draw_tissues(
 def draw_photograph(
     path: Path, image: NDArray[np.uint8], seeds: NDArray[np.int64], probability: NDArray[np.float64]
 ) -> None:
-    """Seeds, labels and uncertainty of one image; the first label is the background."""
+    """Seeds, labels and uncertainty of one image; the first label is the background, its seeds are white."""
     figure, axes = pyplot.subplots(1, 3, figsize=(14, 4))
     labels = probability.argmax(0)
-    _show_seeds(axes[0], image, seeds - 1)
+    axes[0].imshow(np.where(seeds[..., None] == 1, 1, _with_seeds(image, seeds - 1)))
     axes[1].imshow(np.where(labels[..., None] > 0, _coloured(labels, image), _grey(image)))
     axes[2].imshow(rw.entropy(torch.from_numpy(probability), dim=0).numpy(), cmap="magma")
     for panel, title in zip(axes, ("image and seeds", "labels", "uncertainty (entropy)"), strict=True):
@@ -58,8 +57,8 @@ def draw_photograph(
     _save(figure, path)
 
 
-def _show_seeds(axes: Axes, image: NDArray[np.generic], seeds: NDArray[np.int64]) -> None:
-    axes.imshow(np.where(seeds[..., None] >= 0, COLOURS[seeds % len(COLOURS)], _grey(image)))
+def _with_seeds(image: NDArray[np.generic], seeds: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.where(seeds[..., None] >= 0, COLOURS[seeds % len(COLOURS)], _grey(image))
 
 
 def _coloured(labels: NDArray[np.int64], image: NDArray[np.generic]) -> NDArray[np.float64]:

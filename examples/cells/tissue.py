@@ -4,7 +4,7 @@ A membrane is a light line between two dark ones, and a third of each picture's 
 Organelles are dark strokes. The ground is uneven, and there is noise. Nothing else tells two cells apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,10 @@ class Tissue:
     def seeds(self) -> NDArray[np.int64]:
         """(H, W): one click in each cell."""
         return self.clicks[0]
+
+    def with_all(self, clicks: int) -> "Tissue":
+        """The same picture, with so many clicks in each cell as its seeds."""
+        return replace(self, clicks=self.clicks[:clicks].max(0, keepdims=True))
 
 
 def tissues(count: int, seed: int) -> list[Tissue]:

@@ -17,12 +17,12 @@ import graphrw as rw
 Model = rw.models.LearnedRandomWalker
 Loss = Callable[[Model, Tensor, Tensor], Tensor]  # image (B, 1, H, W); what is known of it, (B, …, H, W)
 Example = tuple[NDArray[np.float32], NDArray[np.int64]]  # image (H, W); what is known of it, (…, H, W)
+Lesson = tuple[Sequence[Example], Loss]
 
 WIDTH = 12  # channels of the network
 RATE = 3e-3  # the learning rate to begin with; it falls to 0
 BATCH = 2
 LARGEST_GRADIENT = 1.0  # norm; a leak that opens or closes makes a spike
-GUESS = 130  # β of the walk that guesses
 
 
 def through_the_walk(model: Model, image: Tensor, clicks: Tensor) -> Tensor:
@@ -43,14 +43,6 @@ def edge_by_edge(model: Model, image: Tensor, truth: Tensor) -> Tensor:
 def clicked(pictures: Sequence[Tissue], clicks: int) -> list[Example]:
     """What a person gives to learn from: so many clicks in each cell."""
     return [(picture.image, picture.clicks[:clicks]) for picture in pictures]
-
-
-def guessed(pictures: Sequence[Tissue], clicks: int) -> list[Example]:
-    """The labels that the walk without learning gives every pixel, from all of those clicks."""
-    return [
-        (image, rw.random_walker(image, layers.max(0) + 1, beta=GUESS) - 1)
-        for image, layers in clicked(pictures, clicks)
-    ]
 
 
 def drawn(pictures: Sequence[Tissue]) -> list[Example]:
