@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constr
 .PHONY: demo page test check docs nightly clean
 .DEFAULT_GOAL := help
 help:
-	@echo "make demo     segment a real image, with plain and with learned edge weights; pictures in results/demo"
+	@echo "make demo     segment a photograph; learn from clicks through the walk; pictures in results/demo"
 	@echo "make page     label an image with strokes in the browser"
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
@@ -20,7 +20,7 @@ help:
 	@echo "make clean    remove .venv and results"
 
 demo: $(VENV)/demo-installed
-	$(BIN)/python examples/coins/demo.py --out results/demo
+	$(BIN)/python examples/cells/demo.py --out results/demo
 
 page: $(VENV)/page-installed
 	$(BIN)/python -m graphrw.page $(IMAGE)
