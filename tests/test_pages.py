@@ -22,7 +22,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(name, tmp_path, monkeypatch)
 
 
 def test_the_pages_have_their_blocks():
-    assert len(BLOCKS["README.md"]) == 2
+    assert len(BLOCKS["README.md"]) == 3
     assert len(WITH_CODE) >= 17
 
 
