@@ -177,6 +177,7 @@ class RefinedInverse(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
+        start = None if start is None else torch.where(norm > 0, start, 0.0)  # 0 is the answer where b is 0
         looks_at_sums = not transpose and (self._verdict is None or self.always_in_differences)
         # The right-hand sides must add up ten times better still than their answers are asked to.
         excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.allowed_error) if looks_at_sums else None
