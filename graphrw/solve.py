@@ -81,7 +81,8 @@ def factorize(walk: Walk, solver: Solver = Auto()) -> "Factor":
 class Factor:
     """The operator of a walk, factorised: for solving with it by hand as often as needed. `factorize` makes one.
 
-    It is made of the weights as they are then; if they are changed in place, it refuses to solve.
+    It is made of the weights as they are then; if they are changed in place, it refuses to solve. What torch does not
+    count, such as changes through `.data` or NumPy, it cannot see: its answers are then of no weights at all.
     """
 
     walk: Walk

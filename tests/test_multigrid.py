@@ -168,6 +168,18 @@ def test_two_steps_on_each_level_keep_iterations_from_growing_with_their_number(
     assert 0 < iterations(walk) <= 25  # some 160 with one
 
 
+@pytest.mark.parametrize("size", [12, 30, 80])
+@pytest.mark.parametrize("killing", [1e-5, 1e-6, 5e-7])
+def test_a_walk_that_hardly_ends_is_solved_in_few_iterations(size, killing):
+    graph = rw.grid_graph((size, size))
+    rates = torch.zeros(size * size, dtype=torch.float64).index_fill(0, torch.tensor([0]), killing)
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), rates)
+    b = torch.rand(size * size, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with rw.record_solves() as reports:
+        rw.solve(walk, b, Multigrid())
+    assert reports[0].iterations <= 30
+
+
 def test_cycles_run_in_float32_unless_that_has_no_room():
     graph = KINDS["image"]
     assert Cycle(rows_of(absorbed(graph, random_weights(graph, 2)))).dtype == torch.float32

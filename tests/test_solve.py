@@ -5,7 +5,7 @@ import torch
 
 import graphrw as rw
 from graphrw.solve import Factor
-from graphrw.solvers import CG, LU, Cholesky, Dense, Multigrid
+from graphrw.solvers import CG, LU, BiCGStab, Cholesky, Dense, Multigrid
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
 
 GRAPHS = sample_graphs()
@@ -196,6 +196,17 @@ def test_a_start_changes_the_way_but_not_the_answer(solver):
     torch.testing.assert_close(there, cold, rtol=1e-6, atol=1e-6)
     if not isinstance(solver, Cholesky):
         assert reports[3].iterations == 0 < reports[2].iterations < reports[1].iterations
+
+
+@pytest.mark.parametrize("solver", [CG(), BiCGStab(), Multigrid(), Cholesky()], ids=str)
+def test_where_a_right_hand_side_is_0_no_start_is_iterated_away(solver):
+    walk = rw.walk(rw.grid_graph((20, 20)), torch.ones(760, dtype=torch.float64), 0.1)
+    b = torch.ones(400, 2, dtype=torch.float64) * torch.tensor([1.0, 0.0])
+    with rw.record_solves() as reports:
+        cold, warm = (rw.solve(walk, b, solver, start=start) for start in (None, torch.ones_like(b)))
+    assert not warm[:, 1].any()
+    torch.testing.assert_close(warm, cold)
+    assert reports[1].iterations <= 2 * reports[0].iterations + 10
 
 
 def test_gradients_are_those_without_a_start():

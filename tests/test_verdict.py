@@ -1,5 +1,6 @@
 """What an inverse is worth is found from the walk alone: no answer depends on what was solved before it."""
 
+import contextvars
 import dataclasses
 import threading
 import warnings
@@ -11,6 +12,7 @@ from hard_walks import noise
 import graphrw as rw
 from graphrw.core.plans import MOST
 from graphrw.solvers import CG, Auto, BiCGStab, Cholesky, Multigrid, SuperLU, rslab
+from graphrw.solvers.multigrid import solver as multigrid
 from graphrw.solvers.verdict import CLEAN, Verdict
 from graphrw.testing import SOLVERS
 
@@ -54,6 +56,19 @@ def test_the_sum_of_answers_and_a_column_of_its_own_give_one_verdict(solver, dec
     by_sum, by_column = solver.inverse_of(walk), solver.inverse_of(walk)
     by_sum.solve(right_hand_sides(walk)[0])
     assert by_sum.verdict == by_column.judge()
+
+
+@pytest.mark.parametrize("solver", [CG(), BiCGStab(), Multigrid()], ids=str)
+def test_small_right_hand_sides_that_add_up_do_not_clear_an_iteration(solver):
+    """Two grids, of which one hardly ends: a column for each is solved to its own residual, one for both is not."""
+    grid = rw.grid_graph((12, 12))
+    graph, killing = rw.Graph.batch([grid, grid]), torch.zeros(288, dtype=torch.float64)
+    killing[0], killing[144] = 1.0, 1e-9
+    walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing)
+    used, both = rw.factorize(walk, solver), 2 * killing
+    used.solve(torch.block_diag(killing[:144, None], killing[144:, None]))
+    assert (used.solve(both) - 2).abs().max() < 0.01
+    assert torch.equal(used.solve(both), rw.factorize(walk, solver).solve(both))
 
 
 def test_a_start_that_is_right_already_is_no_test_of_the_factor():
@@ -118,6 +133,18 @@ def test_out_of_memory_stays_what_it_is_and_auto_hands_over_with_a_warning(monke
     assert (x - 1).abs().max() < 1e-6
 
 
+def test_the_last_method_out_of_memory_is_told_of_once(monkeypatch):
+    def run_out(self, *args, **options):
+        raise MemoryError("no")
+
+    for inverse in (rslab._RslabInverse, multigrid._MultigridInverse):
+        monkeypatch.setattr(inverse, "__init__", run_out)
+    walk = contrast_walk(1, size=40)
+    with pytest.warns(UserWarning, match="ran out of memory"), pytest.raises(MemoryError, match="is left") as caught:
+        rw.solve(walk, walk.killing)
+    assert str(caught.value).count("ran out of memory") == 1
+
+
 def test_options_that_do_not_shape_a_plan_do_not_part_plans():
     graph = rw.grid_graph((30, 30))
     assert Cholesky(1e-10).plan_for(graph) is Cholesky(1e-8).plan_for(graph)
@@ -163,6 +190,21 @@ def test_each_block_around_a_solve_gets_one_report_and_none_after_its_end():
         loss.backward(retain_graph=True)
     loss.backward()
     assert (len(outer), len(inner)) == (2, 2)
+
+
+def test_blocks_of_generators_may_end_in_any_order_and_in_any_context():
+    def generator():
+        with rw.record_solves() as reports:
+            yield reports
+
+    first, second = generator(), generator()
+    next(first)
+    reports = next(second)
+    first.close()
+    walk = contrast_walk(1)
+    rw.solve(walk, walk.killing)
+    assert len(reports) == 1
+    contextvars.copy_context().run(second.close)
 
 
 def test_changing_weights_in_place_makes_a_factor_refuse_to_answer():

@@ -150,8 +150,7 @@ class _InTurn(Inverse):
         self._walk, self._solvers = walk, solvers
         self._made: dict[Solver, Inverse | str] = {}  # or why it cannot be made
         self._making = Lock()  # two threads shall not factorise the same walk twice
-        with suppress(ConvergenceError):
-            self._inverse(solvers[0])
+        self._inverse(solvers[0])
 
     def __repr__(self) -> str:
         return ", then ".join(map(str, self._solvers))
@@ -159,33 +158,34 @@ class _InTurn(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         refusals: list[str] = []
         for solver in self._solvers:
+            inverse = self._inverse(solver)
+            if isinstance(inverse, str):
+                refusals.append(inverse)
+                continue
             try:
-                return self._inverse(solver).solve(b, transpose, start)
+                return inverse.solve(b, transpose, start)
             except (ConvergenceError, MemoryError, RuntimeError) as error:
-                refusals.append(str(self._refusal(solver, error)))
+                refusals.append(self._refusal(solver, error))
         raise ConvergenceError(" Before it: ".join(reversed(refusals)))
 
-    def _inverse(self, solver: Solver) -> Inverse:
-        """That of `solver`, or the `ConvergenceError` that says why there is none."""
+    def _inverse(self, solver: Solver) -> Inverse | str:
+        """That of `solver`, or why there is none."""
         with self._making:
             if solver not in self._made:
                 try:
                     self._made[solver] = solver.inverse_of(self._walk)
                 except (ConvergenceError, MemoryError, RuntimeError) as error:
-                    self._made[solver] = str(self._refusal(solver, error))
-            made = self._made[solver]
-        if isinstance(made, str):
-            raise ConvergenceError(made)
-        return made
+                    self._made[solver] = self._refusal(solver, error)
+            return self._made[solver]
 
-    def _refusal(self, solver: Solver, error: Exception) -> ConvergenceError:
+    def _refusal(self, solver: Solver, error: Exception) -> str:
         """Why the next method is asked; whatever is neither a want of digits nor of memory is raised as it is."""
         if isinstance(error, ConvergenceError):
-            return error
+            return str(error)
         if not is_out_of_memory(error):
             raise error
         told = f"{solver} ran out of memory ({error})"
         if solver == self._solvers[-1]:
             raise MemoryError(f"{told}, and no method is left that needs less. {ADVICE}") from error
         warn(f"{told}: the next method takes its place.")
-        return ConvergenceError(f"{told}.")
+        return f"{told}."

@@ -163,6 +163,10 @@ class RefinedInverse(Inverse):
         """
         return True
 
+    def tested_by(self, norm: Tensor) -> bool:
+        """Whether right-hand sides of these norms (K,), which add up to the killing, ask as much as that by itself."""
+        return True
+
     @property
     def verdict(self) -> Verdict:
         """How far this inverse can be trusted; found once."""
@@ -173,12 +177,14 @@ class RefinedInverse(Inverse):
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         transpose = transpose and self.operator.walk.graph.directed
         norm = finite_norm(b)
+        start = None if start is None else torch.where(norm > 0, start, 0.0)  # 0 is the answer where b is 0
         looks_at_sums = not transpose and (self._verdict is None or self.always_in_differences)
         # The right-hand sides must add up ten times better still than their answers are asked to.
         excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.allowed_error) if looks_at_sums else None
         equation = Equation(b, norm, transpose, excepted)
         first = None
-        if self._verdict is None and excepted is not None and start is None:  # a start may be right already
+        # A start may be right already.
+        if self._verdict is None and excepted is not None and start is None and self.tested_by(norm):
             first = self._first_pass(equation, excepted)
         if self.verdict.refusal:
             raise ConvergenceError(self.verdict.refusal)

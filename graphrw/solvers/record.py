@@ -50,12 +50,13 @@ def record_solves() -> Iterator[list[SolveReport]]:
     (3, True)
     """
     recording = Recording()
-    token = _recordings.set((*_recordings.get(), recording))
+    _recordings.set((*_recordings.get(), recording))
     try:
         yield recording.reports
     finally:
         recording.running = False
-        _recordings.reset(token)
+        # Not by a token: a block within a generator may end after one that began later, or in another task.
+        _recordings.set(tuple(other for other in _recordings.get() if other is not recording))
 
 
 def recordings() -> tuple[Recording, ...]:

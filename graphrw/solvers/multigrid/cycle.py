@@ -16,7 +16,9 @@ STALLED = 0.8  # with more than this share of the nodes of the level above, anot
 # squares with some room for sums.
 LEAST_RATE = 1e-15
 SHIFT = 1e-13  # of the coarsest diagonal: beside less killing than this, rounding would make the inverse indefinite
-BLUR = 1.0  # float32 serves where its rounding, times the largest entry of the inverse, stays below this
+# Float32 serves where its rounding, times the largest entry of the inverse, stays below this. On grids, iterations were
+# seen to double at 0.05 and to end nowhere from 0.5 on.
+BLUR = 0.03
 
 
 class Level:
