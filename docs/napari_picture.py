@@ -33,7 +33,7 @@ if __name__ == "__main__":
         wait(0.1)
     viewer.layers["astronaut entropy"].visible = False
     viewer.layers["scribbles"].mode = "paint"
-    viewer.fit_to_view(margin=0.02) if hasattr(viewer, "fit_to_view") else viewer.reset_view()
+    viewer.reset_view(margin=0.02)
     wait(1.0)
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(OUT, optimize=True)

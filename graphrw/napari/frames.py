@@ -11,7 +11,7 @@ Array = NDArray[Any]
 Index = tuple[int, ...]  # of a frame: where it lies along the leading axes; () where there are none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frames:
     """An image of any number of axes, the last two or three of which are those of a frame.
 

@@ -37,7 +37,7 @@ def usual_axes(image: Any) -> int:
 def new_scribbles(viewer: Any, image: Any) -> Any:
     """An empty layer for strokes on an image, ready to be painted on."""
     shape = frames_of(image, 2).shape
-    layer = Labels(np.zeros(shape, dtype=np.uint8), name="scribbles", opacity=1.0, **_placed(image))
+    layer = Labels(np.zeros(shape, dtype=np.uint16), name="scribbles", opacity=1.0, **_placed(image))
     viewer.add_layer(layer)
     layer.brush_size = max(3, min(shape[-2:]) // 50)
     layer.mode = "paint"

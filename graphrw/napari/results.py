@@ -1,5 +1,7 @@
 """Answers of frames, put together to arrays of the whole image."""
 
+from typing import Any
+
 import numpy as np
 
 from graphrw.napari.frames import Array
@@ -35,8 +37,10 @@ class Results:
         if answer.probabilities is not None:
             if self.probabilities is None:
                 self.probabilities = np.zeros((len(self.ids), *self.labels.shape), dtype=np.float32)
-            self.probabilities[:, *answer.index] = 0
-            self.probabilities[np.searchsorted(self.ids, answer.ids), *answer.index] = answer.probabilities
+            here: tuple[Any, ...] = (slice(None), *answer.index)
+            planes = self.probabilities[here]
+            planes[:] = 0
+            planes[np.searchsorted(self.ids, answer.ids)] = answer.probabilities
 
     def _spread(self, probabilities: Array, before: Array) -> Array:
         """With a plane for each label, now that there are more of them than `before`."""
