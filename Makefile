@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo page test check docs nightly clean
+.PHONY: demo page napari test check docs nightly clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a photograph; learn from clicks through the walk; pictures in results/demo"
 	@echo "make page     label an image with strokes in the browser"
+	@echo "make napari   the plugin in napari, with an example, in an environment of its own"
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
 	@echo "make docs     the pages, with every example run; results/docs/index.html"
@@ -24,6 +25,9 @@ demo: $(VENV)/demo-installed
 
 page: $(VENV)/page-installed
 	$(BIN)/python -m graphrw.page $(IMAGE)
+
+napari: .venv-napari/installed
+	$(subst $(VENV),.venv-napari,$(BIN))/python -m graphrw.napari
 
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
@@ -46,7 +50,7 @@ check: $(VENV)/test-installed
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) .venv-napari results
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -72,4 +76,11 @@ $(VENV)/page-installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing graphrw and what the tests need into $(VENV) (some minutes the first time) …"
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# Not in $(VENV): napari comes with a plugin for pytest that does not bear warnings as errors.
+.venv-napari/installed: pyproject.toml constraints.txt
+	@echo "Installing graphrw and napari into .venv-napari (some minutes the first time) …"
+	@$(PYTHON) -m venv .venv-napari
+	$(subst $(VENV),.venv-napari,$(PIP)) --editable '.[napari]' pytest pytest-qt
 	@touch $@
