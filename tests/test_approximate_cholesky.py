@@ -181,7 +181,7 @@ def test_versions_that_apply_to_a_block_get_all_columns_at_once(monkeypatch):
     monkeypatch.setattr(module.approx_chol, "factorize_raw", Block)
     together = rw.hitting_probabilities(walk, seeds, solver=ApproximateCholesky(rtol=1e-12))
     torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-9)
-    assert shapes[0] == alone.shape
+    assert alone.shape in shapes
 
 
 @needs_package

@@ -126,6 +126,7 @@ class RefinedInverse(Inverse):
     most_refinements: int  # passes after the first, unless the verdict asks for more; then a solve fails
     most_iterations: float  # in all passes, after which a solve fails
     largest_excused: float  # the relative residual up to which one at the rounding level of A x counts as settled
+    sums_tell: bool  # whether a sum of answers sees the same error as a column of its own
     always_in_differences: bool  # whether every residual is taken so, not only where it decides
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
@@ -163,10 +164,6 @@ class RefinedInverse(Inverse):
         """
         return True
 
-    def tested_by(self, norm: Tensor) -> bool:
-        """Whether right-hand sides of these norms (K,), which add up to the killing, ask as much as that by itself."""
-        return True
-
     @property
     def verdict(self) -> Verdict:
         """How far this inverse can be trusted; found once."""
@@ -183,17 +180,14 @@ class RefinedInverse(Inverse):
         excepted = excepted_from_sum(self.operator, b, MARGIN * MARGIN * self.allowed_error) if looks_at_sums else None
         equation = Equation(b, norm, transpose, excepted)
         first = None
-        # A start may be right already.
-        if self._verdict is None and excepted is not None and start is None and self.tested_by(norm):
+        if self._verdict is None and self.sums_tell and excepted is not None and start is None:  # a start may be right
             first = self._first_pass(equation, excepted)
         if self.verdict.refusal:
             raise ConvergenceError(self.verdict.refusal)
-        if self.verdict.sharpness != CLEAN.sharpness:  # other residuals are asked for, from the first pass on
-            first = None
         return self._refine(equation, start, self.verdict, first)
 
     def _first_pass(self, equation: Equation, excepted: Tensor) -> tuple[Tensor, int]:
-        """That of a clean verdict; where its sum shows that this is the verdict, no further column is solved for it.
+        """What every solve begins with; where its sum shows a clean verdict, no further column is solved for one.
 
         A sum of answers sees about the same error as a column of its own (`tests/test_direct.py` holds the two to a
         factor of ten). So it clears the inverse where it is ten times better than it needs to be; else the column

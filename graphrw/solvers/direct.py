@@ -63,6 +63,7 @@ class DirectInverse(RefinedInverse):
     most_refinements = 4  # or as many as the verdict asks for
     most_iterations = inf
     largest_excused = inf  # a factor's error is known from its verdict, whatever rounding does to a residual
+    sums_tell = True
     always_in_differences = False
 
     @abstractmethod

@@ -13,7 +13,7 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
-from graphrw.solvers.base import MARGIN, Equation, Plan, RefinedInverse, Solver
+from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
 from graphrw.solvers.norms import column_norm
 from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 
@@ -58,6 +58,7 @@ class IterativeInverse(RefinedInverse):
 
     most_refinements = 8  # the last one asks for residuals 1e-16 times smaller than the first
     largest_excused = LARGEST_EXCUSED
+    sums_tell = False  # each column stops at a residual of its own size: 1 in the sum says little of the next columns
     always_in_differences = True
     method: type[krylov.Columns] = krylov.ConjugateGradients
 
@@ -80,10 +81,6 @@ class IterativeInverse(RefinedInverse):
         most = self.allowed_error if step < self.most_refinements else WORST_ANSWER
         moved = float((change.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()) if step else 0.0
         return moved <= most and (excepted is None or distance_from_one(sum_of_answers(x, excepted)) <= most)
-
-    def tested_by(self, norm: Tensor) -> bool:
-        """Not where one is so much smaller than the killing that the residual asked of it is no measure for others."""
-        return bool(((norm == 0) | (norm >= MARGIN * self._moving_norm())).all())
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
         parts = math.ceil(b.shape[1] / krylov.COLUMNS_AT_ONCE)
