@@ -215,6 +215,7 @@ def test_a_listener_hears_what_comes_and_may_stop_it() -> None:
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert len(heard) == 4
+    assert shares[-1] == 1
     stopping = painted(progress=lambda share, what: share < 0.5)
     with pytest.raises(Cancelled, match="Cancelled before: "):
         _ = stopping.labels

@@ -33,6 +33,11 @@ class Progress:
             raise Cancelled(f"Cancelled before: {what}.")
         self.done += 1
 
+    def end(self) -> None:
+        """Say that all is done."""
+        if self.listener is not None:
+            self.listener(1.0, "done")
+
 
 def silent(what: str) -> None:
     """Tell nobody."""

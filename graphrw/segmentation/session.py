@@ -23,7 +23,7 @@ from graphrw.solvers.base import check_solver
 
 Array = NDArray[Any] | Tensor
 APART = 0.05  # of the longest side: how far suggestions lie apart
-STEPS = 4  # that a listener hears of: the image, the walk, the borders, and the end
+STEPS = 3  # that a listener hears of: the image, the walk, the borders
 
 
 class Session:
@@ -229,7 +229,7 @@ class Session:
             progress("looking at the image")
             label = self._label
             self._answer = label(strokes, progress=progress)
-            progress("done")
+            progress.end()
         return self._answer
 
     def _places(self, where: Where) -> Tensor:
