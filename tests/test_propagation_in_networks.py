@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "steps": (lambda: Propagation(steps=-1), r"`steps` must be a whole number from 0, or None \(the limit\); got -1"),
     "half steps": (lambda: Propagation(steps=0.5), r"`steps` must be a whole number from 0, .*; got 0\.5"),  # type: ignore[arg-type]
     "a sum of steps": (lambda: Propagation(steps=3, average=False), "`average=False` is for the limit .* `steps=3`"),
-    "loops": (lambda: Propagation(self_loops=-0.5), "`self_loops` must be a number, finite and not negative; got -0.5"),
+    "loops": (lambda: Propagation(self_loops=-0.5), "`self_loops` must be finite and not negative; got -0.5"),
     "features of another graph": (lambda: Propagation()(X[1:], GRID), r"`f` must be .* N = 6; got \(5, 2\)"),
     "weights of another graph": (lambda: Propagation()(X, GRID, torch.ones(3)), r"`weight` must have shape \(E,\)"),
     "negative weights": (lambda: Propagation()(X, GRID, -torch.ones(7)), "`weight` must be .* not negative; got -1"),
