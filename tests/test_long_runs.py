@@ -127,6 +127,8 @@ def test_an_interrupt_leaves_graph_and_solver_as_good_as_new(solver):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        # An interrupt may meet torch's own `no_grad` between the switch and its `with`, which then never switches back.
+        torch.set_grad_enabled(True)
     assert (rw.hitting_probabilities(walk, seeds, solver=solver) - expected).abs().max() < 1e-6
     assert torch.equal(factor.solve(b), solved)
     with rw.record_solves() as reports:
