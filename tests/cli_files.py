@@ -55,7 +55,9 @@ def written(folder: Path, ending: str = ".png", shape: tuple[int, ...] = (40, 60
 
 def patched(patch: str, *arguments: object) -> "subprocess.Popen[str]":
     """`graphrw` with these arguments after some lines of Python, which print one line when it is time."""
-    program = f"import sys; sys.argv[1:] = {[str(argument) for argument in arguments]}\n"
+    # A shell starts what runs in its background deaf to interrupts, and so would be what that starts.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += f"import sys; sys.argv[1:] = {[str(argument) for argument in arguments]}\n"
     program += f"import time\n{patch}\nfrom graphrw.__main__ import main\nmain()\n"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
