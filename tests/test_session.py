@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.core import memory
 from graphrw.core.errors import Cancelled
 
 CHANCE = np.random.default_rng(0)
@@ -127,6 +128,28 @@ def test_a_log_gives_the_same_labels_on_the_same_image(superpixels: bool, tmp_pa
     assert again.undo()
     assert again.undo()
     assert again.paint(5, DISC) == 2
+
+
+def test_strokes_go_over_to_other_options_with_what_can_be_done_again() -> None:
+    session = painted()
+    session.keep(2)
+    session.paint(9, ([30], [40]))
+    session.undo()
+    pixels = rw.Session(IMAGE, superpixels=False)
+    pixels.take_strokes(session)
+    np.testing.assert_array_equal(pixels.strokes, session.strokes)
+    assert pixels.redo()
+    assert pixels.strokes[30, 40] == 9
+    assert session.strokes[30, 40] == 0
+    with pytest.raises(ValueError, match="a session on another image"):
+        rw.Session(IMAGE + 1).take_strokes(session)
+
+
+def test_what_does_not_fit_into_memory_is_refused_by_a_session_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = painted()
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**10)
+    with pytest.raises(MemoryError, match=r"Segmenting \(40, 50\) pixels needs about"):
+        _ = session.labels
 
 
 def test_another_image_options_or_version_is_refused_in_words(tmp_path: Path) -> None:

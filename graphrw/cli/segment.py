@@ -28,7 +28,7 @@ def segment(
     n_segments: Annotated[
         int | None,
         typer.Option(
-            help="About how many superpixels: one for 50 pixels by default, at most 50000.", min=1, metavar="N"
+            help="About how many superpixels: one for 50 pixels by default, from 400 to 50000.", min=1, metavar="N"
         ),
     ] = None,
     compactness: Annotated[

@@ -16,12 +16,12 @@ from graphrw.files.replacing import replacing
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file, and our module for it, which is loaded with its library when such a file comes."""
+    """A kind of file, and our module for it, which is loaded with its package when such a file comes."""
 
     name: str
     module: str
     endings: tuple[str, ...]
-    library: str  # as pip knows it
+    package: str  # as pip knows it
     extra: str
     written: bool = True
     palettes: bool = False  # numbers of colours, which may be labels
@@ -30,13 +30,13 @@ class Format:
         """Its function "read", "read_labels" or "write".
 
         Raises:
-            MissingDependencyError: without its library.
+            MissingDependencyError: without its package.
         """
         try:
             module = import_module(f"graphrw.files.{self.module}")
         except ModuleNotFoundError as error:
             raise MissingDependencyError(
-                f"{self.name} files need {self.library}: pip install 'graphrw[{self.extra}]'"
+                f"{self.name} files need {self.package}: pip install 'graphrw[{self.extra}]'"
             ) from error
         if what == "read_labels" and not self.palettes:
             what = "read"
@@ -61,7 +61,7 @@ def read_image(path: str | Path) -> ImageFile:
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as they say.
         ValueError: for another ending, or a file that is not what its ending says.
-        MissingDependencyError: if the library that reads it is not installed.
+        MissingDependencyError: if the package that reads it is not installed.
     """
     return read_file(Path(path), "read")
 

@@ -13,12 +13,16 @@ SEEN_THROUGH = ("LA", "PA", "RGBA")
 
 def read(path: Path) -> ImageFile:
     """Grey values (H, W) or colours (H, W, 3), upright as the camera says; what is transparent lies on white."""
-    image = _opened(path)
+    return _file(grey_or_colours(_opened(path)))
+
+
+def grey_or_colours(image: Image.Image) -> Image.Image:
+    """One channel of any depth, or red, green and blue of 8 bits; what is transparent lies on white."""
     if image.mode in SEEN_THROUGH or "transparency" in image.info:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
-    elif image.mode not in DEEP:
-        image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    return _file(image)
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    if image.mode in DEEP:
+        return image
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def read_labels(path: Path) -> ImageFile:

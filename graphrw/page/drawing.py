@@ -82,9 +82,9 @@ class Drawing:
     def walk_over(self, *, superpixels: bool) -> None:
         """Label by superpixels or by pixels from now on, from the same strokes."""
         with self._change():
-            log = json.loads(_saved(self._there))
-            log["options"]["superpixels"] = superpixels
-            self._replay(log)
+            session = self._new_session(self.opened, superpixels)
+            session.take_strokes(self._there)
+            self._session, self.superpixels = session, superpixels
 
     def _replay(self, log: Any) -> None:
         check_log(log, math.prod(self._there.shape))

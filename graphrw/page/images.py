@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from graphrw.files.picture import grey_or_colours
+
 Array = NDArray[Any]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MOST_PIXELS = 25_000_000  # checked before anything is unpacked: a small file can hold a large image
-DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names for one channel of more than 8 bits
 
 
 def read_image(data: bytes) -> Array:
@@ -23,7 +24,7 @@ def read_image(data: bytes) -> Array:
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
         _check_size(*image.size)
-        return _array(ImageOps.exif_transpose(image))
+        return np.asarray(grey_or_colours(ImageOps.exif_transpose(image)))
     except UnidentifiedImageError as error:
         raise ValueError("This file is no image that the page can read: PNG, JPEG, TIFF, BMP or WebP.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -54,14 +55,3 @@ def _check_size(width: int, height: int) -> None:
             f"This image is too large: {width} × {height} pixels; the page takes at most "
             f"{MOST_PIXELS // 1_000_000} million. Make it smaller, or use `graphrw.segment` on it."
         )
-
-
-def _array(image: Image.Image) -> Array:
-    if image.mode in DEEP:
-        return np.asarray(image)
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-        above = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), above)
-    return np.asarray(image.convert("RGB"))

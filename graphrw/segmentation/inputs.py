@@ -12,6 +12,7 @@ from graphrw.core.arrays import as_tensor, whole_values
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, is_number, is_whole
 
+AN_IMAGE = "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more"
 LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
 
 
@@ -27,7 +28,7 @@ def read_pixels(
     image: NDArray[Any] | Tensor, label_image: Tensor, *, channel_axis: int | None, data_range: float | None
 ) -> Tensor:
     """(N, C) floats: the pixels in C order, over the range of the data; 0 where they are not finite, as outside."""
-    values = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")
+    values = as_tensor("image", image, AN_IMAGE)
     if values.is_complex():
         raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
     channels_last = _channels_last(values, channel_axis, tuple(label_image.shape))

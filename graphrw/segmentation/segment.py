@@ -8,26 +8,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.memory import require_memory
 from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
-from graphrw.core.whole import check_flag, check_not_negative, check_whole
-from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
-from graphrw.segmentation.stroke_labels import StrokeLabels, label_strokes
+from graphrw.core.whole import check_flag, check_not_negative
+from graphrw.segmentation.inputs import AN_IMAGE, check_alike, read_labels, read_spacing
+from graphrw.segmentation.labelling import Answer, Options, labeller
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
-
-ADVICE = "Segment it in parts that overlap, or at half the resolution."
-BYTES = 280  # for each pixel, of one channel: the peak measured on a volume of 120³
 
 
 @overload
 def segment(
     image: NDArray[Any],
     labels: NDArray[Any],
-    *,
     channel_axis: int | None = ...,
+    *,
     spacing: Sequence[float] | None = ...,
     n_segments: int | None = ...,
     compactness: float = ...,
@@ -44,8 +39,8 @@ def segment(
 def segment(
     image: Tensor,
     labels: Tensor,
-    *,
     channel_axis: int | None = ...,
+    *,
     spacing: Sequence[float] | None = ...,
     n_segments: int | None = ...,
     compactness: float = ...,
@@ -62,8 +57,8 @@ def segment(
 def segment(
     image: NDArray[Any] | Tensor,
     labels: NDArray[Any] | Tensor,
-    *,
     channel_axis: int | None = None,
+    *,
     spacing: Sequence[float] | None = None,
     n_segments: int | None = None,
     compactness: float = 10.0,
@@ -118,26 +113,23 @@ def segment(
     True
     """
     check_alike(image, labels)
-    check_not_negative("beta", beta)
-    check_flag("colour_model", colour_model)
     check_flag("return_full_prob", return_full_prob)
     check_solver(solver)
-    width = check_whole("band", band, 0)
     label_image = read_labels(labels)
-    require_memory(BYTES * label_image.numel(), f"Segmenting {tuple(label_image.shape)} pixels", ADVICE)
-    pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=1.0)
-    steps = read_spacing([1.0] * label_image.ndim if spacing is None else spacing, label_image.ndim)
-    label_image = label_image.cpu()
-    regions = image_regions(
-        pixels.reshape(*label_image.shape, -1),
-        label_image >= 0,
-        steps,
+    options = Options(
+        channel_axis=channel_axis,
+        spacing=None if spacing is None else tuple(read_spacing(spacing, label_image.ndim)),
+        superpixels=True,
         n_segments=n_segments,
         compactness=compactness,
-        beta=beta,
+        beta=check_not_negative("beta", beta),
         convert2lab=convert2lab,
+        colour_model=colour_model,
+        band=band,
     )
-    answer = label_strokes(regions, label_image, colour_model=colour_model, band=width, solver=solver)
+    pixels = options.read(as_tensor("image", image, AN_IMAGE), label_image >= 0)
+    label_image = label_image.cpu()
+    answer = labeller(pixels, label_image >= 0, options, solver)(label_image)
     _warn_of_lost(answer, label_image)
     if return_full_prob:
         single = isinstance(image, Tensor) and image.dtype == torch.float32
@@ -146,7 +138,7 @@ def segment(
     return _like(found.to(as_tensor("labels", labels, "").dtype), labels)
 
 
-def _warn_of_lost(answer: StrokeLabels, label_image: Tensor) -> None:
+def _warn_of_lost(answer: Answer, label_image: Tensor) -> None:
     lost = int(((answer.labels < 0) & (label_image == 0)).sum())
     if lost:
         warn(f"{lost} unlabelled pixels are reached by no stroke; they are labelled −1.")

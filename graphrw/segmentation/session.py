@@ -14,7 +14,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
 from graphrw.segmentation import stroke_log
 from graphrw.segmentation.history import Canvas, History, Stroke
-from graphrw.segmentation.inputs import read_spacing
+from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
 from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
 from graphrw.segmentation.places import Where, flat_places, most_uncertain
 from graphrw.segmentation.progress import Listener, Progress
@@ -68,8 +68,8 @@ class Session:
     def __init__(
         self,
         image: Array,
-        *,
         channel_axis: int | None = None,
+        *,
         mask: Array | None = None,
         spacing: Sequence[float] | None = None,
         superpixels: bool = True,
@@ -82,7 +82,7 @@ class Session:
         solver: Solver = Auto(rtol=1e-6),
         progress: Listener | None = None,
     ) -> None:
-        self._image = as_tensor("image", image, "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more")
+        self._image = as_tensor("image", image, AN_IMAGE)
         self._is_tensor = isinstance(image, Tensor)
         self._shape = spatial_shape(self._image, channel_axis)
         self._options = Options(
@@ -190,6 +190,19 @@ class Session:
         apart = max(1.0, APART * max(self.shape))
         return self._like(most_uncertain(self._uncertainty(), k, apart))
 
+    def take_strokes(self, other: "Session") -> None:
+        """Take all that was done in another session on the same image, whatever its options, in place of what is here.
+
+        Raises:
+            ValueError: if it is on another image.
+        """
+        if not isinstance(other, Session):
+            raise ValueError(f"`other` must be a `Session`; got {type(other).__name__}.")
+        if other._key != self._key:
+            raise ValueError("`other` is a session on another image, where its strokes lie elsewhere.")
+        self._history = History(list(other._history.strokes), other._history.done)
+        self._changed(True)
+
     def save_log(self, path: str | Path) -> None:
         """Write all strokes, kept objects included, with the options and a hash of the image, as JSON."""
         done = self._history.strokes[: self._history.done]
@@ -223,8 +236,10 @@ class Session:
     @property
     def _found(self) -> Answer | None:
         """The answer to the strokes that are there; None if there are none."""
+        if self._answer is not None:
+            return self._answer
         strokes = self._canvas.labels.reshape(self.shape)
-        if self._answer is None and bool((strokes > 0).any()):
+        if bool((strokes > 0).any()):
             progress = Progress(STEPS, self._progress)
             progress("looking at the image")
             label = self._label

@@ -98,4 +98,5 @@ CALLS = (
     call(SESSION.suggest, k=whole(1, 0)),
     call(SESSION.save_log, path=A_PATH),
     call(SESSION.replay, path=A_PATH),
+    call(SESSION.take_strokes, other=instance(session(), "`Session`")),
 )
