@@ -10,7 +10,7 @@ from torch import Tensor
 from graphrw.core.finite import narrowed
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
-from graphrw.core.transforms import outside_autograd, plainly
+from graphrw.core.transforms import outside_autograd, plainly, refuse_forward_over_forward
 from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
@@ -208,6 +208,7 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     @opaque
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        refuse_forward_over_forward()
         weight, killing, x = ctx.saved_tensors
         likes = (weight, killing, x)
         pairs = zip(tangents[:3], likes, strict=True)

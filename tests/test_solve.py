@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.func import jacfwd, jacrev
 
 import graphrw as rw
 from graphrw.solve import Factor
@@ -251,3 +252,17 @@ def test_a_start_that_cannot_be_one_is_refused(start, message):
     walk, _ = similar_walks()
     with pytest.raises(ValueError, match=message):
         rw.solve(walk, torch.ones(900), start=start)
+
+
+def test_forward_over_forward_mode_is_refused_and_any_other_order_is_right():
+    graph, b = rw.grid_graph((3,)), torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+
+    def solved(weight):
+        return rw.solve(rw.walk(graph, weight, 0.5), b)
+
+    weight = torch.tensor([0.7, 1.3], dtype=torch.float64)
+    expected = jacrev(jacrev(solved))(weight)
+    torch.testing.assert_close(jacfwd(jacrev(solved))(weight), expected)
+    torch.testing.assert_close(jacrev(jacfwd(solved))(weight), expected)
+    with pytest.raises(NotImplementedError, match="no forward mode over forward mode"):
+        jacfwd(jacfwd(solved))(weight)

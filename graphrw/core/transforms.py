@@ -52,6 +52,20 @@ def outside_autograd() -> Iterator[None]:
         yield
 
 
+def refuse_forward_over_forward() -> None:
+    """Raise `NotImplementedError` within two forward-mode transforms; for the `jvp` of a custom Function.
+
+    torch calls it with forward mode switched off, so that the outer derivative of what it gives would silently lack
+    terms, whatever the Function is.
+    """
+    stack = _functorch.get_interpreter_stack() or ()
+    if sum(level.key() == _functorch.TransformType.Jvp for level in stack) > 1:
+        raise NotImplementedError(
+            "torch has no forward mode over forward mode for custom functions, such as a solve. Take reverse mode for "
+            "one of the two: `jacfwd(jacrev(f))`, `jacrev(jacfwd(f))` or `torch.func.hessian`."
+        )
+
+
 def lasting(values: Tensor) -> Tensor:
     """`values`, copied if they were made in inference mode, so that they may be kept and used in training."""
     if not values.is_inference():
