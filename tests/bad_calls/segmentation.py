@@ -74,7 +74,14 @@ CALLS = (
         data_range=RANGE,
         solver=a_solver(),
     ),
-    call(segmentation.segment, image=IMAGE, labels=SEEDED, beta=number(1.0, -1.0), return_full_prob=flag(), **HOW),
+    call(
+        segmentation.segment,
+        image=IMAGE,
+        labels=SEEDED.called("image", "spacing"),
+        beta=number(1.0, -1.0),
+        return_full_prob=flag(),
+        **HOW,
+    ),
     call(
         segmentation.Session,
         lambda made: made.paint(1, MASK.good) and made.labels,
