@@ -146,11 +146,11 @@ def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:
 
 
 def test_the_spacing_says_how_far_it_is() -> None:
-    labels = np.zeros((41, 41), dtype=int)
-    labels[20, 0], labels[0, 20] = 1, 2
-    image = np.zeros((41, 41))
-    flat, tall = (rw.segment(image, labels, spacing=spacing, n_segments=400) for spacing in ((1, 5), (5, 1)))
-    assert (flat == 2).mean() != (tall == 2).mean()
+    image, labels = np.zeros((60, 60)), np.zeros((60, 60), dtype=int)
+    labels[2:5, 28:32], labels[28:32, 2:5] = 1, 2  # at the top, and on the left
+    wide, high = (rw.segment(image, labels, spacing=spacing, n_segments=600) for spacing in ((1, 5), (5, 1)))
+    assert (wide == 1).mean() > 0.9  # columns are far apart: what is left of most pixels is farther than what is above
+    assert (high == 2).mean() > 0.9
 
 
 def test_labels_keep_their_type() -> None:
