@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("test", "approximate-cholesky", "pretrained")
+EXTRAS = ("test", "image", "volumes", "page", "approximate-cholesky", "pretrained")
 
 
 def lowest_versions(requirements: list[str]) -> list[str]:
