@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from graphrw.cli.task import Inputs, Task
+from graphrw.core.progress import Listener
 from graphrw.core.warn import warn
 from graphrw.files import ImageFile, read_image
 from graphrw.functional import entropy
 from graphrw.models import LearnedRandomWalker
 from graphrw.segmentation import Session, stroke_log
-from graphrw.segmentation.progress import Listener
 
 Options = dict[str, Any]  # keywords of `Session`
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from graphrw.segmentation.progress import Listener
+from graphrw.core.progress import Listener
 
 
 @contextmanager

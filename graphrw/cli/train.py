@@ -17,10 +17,11 @@ from graphrw.cli import options as given
 from graphrw.cli.bars import bar
 from graphrw.cli.training_folder import Pair, as_examples, channels_of, fitted_scale, read_pairs
 from graphrw.core.errors import Cancelled
+from graphrw.core.progress import Listener
 from graphrw.files import check_place
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import Piece, piece, step_loss, validation_pieces
-from graphrw.models.training import Listener, Schedule, fit
+from graphrw.models.training import Schedule, fit
 
 
 def train(

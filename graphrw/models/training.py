@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from graphrw.core.errors import Cancelled
+from graphrw.core.progress import Listener
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.files.replacing import replacing
 
-Listener = Callable[[float, str], bool | None]  # what is done, from 0 to 1, and how it goes; false: stop
 KEEP_EVERY = 60.0  # seconds between checkpoints
 
 

@@ -7,12 +7,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from graphrw.core.progress import silent
 from graphrw.core.walk import Walk
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.most_probable import most_probable_labels
 from graphrw.segmentation.components import LabelledComponents, labelled_components
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
-from graphrw.segmentation.progress import silent
 from graphrw.solvers import Solver
 
 

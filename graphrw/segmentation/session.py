@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
 from graphrw.segmentation import stroke_log
 from graphrw.segmentation.history import Canvas, History, Stroke
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
 from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
 from graphrw.segmentation.places import Where, flat_places, most_uncertain
-from graphrw.segmentation.progress import Listener, Progress
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from graphrw.build.superpixel import project_regions
 from graphrw.core.distinct import distinct
 from graphrw.core.opaque import opaque
+from graphrw.core.progress import silent
 from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.pixel_band import PixelBand, pixel_band
-from graphrw.segmentation.progress import silent
 from graphrw.segmentation.strokes import region_probabilities
 from graphrw.solvers import Auto, Solver
 
