@@ -125,10 +125,15 @@ class Factor:
         start = checked_start(start, b)
         weight, killing = self.walk.weight, self.walk.killing
         kind = torch.promote_types(b.dtype, weight.dtype)
-        if b.numel() == 0:
-            return b.to(kind) + 0 * (weight.sum() + killing.sum())  # nothing to solve; gradients of 0 flow all the same
-        columns = b.reshape(b.shape[0], -1).to(kind)
+        columns = b.reshape(b.shape[0], b.shape[1:].numel()).to(kind)
         return _differentiable_solve(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
+
+    def seconds_not_yet_reported(self) -> float:
+        """Of the factorisation: in the first report, whichever thread makes it, and 0 in the others."""
+        try:
+            return self.unreported_seconds.pop()
+        except IndexError:
+            return 0.0
 
     def _require_fresh(self) -> None:
         for name, before, now in zip(("weight", "killing"), self.versions, _versions(self.walk), strict=True):
@@ -236,6 +241,8 @@ class _Solve(torch.autograd.Function):
 def _differentiable_solve(
     weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None
 ) -> Tensor:
+    if b.numel() == 0:
+        return b + 0 * (weight.sum() + killing.sum())  # nothing to solve; gradients of 0 flow all the same
     x: Tensor = _Solve.apply(weight, killing, b, start, task)  # type: ignore[no-untyped-call]
     return x
 
@@ -247,7 +254,7 @@ def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
         began = time.perf_counter()
         found = factor.inverse.solve(b.double(), factor.transpose, start)
         seconds = time.perf_counter() - began
-    told = factor.unreported_seconds.pop() if factor.unreported_seconds else 0.0
+    told = factor.seconds_not_yet_reported()
     nodes, columns = found.x.shape
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)

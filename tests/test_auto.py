@@ -81,8 +81,8 @@ def test_very_deep_graphs_are_not_followed_to_their_end(monkeypatch):
 def test_levels_alone_predict_no_more_than_the_doubt_allows_on_grids(shape):
     graph = rw.grid_graph(shape)
     guess, analysed = cost.of_direct_by_levels(graph, level_structure(graph)), cost.of_direct(Cholesky(), graph)
-    assert guess.seconds < auto.DOUBT * analysed.seconds
-    assert guess.bytes < auto.DOUBT * analysed.bytes
+    assert guess.seconds < auto.OVERESTIMATE * analysed.seconds
+    assert guess.bytes < auto.OVERESTIMATE * analysed.bytes
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 12])
@@ -90,7 +90,7 @@ def test_levels_alone_predict_no_more_than_the_doubt_allows_on_knn_graphs(dimens
     points = torch.rand(2000, dimensions, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     graph, _ = rw.knn_graph(points, 8)
     guess, analysed = cost.of_direct_by_levels(graph, level_structure(graph)), cost.of_direct(Cholesky(), graph)
-    assert guess.seconds < auto.DOUBT * analysed.seconds
+    assert guess.seconds < auto.OVERESTIMATE * analysed.seconds
 
 
 def test_auto_analyses_nothing_where_the_level_structure_shows_that_it_would_be_in_vain(monkeypatch):
@@ -176,7 +176,7 @@ def apply_weights(walk: rw.Walk, x: torch.Tensor) -> torch.Tensor:
 
 def test_a_directed_walk_that_hardly_ends_goes_to_the_direct_solver_in_the_end(monkeypatch):
     monkeypatch.setattr(cost, "of_bicgstab", lambda graph, rtol: cost.Cost(1e-6, 0.0))
-    monkeypatch.setattr(auto, "DOUBT", 1e9)
+    monkeypatch.setattr(auto, "OVERESTIMATE", 1e9)
     ring = torch.arange(3000)
     graph = rw.Graph(torch.stack([ring, (ring + 1) % 3000]), 3000, directed=True)
     assert Auto().explain(graph).startswith("BiCGStab(rtol=1e-10, max_iterations=1000), then LU")

@@ -10,6 +10,7 @@ from hard_walks import hitting_probabilities_without_subtraction, noise, wheel
 import graphrw as rw
 from graphrw.solvers import CG, ApproximateCholesky, Cholesky, Multigrid
 from graphrw.solvers.approximate_cholesky import AVAILABLE
+from graphrw.solvers.iterative import IterativeInverse
 from graphrw.testing import dense_operator, sample_graphs
 
 SOLVERS = [
@@ -151,6 +152,13 @@ def test_the_residual_that_is_told_is_that_of_columns_with_something_to_solve():
     b[:, 1] = 0
     with pytest.raises(rw.ConvergenceError, match=r"left a true relative residual of \d"):
         rw.solve(walk, b, CG(max_iterations=3))
+
+
+def test_a_small_residual_of_an_answer_that_still_moves_is_not_blamed(monkeypatch):
+    monkeypatch.setattr(IterativeInverse, "at_rest", lambda *_: False)
+    walk = rw.walk(rw.grid_graph((5, 5)), torch.ones(40, dtype=torch.float64), 1.0)
+    with pytest.raises(rw.ConvergenceError, match="that is little, but the answer is not at rest"):
+        CG(rtol=1e-6).inverse_of(walk).solve(torch.ones(25, 1, dtype=torch.float64))
 
 
 @every_solver

@@ -36,6 +36,17 @@ def test_vmap_over_right_hand_sides_is_one_solve():
     torch.testing.assert_close(x, torch.linalg.solve(dense_operator(sample), b))
 
 
+@pytest.mark.parametrize("solver", [CG(), Cholesky()])
+def test_vmap_over_no_right_hand_sides_is_no_answer(solver):
+    path = rw.Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    walk = rw.walk(path, torch.ones(2, dtype=torch.float64, requires_grad=True), killing=1.0)
+    for none in (torch.ones(0, 3, dtype=torch.float64), torch.ones(0, 3, 2, dtype=torch.float64)):
+        answers = torch.func.vmap(lambda b: rw.solve(walk, b, solver))(none)
+        assert answers.shape == none.shape
+        answers.sum().backward()
+    torch.testing.assert_close(walk.weight.grad, torch.zeros(2, dtype=torch.float64))
+
+
 def test_vmap_over_factorised_walks_and_right_hand_sides_agrees_with_a_loop():
     factors = [rw.factorize(sample_walk(GRID, seed), Dense()) for seed in range(2)]
     b = torch.randn(3, GRID.num_nodes, dtype=torch.float64)

@@ -26,7 +26,7 @@ from graphrw.solvers.superlu import SuperLU
 
 # How many times too large a prediction from levels alone may be: up to 5 on images, volumes and kNN graphs. It is more
 # on expanders (30 to 50 on power-law and small-world graphs), where iterations are few and a factor is not missed.
-DOUBT = 12
+OVERESTIMATE = 12
 SHALLOW = 3  # times log2 of the nodes: graphs of no more levels are often well conditioned, as expanders are
 ADVICE = "Solve fewer columns at a time, or a smaller graph: superpixels, a coarser image, a part of it."
 SHARE = 0.75  # of the free memory: answers, gradients and whatever else runs need some, too
@@ -119,7 +119,7 @@ class Auto(Solver[Choice]):
         levels = level_structure(part)
         direct, fits = cost.of_direct_by_levels(graph, levels), False
         limit = SHARE * available_memory() if self.max_bytes is None else self.max_bytes
-        if direct.seconds <= DOUBT * iterative.seconds and direct.bytes <= DOUBT * limit:
+        if direct.seconds <= OVERESTIMATE * iterative.seconds and direct.bytes <= OVERESTIMATE * limit:
             with suppress(MemoryError):  # not even the analysis fits
                 direct = cost.of_direct(solver, graph) or direct
                 fits = direct.bytes <= limit

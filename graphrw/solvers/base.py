@@ -223,7 +223,7 @@ class RefinedInverse(Inverse):
             residual = left.residual
             if bool(lost.any()):
                 x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-        raise self._failure(left.relative, iterations)
+        raise self._failure(left.relative, iterations, rtol)
 
     def _remainder(self, equation: Equation, x: Tensor, rtol: float, *, in_differences: bool) -> Remainder:
         """Free of cancellation where that is asked for, or where it decides."""
@@ -242,12 +242,13 @@ class RefinedInverse(Inverse):
         floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
         return bool(((column_norm(residual) <= floor) & (left.relative[missed] <= self.largest_excused)).all())
 
-    def _failure(self, relative: Tensor, iterations: int) -> ConvergenceError:
+    def _failure(self, relative: Tensor, iterations: int, rtol: float) -> ConvergenceError:
+        worst = _worst(relative)
+        missed = f"asked was {rtol:.1e}" if worst > rtol else "that is little, but the answer is not at rest"
         return ConvergenceError(
-            f"{self.solver} left a true relative residual of {_worst(relative):.1e} after {iterations} iterations; "
-            f"asked was {self.solver.rtol:.1e}. Likely causes: weights that span too many orders of magnitude, or a "
-            "component that hardly reaches any seed or killing. Try `solvers.Cholesky()` (undirected) or "
-            "`solvers.LU()` (directed), or a larger `rtol`."
+            f"{self.solver} left a true relative residual of {worst:.1e} after {iterations} iterations; {missed}. "
+            "Likely causes: weights that span too many orders of magnitude, or a component that hardly reaches any "
+            "seed or killing. Try `solvers.Cholesky()` (undirected) or `solvers.LU()` (directed), or a larger `rtol`."
         )
 
 

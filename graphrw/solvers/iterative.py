@@ -18,7 +18,7 @@ from graphrw.solvers.norms import column_norm
 from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 
 WORST_ANSWER = 0.01  # error on A 1 = killing with which an answer is still given: one per cent of a probability
-SHARPER = 0.01  # by how much residuals shrink from pass to pass and from try to try, where they hide errors
+SHARPENING = 0.01  # by how much residuals shrink from pass to pass and from try to try, where they hide errors
 SHARPNESSES = (1.0, 1e-2, 1e-4, 1e-6, 1e-8)  # what is tried; beyond, residuals are rounding
 LARGEST_EXCUSED = 1e-3  # where an iteration has run away, the rounding of A x grows with x, and excuses nothing
 
@@ -84,7 +84,7 @@ class IterativeInverse(RefinedInverse):
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
         parts = math.ceil(b.shape[1] / krylov.COLUMNS_AT_ONCE)
-        target = 0.5 * SHARPER**step * target  # half: the true residual lags behind that of the recursion
+        target = 0.5 * SHARPENING**step * target  # half: the true residual lags behind that of the recursion
         product = self.operator.matmul_in_differences if step else self.operator.matmul
         with self._working:
             blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), strict=True)

@@ -11,7 +11,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
-COLUMNS_AT_ONCE = 8  # of the flows over edges, (E, K), in a residual: bounds their memory
+FLOWS_AT_ONCE = 8  # of the flows over edges, (E, K), in a residual: bounds their memory
 EDGES_AT_ONCE = 16_384  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
 
 
@@ -44,7 +44,7 @@ class Operator:
         """A x as k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels; Aᵀ of a directed graph has no such form."""
         if transpose and self.walk.graph.directed:
             return self.matmul(x, out, transpose=True)
-        return torch.cat([self._flow_out(columns) for columns in x.split(COLUMNS_AT_ONCE, dim=1)], dim=1, out=out)
+        return torch.cat([self._flow_out(columns) for columns in x.split(FLOWS_AT_ONCE, dim=1)], dim=1, out=out)
 
     def residual(self, b: Tensor, x: Tensor, transpose: bool, in_differences: bool) -> Tensor:
         """b − A x, or b − Aᵀx."""

@@ -10,7 +10,7 @@ from graphrw.spectral.matrix import Symmetric
 from graphrw.spectral.subspace import random_like
 
 STEPS = 50  # of Lanczos' method: some percent of a search; at a million nodes they tell the lowest end within 0.07
-DOUBT = 1e-8  # the probability that `lowest` is not a bound
+RISK = 1e-8  # the probability that `lowest` is not a bound
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Survey:
 
     values: Tensor  # (m,) falling
     shares: Tensor  # (m,) about the fraction of all eigenvalues near each
-    lowest: float  # no eigenvalue is less, but for a probability of `DOUBT`
+    lowest: float  # no eigenvalue is less, but for a probability of `RISK`
 
     def leading(self, count: int, num_nodes: int) -> float:
         """About the `count`-th largest eigenvalue of `num_nodes`."""
@@ -56,7 +56,7 @@ def survey(matrix: Symmetric) -> Survey:
 def _survey(diagonal: Tensor, beside: Tensor, count: int) -> Survey:
     tridiagonal = torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
     values, vectors = torch.linalg.eigh(tridiagonal)
-    root = math.log(1.648 * math.sqrt(count) / DOUBT) / (2 * len(values) - 1)
+    root = math.log(1.648 * math.sqrt(count) / RISK) / (2 * len(values) - 1)
     e = root * root
     lowest = (float(values[0]) - e) / (1 - e) if e < 1 else -1.0  # λ_max ≤ 1
     return Survey(values.flip(0), vectors[0].square().flip(0), max(lowest, -1.0))
