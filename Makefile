@@ -32,9 +32,9 @@ napari: .venv-napari/installed
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
 
-nightly: $(VENV)/test-installed docs
+nightly: $(VENV)/test-installed .venv-lowest/installed docs
 	$(BIN)/python -m pytest -m nightly
-	$(BIN)/python tests/lowest.py -n 2 -q
+	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly"
 
 # GALLERY=0 leaves the examples out, which take minutes. A warning is an error.
 GALLERY ?= 1
@@ -50,7 +50,7 @@ check: $(VENV)/test-installed
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .venv-napari results
+	rm -rf $(VENV) .venv-lowest .venv-napari results
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -83,4 +83,12 @@ $(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing graphrw and napari into .venv-napari (some minutes the first time) …"
 	@$(PYTHON) -m venv .venv-napari
 	$(subst $(VENV),.venv-napari,$(PIP)) --editable '.[napari]' pytest pytest-qt
+	@touch $@
+
+# The lowest versions that pyproject.toml allows. Where the package index has no CPU build of that torch, this takes gigabytes.
+.venv-lowest/installed: pyproject.toml
+	@echo "Installing graphrw with the lowest versions allowed into .venv-lowest (some minutes the first time) …"
+	@$(PYTHON) -m venv .venv-lowest
+	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pip install --quiet uv
+	$(subst $(VENV),.venv-lowest,$(BIN))/python -m uv pip install --quiet --resolution lowest-direct --editable '.[test]'
 	@touch $@
