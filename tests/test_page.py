@@ -48,14 +48,15 @@ def file_of(image, kind="PNG", **options):
     return file.getvalue()
 
 
-def small_file_of_a_large_image(width, height):
+def png_of(header, rows):
     def chunk(name, content):
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def small_file_of_a_large_image(width, height):
+    return png_of(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), bytes(1000))
 
 
 @pytest.fixture
@@ -80,6 +81,11 @@ def paint(client, label, runs):
     return client.post("paint", json={"label": label, "runs": runs})
 
 
+def changed(response):
+    """How many pixels, or steps."""
+    return response.json()["changed"]
+
+
 def labels(client):
     return np.frombuffer(client.get("labels").content, np.uint8).reshape(20, 30)
 
@@ -93,15 +99,16 @@ def refused(response, status=400):
 
 
 def test_an_image_is_opened_and_shown(opened):
-    assert opened.get("state").json() == {"name": "halves.png", "shape": [20, 30], "superpixels": True}
+    known = {"name": "halves.png", "shape": [20, 30], "superpixels": True, "can_undo": False, "can_redo": False}
+    assert opened.get("state").json() == known
     shown = opened.get("image.png")
     assert shown.headers["content-type"] == "image/png"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(shown.content))), two_halves())
 
 
 def test_strokes_give_the_labels_that_a_session_gives(opened):
-    assert paint(opened, 1, LEFT).json() == {"changed": 3}
-    assert paint(opened, 2, RIGHT).json() == {"changed": 3}
+    assert changed(paint(opened, 1, LEFT)) == 3
+    assert changed(paint(opened, 2, RIGHT)) == 3
     session = rw.Session(two_halves(), channel_axis=2)
     session.paint(1, ([10, 10, 10], [2, 3, 4]))
     session.paint(2, ([4, 4, 4], [25, 26, 27]))
@@ -122,21 +129,35 @@ def test_before_the_first_stroke_there_is_no_label(opened):
 def test_strokes_are_undone_made_again_and_erased(opened):
     paint(opened, 1, LEFT)
     paint(opened, 2, RIGHT)
-    assert opened.post("undo").json() == {"changed": 1}
+    assert changed(opened.post("undo")) == 1
     assert set(labels(opened).ravel()) == {1}
-    assert opened.post("redo").json() == {"changed": 1}
-    assert opened.post("redo").json() == {"changed": 0}
+    assert changed(opened.post("redo")) == 1
+    assert changed(opened.post("redo")) == 0
     assert set(labels(opened).ravel()) == {1, 2}
-    assert opened.post("erase", json={"runs": [[0, 300]]}).json() == {"changed": 3}
+    assert changed(opened.post("erase", json={"runs": [[0, 300]]})) == 3
     assert set(labels(opened).ravel()) == {1}
+
+
+def test_every_change_and_the_state_tell_whether_there_is_something_to_undo_or_redo(opened):
+    def told(response):
+        return response.json()["can_undo"], response.json()["can_redo"]
+
+    assert told(opened.get("state")) == (False, False)
+    assert told(paint(opened, 1, LEFT)) == (True, False)
+    assert told(paint(opened, 2, RIGHT)) == (True, False)
+    assert told(opened.post("undo")) == told(opened.get("state")) == (True, True)
+    assert told(opened.post("undo")) == (False, True)
+    assert told(opened.post("walk", json={"superpixels": False})) == (False, True)
+    assert told(opened.post("redo")) == (True, True)
+    assert told(opened.post("open?name=again", content=file_of(two_halves()))) == (False, False)
 
 
 def test_what_is_kept_is_not_painted_over(opened):
     paint(opened, 1, LEFT)
     paint(opened, 2, RIGHT)
     kept = int((labels(opened) == 1).sum())
-    assert opened.post("keep", json={"label": 1}).json() == {"changed": kept}
-    assert paint(opened, 2, LEFT).json() == {"changed": 0}
+    assert changed(opened.post("keep", json={"label": 1})) == kept
+    assert changed(paint(opened, 2, LEFT)) == 0
 
 
 def test_labels_are_downloaded_as_numbers(opened):
@@ -174,7 +195,7 @@ def test_the_walk_changes_from_superpixels_to_pixels_and_back_with_the_same_stro
     assert np.array_equal(shares, np.round(255 * session.entropy / np.log(2)))
     assert opened.get("strokes").content == strokes
     assert opened.post("walk", json={"superpixels": True}).json()["superpixels"] is True
-    assert opened.post("undo").json() == {"changed": 1}
+    assert changed(opened.post("undo")) == 1
 
 
 def test_the_example_opens(client):
@@ -259,6 +280,15 @@ def test_images_of_sixteen_bits_keep_their_numbers():
     assert np.array_equal(read_image(file_of(deep, "TIFF")), deep)
 
 
+@pytest.mark.parametrize("kind", ["RGB", "RGBA"])
+def test_colours_of_sixteen_bits_are_refused_and_not_halved(client, kind):
+    deep = np.full((20, 30, len(kind)), 0x1234, dtype=">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    header = struct.pack(">IIBBBBB", 30, 20, 16, 2 if kind == "RGB" else 6, 0, 0, 0)
+    content = png_of(header, rows)
+    assert "channels of 16 bits" in refused(client.post("open", content=content))
+
+
 def test_images_of_sixteen_bits_are_shown_over_the_whole_scale(client):
     client.post("open", content=file_of(np.arange(600, dtype=np.uint16).reshape(20, 30)))
     shown = np.asarray(Image.open(io.BytesIO(client.get("image.png").content)))
@@ -283,7 +313,7 @@ def test_what_is_transparent_is_white_and_what_is_grey_has_no_channels():
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"<svg/>", b"GIF89a" + bytes(100), b"%PDF-1.4", b"%!PS-Adobe-3.0"])
 def test_what_is_no_image_is_refused_in_words(client, content):
-    assert refused(client.post("open", content=content)).startswith("This file is no image that the page can read: PNG")
+    assert refused(client.post("open", content=content)).startswith("This file cannot be read as an image: it is none of PNG")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP"])

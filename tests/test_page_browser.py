@@ -174,6 +174,21 @@ def test_two_strokes_colour_the_image_and_undo_takes_the_colour_back(page):
     page.until(lambda: page.colour(60, 10) == blue)
 
 
+def test_undo_and_redo_are_grey_where_there_is_nothing_to_undo_or_redo(page):
+    def offered():
+        return [page.find(f"#{name}").is_enabled() for name in ("undo", "redo")]
+
+    assert offered() == [False, False]
+    page.stroke(LEFT, (LEFT[0] + 3, LEFT[1]))
+    page.until(lambda: offered() == [True, False])
+    page.find("#undo").click()
+    page.until(lambda: offered() == [False, True])
+    page.load()
+    page.until(lambda: offered() == [False, True])
+    page.find("#redo").click()
+    page.until(lambda: offered() == [True, False])
+
+
 def test_labels_and_strokes_are_downloaded_and_the_strokes_can_be_loaded_again(page):
     page.paint_two_labels()
     labels = np.asarray(Image.open(page.downloaded("labels")))
@@ -197,7 +212,7 @@ def test_a_bad_file_is_refused_in_words_and_the_work_stays(page, tmp_path):
     bad = tmp_path / "notes.png"
     bad.write_text("no image")
     page.open(bad)
-    assert page.told() == "This file is no image that the page can read: PNG, JPEG, TIFF, BMP or WebP."
+    assert page.told() == "This file cannot be read as an image: it is none of PNG, JPEG, TIFF, BMP, WEBP."
     assert page.find("#name").text == page.name
     assert page.colour(60, 10) == before
 

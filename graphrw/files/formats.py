@@ -44,9 +44,10 @@ class Format:
         return function
 
 
+PICTURES = (".jpg", ".jpeg", ".bmp", ".gif", ".webp")  # that are only read
 FORMATS = (
     Format("PNG", "picture", (".png",), "pillow", "image", palettes=True),
-    Format("JPEG, BMP and GIF", "picture", (".jpg", ".jpeg", ".bmp", ".gif"), "pillow", "image", False, True),
+    Format("JPEG, BMP, GIF and WebP", "picture", PICTURES, "pillow", "image", False, True),
     Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image"),
     Format("NIfTI", "nifti", (".nii", ".nii.gz"), "nibabel", "volumes"),
     Format("NRRD", "nrrd_file", (".nrrd",), "pynrrd", "volumes"),

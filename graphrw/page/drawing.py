@@ -45,6 +45,16 @@ class Drawing:
             raise ValueError("Open an image first.")
         return self.image
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back; as it is this moment, whatever comes next."""
+        return self._session is not None and self._session.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to make again, likewise."""
+        return self._session is not None and self._session.can_redo
+
     def open(self, image: Array, name: str) -> None:
         """Begin with another image, (H, W) or (H, W, 3)."""
         with self._change():

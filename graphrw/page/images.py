@@ -1,18 +1,18 @@
-"""Files become images, and arrays become files: the one place that reads what comes from outside."""
+"""Files become images, and arrays become files: what comes from outside is read by `graphrw.files`, within limits."""
 
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from graphrw.files.picture import grey_or_colours
+from graphrw.files.picture import read_bytes
 
 Array = NDArray[Any]
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
-MOST_PIXELS = 25_000_000  # checked before anything is unpacked: a small file can hold a large image
+KINDS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+MOST_PIXELS = 25_000_000  # looked at before anything is unpacked: a small file can hold a large image
 
 
 def read_image(data: bytes) -> Array:
@@ -22,15 +22,9 @@ def read_image(data: bytes) -> Array:
         ValueError: if it is none of PNG, JPEG, TIFF, BMP and WebP, is damaged, or has more than 25 million pixels.
     """
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-        _check_size(*image.size)
-        return np.asarray(grey_or_colours(ImageOps.exif_transpose(image)))
-    except UnidentifiedImageError as error:
-        raise ValueError("This file is no image that the page can read: PNG, JPEG, TIFF, BMP or WebP.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"This image is too large: {error}") from error
-    except (OSError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
-        raise ValueError(f"This file is damaged: {error}.") from error
+        return read_bytes(data, "This file", kinds=KINDS, most_pixels=MOST_PIXELS).values
+    except MemoryError as error:
+        raise ValueError("This file holds more than fits into the memory.") from error
 
 
 def displayed(image: Array) -> bytes:
@@ -47,11 +41,3 @@ def png(image: Array) -> bytes:
     file = BytesIO()
     Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise ValueError(
-            f"This image is too large: {width} × {height} pixels; the page takes at most "
-            f"{MOST_PIXELS // 1_000_000} million. Make it smaller, or use `graphrw.segment` on it."
-        )

@@ -35,7 +35,8 @@ def state(asked: Asked) -> Response:
     """What has been opened."""
     drawing = asked.drawing
     shape = None if drawing.image is None else drawing.image.shape[:2]
-    return JSONResponse({"name": drawing.name, "shape": shape, "superpixels": drawing.superpixels})
+    known = {"name": drawing.name, "shape": shape, "superpixels": drawing.superpixels}
+    return JSONResponse({**known, **_steps(drawing)})
 
 
 def opened(asked: Asked) -> Response:
@@ -151,7 +152,12 @@ ROUTES: list[tuple[str, str, Callable[[Asked], Response]]] = [
 
 
 def _changed(asked: Asked, act: Callable[[Session], int]) -> Response:
-    return JSONResponse({"changed": int(asked.drawing.change(act))})
+    return JSONResponse({"changed": int(asked.drawing.change(act)), **_steps(asked.drawing)})
+
+
+def _steps(drawing: Drawing) -> dict[str, bool]:
+    """Whether there are any, to either side."""
+    return {"can_undo": drawing.can_undo, "can_redo": drawing.can_redo}
 
 
 def _as_bytes(numbers: Any) -> Any:

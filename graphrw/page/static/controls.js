@@ -67,6 +67,12 @@ export function connect(actions, set) {
   });
 }
 
+/** Grey the buttons of steps that there are not. */
+export function offerSteps({ undo, redo }) {
+  byId("undo").disabled = !undo;
+  byId("redo").disabled = !redo;
+}
+
 /** Offer a file for download. */
 export function offer(blob, name) {
   const link = document.createElement("a");

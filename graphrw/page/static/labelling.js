@@ -11,6 +11,7 @@ export class Labelling {
     this.changed = changed;
     this.picture = null;
     this.superpixels = true;
+    this.steps = { undo: false, redo: false }; // whether there are any
     this.wantsUncertainty = false;
     this.places = null; // suggestions that still hold
     this.suggested = null; // the one that is shown, (row, column)
@@ -31,7 +32,7 @@ export class Labelling {
     const runs = stroke.runs();
     if (!runs.length) return;
     await this.#change(async () => {
-      const { changed } = await (label ? server.paint(label, runs) : server.erase(runs));
+      const { changed } = this.#heard(await (label ? server.paint(label, runs) : server.erase(runs)));
       const asked = runs.reduce((sum, [, length]) => sum + length, 0);
       if (label && changed < asked) await this.#fetchStrokes(); // some of it was kept from before
     });
@@ -47,13 +48,13 @@ export class Labelling {
 
   async walkOver(superpixels) {
     await this.#change(async () => {
-      ({ superpixels: this.superpixels } = await server.walkOver(superpixels));
+      this.#heard(await server.walkOver(superpixels));
     });
   }
 
   async replay(file) {
     await this.#change(async () => {
-      ({ superpixels: this.superpixels } = await server.replay(file));
+      this.#heard(await server.replay(file));
       await this.#fetchStrokes();
     });
   }
@@ -106,8 +107,7 @@ export class Labelling {
   #begin(from) {
     this.tail = this.tail.then(() => this.#told(async () => {
       think(true);
-      const { name, shape, superpixels } = await from();
-      this.superpixels = superpixels;
+      const { name, shape } = this.#heard(await from());
       if (shape === null) return;
       this.picture = new Picture(name, await createImageBitmap(await server.file("image.png")));
       this.#forgetSuggestions();
@@ -130,7 +130,7 @@ export class Labelling {
 
   #step(act, otherwise, done = "") {
     return this.#change(async () => {
-      const { changed } = await act();
+      const { changed } = this.#heard(await act());
       if (changed) await this.#fetchStrokes();
       if (!changed || done) tell(changed ? done : otherwise);
       return Boolean(changed);
@@ -152,6 +152,13 @@ export class Labelling {
 
   async #fetchStrokes() {
     this.picture.setStrokes(await server.numbers("strokes"));
+  }
+
+  /** Take from an answer of the server what the page shows of it. */
+  #heard(answer) {
+    this.superpixels = answer.superpixels ?? this.superpixels;
+    this.steps = { undo: answer.can_undo, redo: answer.can_redo };
+    return answer;
   }
 
   #forgetSuggestions() {

@@ -1,7 +1,7 @@
 // The page: brings its parts together.
 
 import { ofLabel } from "./colours.js";
-import { connect, makeSwatches, offer, receive, settings } from "./controls.js";
+import { connect, makeSwatches, offer, offerSteps, receive, settings } from "./controls.js";
 import { listen as listenToKeys } from "./keys.js";
 import { Labelling } from "./labelling.js";
 import { ERASING } from "./layers.js";
@@ -26,6 +26,7 @@ let drawn = false; // whether a drawing is on its way
 function changed({ isNew = false } = {}) {
   const { picture } = labelling;
   settings.superpixels = labelling.superpixels;
+  offerSteps(labelling.steps);
   document.body.classList.toggle("opened", picture !== null);
   byId("welcome").hidden = picture !== null;
   if (isNew && picture) {
