@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_files import run, written
+from deep_pictures import deep_png
 
 from graphrw.cli import segment as segment_command
 from graphrw.core.errors import ConvergenceError
@@ -20,6 +21,7 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "no log": ("image.png nothing.json -o o.png", WRONG, "There is no file `nothing.json`."),
     "a folder": (". seeds.png -o o.png", WRONG, "`.` is a folder"),
     "a folder that is called like an image": ("folder.png seeds.png -o o.png", WRONG, "is a folder"),
+    "colours of 16 bits": ("deep.png seeds.png -o o.png", WRONG, "`deep.png` has channels of 16 bits"),
     "no image inside": ("text.png seeds.png -o o.png", WRONG, "`text.png` cannot be read as an image"),
     "no log inside": ("image.png text.json -o o.png", WRONG, "`text.json` is no log of strokes"),
     "an unknown ending": ("text.docx seeds.png -o o.png", WRONG, "`text.docx` ends like no image; known are .png"),
@@ -79,6 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "folder.png").mkdir()
     for name in ("text.png", "text.json", "text.docx"):
         (folder / name).write_text("words")
+    (folder / "deep.png").write_bytes(deep_png("RGB"))
     write_image(folder / "small.png", ImageFile(np.ones((4, 5), np.uint8)))
     write_image(folder / "empty.png", ImageFile(np.zeros((40, 60), np.uint8)))
     np.save(folder / "fractions.npy", np.full((40, 60), 0.5))

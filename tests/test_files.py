@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from deep_pictures import deep_png
 from PIL import Image
 
 from graphrw.core.errors import MissingDependencyError
@@ -157,6 +158,23 @@ def test_pictures_of_every_kind_are_grey_or_have_three_colours(
     read = read_image(tmp_path / "a.png")
     assert read.values.shape == shape
     assert read.shape == (8, 9)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "LA"])
+def test_channels_of_sixteen_bits_are_refused_where_they_would_be_halved(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(deep_png(kind))
+    with pytest.raises(ValueError, match=r"a\.png` has channels of 16 bits.*Save it as TIFF or NPY"):
+        read_image(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(deep_png("L"))
+    assert (read_image(tmp_path / "a.png").values == 0x1234).all()
+
+
+def test_webp_is_read_and_what_pillow_hands_to_other_programs_is_not(tmp_path: Path) -> None:
+    Image.new("RGB", (5, 4), (10, 20, 30)).save(tmp_path / "a.webp", lossless=True)
+    assert (read_image(tmp_path / "a.webp").values == (10, 20, 30)).all()
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    with pytest.raises(ValueError, match="none of PNG"):
+        read_image(tmp_path / "a.png")
 
 
 def test_photographs_stand_upright(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import json
 import re
 import struct
 import threading
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("httpx2")
 pytest.importorskip("skimage")
 
+from deep_pictures import deep_png, png
 from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -48,15 +48,8 @@ def file_of(image, kind="PNG", **options):
     return file.getvalue()
 
 
-def png_of(header, rows):
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
 def small_file_of_a_large_image(width, height):
-    return png_of(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), bytes(1000))
+    return png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), bytes(1000))
 
 
 @pytest.fixture
@@ -282,11 +275,7 @@ def test_images_of_sixteen_bits_keep_their_numbers():
 
 @pytest.mark.parametrize("kind", ["RGB", "RGBA"])
 def test_colours_of_sixteen_bits_are_refused_and_not_halved(client, kind):
-    deep = np.full((20, 30, len(kind)), 0x1234, dtype=">u2")
-    rows = b"".join(b"\0" + row.tobytes() for row in deep)
-    header = struct.pack(">IIBBBBB", 30, 20, 16, 2 if kind == "RGB" else 6, 0, 0, 0)
-    content = png_of(header, rows)
-    assert "channels of 16 bits" in refused(client.post("open", content=content))
+    assert "channels of 16 bits" in refused(client.post("open", content=deep_png(kind)))
 
 
 def test_images_of_sixteen_bits_are_shown_over_the_whole_scale(client):

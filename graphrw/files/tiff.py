@@ -27,7 +27,10 @@ def read(path: Path) -> ImageFile:
         raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
     except (ValueError, IndexError, KeyError, zlib.error) as error:
         if "imagecodecs" in str(error):
-            raise MissingDependencyError(f"`{path}` is compressed: {error} (pip install imagecodecs).") from error
+            raise MissingDependencyError(
+                f"`{path}` is compressed in a way that needs another package: pip install imagecodecs, or save it "
+                f"without. ({error})"
+            ) from error
         raise ValueError(f"`{path}` is damaged: {error}.") from error
     for axis in reversed(range(values.ndim)):
         if values.shape[axis] == 1 and axes[axis] not in "YX":
