@@ -15,6 +15,7 @@ from PIL import Image
 
 from graphrw.files import ImageFile, write_image
 from graphrw.models import LearnedRandomWalker
+from graphrw.segmentation.forecast import forecast
 
 SHORT = ("--steps", 4, "--width", 4, "--crop", 24, "--device", "cpu")
 
@@ -137,10 +138,9 @@ def test_info_names_versions_solvers_and_devices() -> None:
 
 def test_info_says_what_would_be_chosen_and_its_cost() -> None:
     answer = run("info", "--shape", "64x64").stdout
-    assert "segment, 64 × 64: about 400 superpixels. " in answer
-    assert "walk, 64 × 64: " in answer
-    assert " s and " in answer
-    assert "GiB of memory, more than is free" in run("info", "--shape", "9000x9000x9000").stdout
+    assert f"segment, 64 × 64: {forecast((64, 64))} with 2 labels, 400 superpixels. " in answer
+    assert f"walk, 64 × 64: {forecast((64, 64), superpixels=False)} with 2 labels. Cholesky" in answer
+    assert "with 2 labels. More than is free" in run("info", "--shape", "9000x9000x9000").stdout
 
 
 @pytest.mark.parametrize("shape", ["64", "64x", "0x64", "ax64", "1x2x3x4", "-1x5"])

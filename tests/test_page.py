@@ -302,7 +302,9 @@ def test_what_is_transparent_is_white_and_what_is_grey_has_no_channels():
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"<svg/>", b"GIF89a" + bytes(100), b"%PDF-1.4", b"%!PS-Adobe-3.0"])
 def test_what_is_no_image_is_refused_in_words(client, content):
-    assert refused(client.post("open", content=content)).startswith("This file cannot be read as an image: it is none of PNG")
+    assert refused(client.post("open", content=content)).startswith(
+        "This file cannot be read as an image: it is none of PNG"
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP"])

@@ -12,12 +12,13 @@ import typer
 from graphrw.build import grid_graph
 from graphrw.cli.task import size
 from graphrw.core.memory import available_memory
+from graphrw.segmentation.forecast import forecast
 from graphrw.segmentation.image_regions import default_segments
 from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
-BYTES = 300  # for each pixel: the grid, and what choosing a solver makes of it
 GIB = 2**30
+SOLVER = Auto(rtol=1e-6)  # a session's
 
 
 def info(
@@ -60,14 +61,13 @@ def _gpus() -> list[str]:
 
 
 def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    pixels = math.prod(sizes)
-    regions = default_segments(pixels)
+    regions, free = default_segments(math.prod(sizes)), available_memory()
+    walks = forecast(sizes, superpixels=False)
     side = max(1, round(regions ** (1 / len(sizes))))
     about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
-    yield f"segment, {size(sizes)}", f"about {regions} superpixels. {Auto().explain(about)}."
-    fits = BYTES * pixels < available_memory()
-    far_more = f"about {BYTES * pixels / GIB:.2g} GiB of memory, more than is free: take segment."
-    yield f"walk, {size(sizes)}", f"{Auto().explain(grid_graph(sizes))}." if fits else far_more
+    yield f"segment, {size(sizes)}", f"{forecast(sizes)} with 2 labels, {regions} superpixels. {SOLVER.explain(about)}."
+    chosen = f"{SOLVER.explain(grid_graph(sizes))}." if walks.bytes < free else "More than is free: take segment."
+    yield f"walk, {size(sizes)}", f"{walks} with 2 labels. {chosen}"
 
 
 def _sizes(words: str) -> tuple[int, ...]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.distinct import distinct
 from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
 from graphrw.segmentation import stroke_log
+from graphrw.segmentation.forecast import Forecast, forecast
 from graphrw.segmentation.history import Canvas, History, Stroke
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
 from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
@@ -180,6 +182,33 @@ class Session:
     def entropy(self) -> Array:
         """(\\*spatial): how undecided each pixel is, in nats; 0 before the first stroke."""
         return self._like(self._uncertainty())
+
+    def forecast(self) -> Forecast:
+        """What asking for `labels` now will take; nothing, where the answer is there already.
+
+        Bytes are right within a factor of three, as `benchmarks/forecast.py` has seen them, and seconds on an idle
+        machine like that of `docs/segment.md`; with `CG`, whose iterations hang on the image, they are a guess.
+        `probabilities` add 16 bytes for each pixel and label. Before there are two labels, it is for two.
+
+        >>> import numpy as np
+        >>> session = Session(np.zeros((20, 30)))
+        >>> session.forecast().bytes > 0
+        True
+        """
+        if self._answer is not None:
+            return Forecast(0.0, 0.0)
+        labels = self._canvas.labels
+        options = self._options
+        return forecast(
+            self.shape,
+            channels=self._pixels.shape[1],
+            num_labels=max(2, len(distinct(labels[labels > 0])[0])),
+            superpixels=options.superpixels,
+            n_segments=options.n_segments,
+            band=options.band,
+            solver=self._solver,
+            first="_label" not in self.__dict__,
+        )
 
     def suggest(self, k: int = 1) -> Array:
         """(≤ k, axes) int64: places where one more stroke would help most, the best first.

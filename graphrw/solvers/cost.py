@@ -7,6 +7,7 @@ shows what becomes of the choices made with them.
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from graphrw.core.graph import Graph
 from graphrw.solvers.base import Solver
@@ -33,6 +34,30 @@ class Cost:
         return f"{self.seconds:.2g} s and {self.bytes / 2**30:.2g} GiB"
 
 
+@dataclass(frozen=True)
+class Factor:
+    """How large a factor becomes, guessed before any analysis."""
+
+    entries: float
+    flops: float
+
+    @staticmethod
+    def behind(nodes: int, separator: int) -> "Factor":
+        """That of a graph which so many nodes part in two."""
+        entries = nodes * min(separator, DISSECTION * math.log2(nodes) / 2) + separator**2 / 2
+        return Factor(entries, min(FILL * separator**3, nodes**3) / 3)  # no more than for a dense matrix
+
+
+class Sized(Protocol):
+    """A graph, or as much of one as is needed here."""
+
+    @property
+    def num_nodes(self) -> int: ...
+
+    @property
+    def num_edges(self) -> int: ...
+
+
 def of_direct(solver: Solver, graph: Graph) -> Cost | None:
     """Of a direct solver, from its symbolic analysis of the graph, or of the one part that a batch repeats; None where
     it makes none."""
@@ -48,17 +73,15 @@ def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:
     """Of a direct solver, before any analysis: what it takes to eliminate one separator as a dense block tells the
     order of magnitude. `levels` are those of the one part that a batch repeats."""
     copies = graph.num_nodes // representative(graph).num_nodes
-    nodes, separator = graph.num_nodes // copies, levels.separator
-    entries = nodes * min(separator, DISSECTION * math.log2(nodes) / 2) + separator**2 / 2
-    flops = min(FILL * separator**3, nodes**3) / 3  # no more than for a dense matrix
-    return Cost(copies * SPEED.flop * flops, copies * 8 * entries)
+    factor = Factor.behind(graph.num_nodes // copies, levels.separator)
+    return Cost(copies * SPEED.flop * factor.flops, copies * 8 * factor.entries)
 
 
-def of_multigrid(graph: Graph, rtol: float) -> Cost:
+def of_multigrid(graph: Sized, rtol: float, columns: int = COLUMNS) -> Cost:
     """Of `Multigrid`: linear in the size of the graph, and in the digits asked for."""
     entries = graph.num_nodes + 2 * graph.num_edges
-    seconds = entries * (SETUP_PER_ENTRY - COLUMNS * SOLVE_PER_ENTRY * math.log10(rtol))
-    return Cost(seconds, 64 * entries + 100 * COLUMNS * graph.num_nodes)
+    seconds = entries * (SETUP_PER_ENTRY - columns * SOLVE_PER_ENTRY * math.log10(rtol))
+    return Cost(seconds, 64 * entries + 100 * columns * graph.num_nodes)
 
 
 def of_bicgstab(graph: Graph, rtol: float) -> Cost:
