@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo page napari test check docs nightly clean
+.PHONY: demo page napari test check docs nightly release clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a photograph; learn from clicks through the walk; pictures in results/demo"
@@ -18,6 +18,7 @@ help:
 	@echo "make check    ruff, mypy, import rules, examples"
 	@echo "make docs     the pages, with every example run; results/docs/index.html"
 	@echo "make nightly  tests too slow for every run, the pages, and all tests with the lowest versions allowed"
+	@echo "make release  wheel and sdist in dist/, and both tried in an empty environment"
 	@echo "make clean    remove .venv and results"
 
 demo: $(VENV)/demo-installed
@@ -49,8 +50,11 @@ check: $(VENV)/test-installed
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
+release: $(VENV)/release-installed
+	$(BIN)/python .ci/smoke.py
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-napari results
+	rm -rf $(VENV) .venv-lowest .venv-napari results dist
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -76,6 +80,10 @@ $(VENV)/page-installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/test-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing graphrw and what the tests need into $(VENV) (some minutes the first time) …"
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/release-installed: pyproject.toml | $(BIN)/python
+	$(PIP) build
 	@touch $@
 
 # Not in $(VENV): napari comes with a plugin for pytest that does not bear warnings as errors.
