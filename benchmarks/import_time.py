@@ -1,7 +1,8 @@
 """What it costs to import graphrw, and to ask it for a first answer.
 
 Claim: `import graphrw` costs at most 1.15 times the CPU seconds of `import torch`, whatever of graphrw's names is then
-used first costs at most one CPU second more than that, but for its layers and models, which load PyG.
+used first costs at most one CPU second more than that, but for its layers and models, which load PyG. The first
+`rw.segment` shall, too; the docs say how far it is from that.
 Peers: torch itself.
 Run: python benchmarks/import_time.py [--rounds 7]
 Each line runs in processes of its own, in turns, so that a busy machine is busy for all of them; given are medians of
@@ -26,6 +27,15 @@ seeds = np.zeros((64, 64), dtype=int)
 seeds[0, 0], seeds[-1, -1] = 1, 2
 rw.random_walker(np.random.default_rng(0).random((64, 64)), seeds)
 """
+PHOTOGRAPH = """
+import numpy as np, torch, graphrw as rw
+y, x = np.indices((320, 480))
+noise = np.random.default_rng(0).random((320, 480, 3))
+image = 0.6 * np.stack([np.hypot(y - 160, x - 200) < 90, np.sin(x / 40) > 0, y / 320], axis=-1) + 0.1 * noise
+seeds = np.zeros((320, 480), dtype=int)
+seeds[150:170, 180:220], seeds[20:25, 20:400] = 1, 2
+rw.segment(image, seeds, channel_axis=-1)
+"""
 LAYER = "import torch, graphrw as rw\nrw.nn.HarmonicLabels"
 MODEL = "import torch, graphrw as rw\nrw.models.LearnedRandomWalker"
 LINES = {
@@ -34,6 +44,7 @@ LINES = {
     "import graphrw": GRAPHRW,
     "first rw.solve": SOLVE,
     "first rw.random_walker": SEGMENT,
+    "first rw.segment, of 480 × 320 colours": PHOTOGRAPH,
     "first layer": LAYER,
     "first model": MODEL,
 }
