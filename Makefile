@@ -35,7 +35,8 @@ test: $(VENV)/test-installed
 
 nightly: $(VENV)/test-installed .venv-lowest/installed docs
 	$(BIN)/python -m pytest -m nightly
-	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly"
+	# Old packages beside new ones warn of each other.
+	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
 
 # GALLERY=0 leaves the examples out, which take minutes. A warning is an error.
 GALLERY ?= 1

@@ -252,7 +252,7 @@ def test_a_part_without_label_still_is_an_error_by_default():
         RandomWalkClassifier().fit(np.concatenate([points, points + 100]), np.concatenate([given, np.full(120, -1)]))
 
 
-@pytest.mark.skipif("GRAPHRW_DATA" not in os.environ, reason="needs the folder in GRAPHRW_DATA")
+@pytest.mark.skipif(not os.environ.get("GRAPHRW_DATA"), reason="needs the folder in GRAPHRW_DATA")
 @pytest.mark.parametrize(("labels", "flat", "default"), [(1, 0.35, 0.40), (5, 0.45, 0.60)])
 def test_the_default_names_papers_of_cora_from_few_labels(labels, flat, default):
     """Validation nodes of the public split, three draws of labels from its training nodes."""
