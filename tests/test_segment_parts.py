@@ -10,7 +10,7 @@ import torch
 import graphrw as rw
 from graphrw.build import region_votes, union
 from graphrw.core.errors import MissingDependencyError
-from graphrw.functional.geodesic import geodesic_distance
+from graphrw.functional.shortest import shortest_distance
 from graphrw.segmentation import overlay, superpixels
 from graphrw.segmentation.colour_model import colour_likelihoods
 
@@ -68,14 +68,14 @@ def test_votes_for_labels_that_are_not_there_are_refused() -> None:
 def test_the_shortest_path_may_lead_round() -> None:
     length = torch.tensor([1.0, 10.0, 1.0, 1.0])
     ring = rw.Graph(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]), 4)
-    distance = geodesic_distance(ring, length, torch.tensor([-1, 0, -1, -1]), 2)
+    distance = shortest_distance(ring, length, torch.tensor([-1, 0, -1, -1]), 2)
     assert distance[:, 0].tolist() == [1, 0, 3, 2]
     assert distance[:, 1].isinf().all()
 
 
 def test_paths_in_directed_graphs_run_along_the_edges() -> None:
     one_way = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True)
-    distance = geodesic_distance(one_way, torch.ones(2), torch.tensor([0, -1, 1]), 2)
+    distance = shortest_distance(one_way, torch.ones(2), torch.tensor([0, -1, 1]), 2)
     assert distance.tolist() == [[0, 2], [torch.inf, 1], [torch.inf, 0]]
 
 

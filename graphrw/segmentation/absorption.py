@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from graphrw.functional.geodesic import geodesic_distance
+from graphrw.functional.shortest import shortest_distance
 from graphrw.segmentation.colour_model import colour_likelihoods
 from graphrw.segmentation.image_regions import ImageRegions
 
@@ -54,6 +54,6 @@ def absorption_rates(
 
 def _path(regions: ImageRegions, length: Tensor, held: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
     """(R, L) distances, 0 for all labels where none can be reached; and (R,) bool: where one can."""
-    distance = geodesic_distance(regions.touching, length, held, num_labels)
+    distance = shortest_distance(regions.touching, length, held, num_labels)
     found = distance.isfinite().any(1)
     return torch.where(found[:, None], distance, 0.0), found

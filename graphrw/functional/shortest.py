@@ -10,7 +10,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import check_rates
 
 
-def geodesic_distance(graph: Graph, length: Tensor, seeds: Tensor, num_labels: int) -> Tensor:
+def shortest_distance(graph: Graph, length: Tensor, seeds: Tensor, num_labels: int) -> Tensor:
     """The length of the shortest path from each node to the nearest seed of each label; by Dijkstra, on the CPU.
 
     Where hitting probabilities count all paths, and so the number and the neighbours of seeds, this looks at the best
@@ -30,7 +30,7 @@ def geodesic_distance(graph: Graph, length: Tensor, seeds: Tensor, num_labels: i
         ValueError: for wrong shapes, types or values.
 
     >>> line = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> geodesic_distance(line, torch.tensor([1.0, 0.5]), torch.tensor([0, -1, 1]), num_labels=2)
+    >>> shortest_distance(line, torch.tensor([1.0, 0.5]), torch.tensor([0, -1, 1]), num_labels=2)
     tensor([[0.0000, 1.5000],
             [1.0000, 0.5000],
             [1.5000, 0.0000]], dtype=torch.float64)
