@@ -29,7 +29,9 @@ from .core.errors import ConvergenceError, SingularWalkError
 from .core.graph import Graph
 from .core.walk import Walk, absorb, walk
 from .functional import (
+    absorption_time,
     boundary_probabilities,
+    commute_time,
     damp,
     diffusion_distance,
     diffusion_map,
@@ -37,6 +39,7 @@ from .functional import (
     entropy,
     harmonic,
     hitting_probabilities,
+    hitting_time,
     poisson_labels,
     resolvent,
     step,
@@ -52,8 +55,10 @@ __all__ = [
     "SingularWalkError",
     "Walk",
     "absorb",
+    "absorption_time",
     "boundary_probabilities",
     "build",
+    "commute_time",
     "convert",
     "damp",
     "diffusion_distance",
@@ -72,6 +77,7 @@ __all__ = [
     "grid_graph",
     "harmonic",
     "hitting_probabilities",
+    "hitting_time",
     "knn_graph",
     "losses",
     "mesh_dual_graph",

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from graphrw import Graph, SingularWalkError, from_networkx, grid_graph, walk
 from graphrw.core.walk import Walk
-from graphrw.functional import propagation
+from graphrw.functional import transition as transitions
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.solvers import CG
 from graphrw.testing import sample_walk
@@ -90,8 +90,8 @@ def test_large_graphs_are_walked_in_blocks_with_the_same_answer_and_derivatives(
         moved, f = sample_walk(GRAPHS[name]), features(GRAPHS[name], 3).requires_grad_()
         answers = []
         for entries in (10**6, 1):
-            monkeypatch.setattr(propagation, "KEPT", entries)
-            monkeypatch.setattr(propagation, "AT_ONCE", entries)
+            monkeypatch.setattr(transitions, "KEPT", entries)
+            monkeypatch.setattr(transitions, "AT_ONCE", entries)
             y = step(moved, f, 2, restart=0.2)
             slopes = torch.autograd.grad(y.square().sum(), (moved.weight, f), create_graph=True)
             curvature = torch.autograd.grad(slopes[0].square().sum(), (moved.weight, f))
@@ -107,11 +107,11 @@ def test_a_block_keeps_nothing_along_its_edges_for_backward(monkeypatch: pytest.
         kept.append(tensor)
         return tensor
 
-    monkeypatch.setattr(propagation, "AT_ONCE", 2000)
+    monkeypatch.setattr(transitions, "AT_ONCE", 2000)
     totals = []
     for entries in (10**6, 2000):
         kept.clear()
-        monkeypatch.setattr(propagation, "KEPT", entries)
+        monkeypatch.setattr(transitions, "KEPT", entries)
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             step(moved, f)
         totals.append(sum({tensor.data_ptr(): tensor.numel() for tensor in kept}.values()))

@@ -13,16 +13,26 @@ from graphrw.functional.pooling import region_pooling
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.functional.resistance import effective_resistance
 from graphrw.functional.sampling import sample_gradient
+from graphrw.functional.times import (
+    absorption_time,
+    absorption_time_variance,
+    commute_time,
+    hitting_time,
+    hitting_time_variance,
+)
 from graphrw.functional.uncertainty import abstain, entropy
 
 __all__ = [
     "ClassMaps",
     "MostProbable",
+    "absorption_time",
+    "absorption_time_variance",
     "abstain",
     "attentional_interpolation",
     "boundary_probabilities",
     "class_maps",
     "class_mass_normalize",
+    "commute_time",
     "damp",
     "dense_squared_distance",
     "diffusion_distance",
@@ -32,6 +42,8 @@ __all__ = [
     "entropy",
     "harmonic",
     "hitting_probabilities",
+    "hitting_time",
+    "hitting_time_variance",
     "map_mask",
     "missing_neighbours",
     "most_probable_labels",

@@ -6,21 +6,16 @@ takes S = diag(c + s)^−½ (W + diag(s)) diag(c + s)^−½ in place of P. A nod
 take: its row of P is zero, and in S its column too.
 """
 
-import math
-
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from graphrw.core.arrays import as_floats, as_numbers
-from graphrw.core.blocks import AT_ONCE, KEPT
-from graphrw.core.finite import check_finite, kept_in
-from graphrw.core.graph import unchecked
+from graphrw.core.arrays import as_numbers
 from graphrw.core.opaque import opaque
-from graphrw.core.scale import common_unit, is_usual, unit_of
+from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk, neighbour_sum
+from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk
 from graphrw.core.whole import check_flag, check_whole, is_number
+from graphrw.functional.transition import as_given, loop_weights, node_rows, prepared, rate_of, spread
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
@@ -68,18 +63,18 @@ def step(
     check_flag("symmetric", symmetric)
     if restart is not None:
         restart = _fraction("restart", restart, "At 0 nothing restarts: leave it out.", "At 1 nothing walks.")
-    walk, first, loops, unit = _prepared(walk, f, self_loops)
-    rate, dead = _rate(walk, loops)
+    walk, first, loops, unit = prepared(walk, f, self_loops)
+    rate, dead = rate_of(walk, loops)
     # Divided by, since 1 / rate may overflow.
     share = torch.where(dead, torch.inf, rate.sqrt() if symmetric else rate)[:, None]
     lazy = None if is_number(self_loops) and self_loops == 0 else loops[:, None]
     y = first
     for _ in range(steps):
         sent = y / share if symmetric else y
-        arrived = _spread(walk, sent)
+        arrived = spread(walk, sent)
         y = (arrived if lazy is None else arrived + lazy * sent) / share
         y = y if restart is None else (1 - restart) * y + restart * first
-    return _as_given(y, f, unit)
+    return as_given(y, f, unit)
 
 
 @opaque
@@ -121,8 +116,8 @@ def resolvent(
     """
     check_flag("symmetric", symmetric)
     check_flag("transpose", transpose)
-    walk, columns, loops, unit = _prepared(walk, f, self_loops)
-    rate, dead = _rate(walk, loops)
+    walk, columns, loops, unit = prepared(walk, f, self_loops)
+    rate, dead = rate_of(walk, loops)
     # A node without any rate would make A singular: it is killed at a rate of its own, and its answer set at the end.
     ending = Walk(walk.graph, walk.weight, torch.where(dead, rate, walk.killing))
     half = torch.where(dead, 0.0, rate.sqrt())[:, None] if symmetric else None
@@ -134,7 +129,7 @@ def resolvent(
         x = solve(ending, rate[:, None] * columns, solver)
     if symmetric or not (transpose and walk.graph.directed):  # else walkers may come to a node that none leaves
         x = torch.where(dead[:, None], columns, x)
-    return _as_given(x, f, unit)
+    return as_given(x, f, unit)
 
 
 @opaque
@@ -157,7 +152,7 @@ def damp(walk: Walk, alpha: Tensor | float, *, self_loops: Tensor | float = 0.0)
     """
     check_walk(walk)
     alpha = check_alpha(alpha)
-    rate = walk.rate + _loops(walk, self_loops)
+    rate = walk.rate + loop_weights(walk, self_loops)
     killing = walk.killing + (1 / alpha - 1) * rate
     check_finite_rate(walk.graph, walk.weight, killing, "the killing that `alpha` makes")
     return Walk(walk.graph, walk.weight, killing)
@@ -197,7 +192,7 @@ def pagerank(
     tensor([0.2568, 0.4865, 0.2568])
     """
     check_walk(walk)
-    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else _rows("start", walk, start)
+    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else node_rows("start", walk, start)
     check_rates("start", start, batched=True)
     if walk.graph.num_nodes and plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")
@@ -205,78 +200,6 @@ def pagerank(
     ending = damp(walk, alpha, self_loops=self_loops)
     visits = resolvent(ending, start / start.sum(0), solver, self_loops=self_loops, transpose=True)
     return visits / visits.sum(0)
-
-
-def _spread(walk: Walk, y: Tensor) -> Tensor:
-    """W y; above `KEPT` block by block, so that the gathered rows are never all in memory."""
-    graph, columns = walk.graph, max(y.shape[1], 1)
-    if graph.num_edges * columns <= KEPT:
-        return neighbour_sum(graph, walk.weight, y)
-    size = max(graph.num_nodes, AT_ONCE // columns)  # so adding up a block costs no more than gathering it
-    total = torch.zeros_like(y)
-    for edges, weight in zip(graph.edges.split(size, dim=1), walk.weight.split(size), strict=True):
-        block = unchecked(edges, graph.num_nodes, graph.directed)
-        # Nothing is random here: keeping the generator's state would only cost time.
-        total = total + checkpoint(neighbour_sum, block, weight, y, use_reentrant=False, preserve_rng_state=False)
-    return total
-
-
-def _prepared(walk: Walk, f: Tensor, self_loops: Tensor | float) -> tuple[Walk, Tensor, Tensor, Tensor | None]:
-    """The walk, the columns (N, K) of `f`, and the self loops (N,), in their common type; and the unit of the columns.
-
-    Rates that are very large or small come in units of the largest, which P does not depend on, and so do the columns,
-    so that products of both are held.
-    """
-    check_walk(walk)
-    loops = _loops(walk, self_loops)
-    check_finite_rate(walk.graph, walk.weight, walk.killing + loops, "its killing and self loop")
-    f = _rows("f", walk, f)
-    if f.device != walk.weight.device:
-        raise ValueError(f"`f` is on {f.device} but the walk on {walk.weight.device}; move one with `.to(device)`.")
-    kind = torch.promote_types(f.dtype, walk.weight.dtype)
-    weight, killing, loops = (rate.to(kind) for rate in (walk.weight, walk.killing, loops))
-    unit = common_unit(weight, killing, loops)
-    if not is_usual(unit):
-        weight, killing, loops = weight / unit, killing / unit, loops / unit
-    check_finite("f", f)
-    columns, unit = f.to(kind).reshape(len(f), math.prod(f.shape[1:])), unit_of(f).to(kind)
-    if is_usual(unit):
-        return Walk(walk.graph, weight, killing), columns, loops, None
-    return Walk(walk.graph, weight, killing), columns / unit, loops, unit
-
-
-def _as_given(x: Tensor, f: Tensor, unit: Tensor | None) -> Tensor:
-    """`x` (N, K) in the shape and the units of `f`."""
-    return (x if unit is None else x * unit).reshape(f.shape)
-
-
-def _rows(name: str, walk: Walk, values: Tensor) -> Tensor:
-    """(N, K) or (N,) numbers of the nodes, as a tensor."""
-    wanted = f"(N, K) or (N,), float32 or float64, with N = {walk.graph.num_nodes}"
-    values = as_floats(name, values, wanted)
-    kinds = (torch.float32, torch.float64)
-    if values.ndim not in (1, 2) or len(values) != walk.graph.num_nodes or values.dtype not in kinds:
-        raise ValueError(f"`{name}` must be {wanted}; got {tuple(values.shape)} {values.dtype}.")
-    return values
-
-
-def _rate(walk: Walk, loops: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) c + s, and where it is 0. There it is replaced by the largest weight, which keeps A well scaled."""
-    rate = walk.rate + loops
-    dead = rate.detach() == 0
-    scale = torch.cat([walk.weight.detach(), walk.weight.new_zeros(1)]).amax()
-    return torch.where(dead, torch.where(scale > 0, scale, 1.0), rate), dead
-
-
-def _loops(walk: Walk, self_loops: Tensor | float) -> Tensor:
-    """(N,): the weight of each node's self loop."""
-    loops = as_numbers("self_loops", self_loops, "a number or (N,)")
-    loops = kept_in("self_loops", loops, walk.weight.dtype).to(walk.weight.device)
-    num_nodes = walk.graph.num_nodes
-    if loops.ndim and loops.shape != (num_nodes,):
-        raise ValueError(f"`self_loops` must be a number or (N,) = ({num_nodes},); got {tuple(loops.shape)}.")
-    check_rates("self_loops", loops)
-    return loops.expand(num_nodes)
 
 
 def check_alpha(alpha: Tensor | float) -> Tensor | float:

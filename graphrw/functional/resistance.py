@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, check_nodes, check_walk
@@ -38,10 +39,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     check_walk(walk)
     if walk.graph.directed:
         raise ValueError("`effective_resistance` is defined on undirected graphs only; got a directed one.")
-    pairs = as_tensor("pairs", pairs, "(P, 2) int64")
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
-        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
-    check_nodes(walk.graph, pairs.reshape(-1), "pairs")
+    pairs = checked_pairs(walk.graph, pairs)
     width = len(pairs) if walk.weight.requires_grad or walk.killing.requires_grad else min(len(pairs), PAIRS_AT_ONCE)
     what = f"A potential for each of {width} pairs on {walk.graph.num_nodes} nodes"
     require_room(walk.graph.num_nodes * width, what, "Take fewer pairs at a time, or `torch.no_grad`.")
@@ -57,3 +55,12 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         resistances.append(potential[first, columns] - potential[second, columns])
     apart = component[pairs[:, 0]] != component[pairs[:, 1]]
     return torch.where(apart, torch.inf, torch.cat(resistances))
+
+
+def checked_pairs(graph: Graph, pairs: Tensor) -> Tensor:
+    """`pairs` (P, 2) of nodes as a tensor, or an error."""
+    pairs = as_tensor("pairs", pairs, "(P, 2) int64")
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
+        raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
+    check_nodes(graph, pairs.reshape(-1), "pairs")
+    return pairs

@@ -38,7 +38,21 @@ MAPS = torch.linspace(0, 1, 8).reshape(1, 2, 2, 2)
 IMAGE = torch.linspace(0, 1, 48).reshape(1, 3, 4, 4)
 SIMILAR = torch.ones(N, N)
 
+HELD = wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")
+FILL = number(7.0, -1.0).without("infinite").optional()
+LABELLED = {
+    **A_WALK,
+    "seeds": SEEDED.without("empty: no seed"),
+    "num_labels": LABELS.called("absorption"),
+    "absorption": floats(torch.ones(N, 2), -1.0).optional(),
+    "self_loops": LOOPS,
+    "unreachable": FILL,
+    **SOLVER,
+}
+
 CALLS = (
+    call(functional.absorption_time, **LABELLED),
+    call(functional.absorption_time_variance, **LABELLED),
     call(functional.abstain, probability=PROBABILITY.without("empty"), fraction=number(0.5, -0.1, 1.5), dim=DIM),
     call(
         functional.most_probable_labels,
@@ -82,6 +96,7 @@ CALLS = (
         prior=DISTRIBUTION,
         pseudo_labels=number(0.0, -1.0),
     ),
+    call(functional.commute_time, **A_WALK, pairs=PAIRED, self_loops=LOOPS, **SOLVER),
     call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
     call(
         functional.dense_squared_distance,
@@ -125,6 +140,8 @@ CALLS = (
         prune=flag(),
         start=floats(torch.ones(N, 2)).optional(),
     ),
+    call(functional.hitting_time, **A_WALK, nodes=HELD, self_loops=LOOPS, unreachable=FILL, **SOLVER),
+    call(functional.hitting_time_variance, **A_WALK, nodes=HELD, self_loops=LOOPS, unreachable=FILL, **SOLVER),
     call(functional.map_mask, graph=a_graph(GRAPH), k=K),
     call(
         functional.missing_neighbours,
