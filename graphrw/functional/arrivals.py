@@ -103,7 +103,7 @@ class Arrivals:
             )
 
 
-def arrivals(walk: Walk, values: Tensor, loops: Tensor, absorption: Tensor | None, solver: Solver) -> Arrivals:
+def arrivals(walk: Walk, values: Tensor, loops: Tensor, absorption: Tensor | None, *, solver: Solver) -> Arrivals:
     """Of `walk` with seeds where `values` (N, L) are 1; and with `loops` (N,) and `absorption` (N, L), checked."""
     if absorption is None:
         absorption = torch.zeros_like(values)

@@ -57,7 +57,7 @@ def hitting_time(
     """
     check_fill(unreachable)
     found = _to_nodes(walk, nodes, self_loops, solver)
-    return _answer(walk, found.time, found, "nodes", unreachable)[:, 0]
+    return _answer(walk, found.time, found, name="nodes", unreachable=unreachable)[:, 0]
 
 
 @opaque
@@ -80,7 +80,7 @@ def hitting_time_variance(
     """
     check_fill(unreachable)
     found = _to_nodes(walk, nodes, self_loops, solver)
-    return _answer(walk, found.variance, found, "nodes", unreachable)[:, 0]
+    return _answer(walk, found.variance, found, name="nodes", unreachable=unreachable)[:, 0]
 
 
 @opaque
@@ -129,7 +129,7 @@ def absorption_time(
     """
     check_fill(unreachable)
     found = _to_labels(walk, seeds, num_labels, self_loops, absorption=absorption, solver=solver)
-    return _answer(walk, found.time, found, "seeds", unreachable)
+    return _answer(walk, found.time, found, name="seeds", unreachable=unreachable)
 
 
 @opaque
@@ -155,7 +155,7 @@ def absorption_time_variance(
     """
     check_fill(unreachable)
     found = _to_labels(walk, seeds, num_labels, self_loops, absorption=absorption, solver=solver)
-    return _answer(walk, found.variance, found, "seeds", unreachable)
+    return _answer(walk, found.variance, found, name="seeds", unreachable=unreachable)
 
 
 @opaque
@@ -227,7 +227,7 @@ def _to_labels(
     return arrivals(walk, values, loop_weights(walk, self_loops), absorption, solver=solver)
 
 
-def _answer(walk: Walk, values: Tensor, found: Arrivals, name: str, unreachable: float | None) -> Tensor:
+def _answer(walk: Walk, values: Tensor, found: Arrivals, *, name: str, unreachable: float | None) -> Tensor:
     """`values` (N, L) in the type of the walk; infinite where nobody ends in l, `unreachable` where in no label."""
     lost = ~found.possible.any(1)
     if unreachable is None and bool(lost.any()):
