@@ -5,6 +5,7 @@ from graphrw.functional.classes import ClassMaps, class_maps
 from graphrw.functional.diffusion import diffusion_distance, diffusion_map, map_mask, unrolled_diffusion_map
 from graphrw.functional.distances import dense_squared_distance, diffusion_similarity
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
+from graphrw.functional.heat import heat
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
 from graphrw.functional.most_probable import MostProbable, most_probable_labels
@@ -41,6 +42,7 @@ __all__ = [
     "effective_resistance",
     "entropy",
     "harmonic",
+    "heat",
     "hitting_probabilities",
     "hitting_time",
     "hitting_time_variance",
