@@ -2,6 +2,7 @@
 
 from graphrw.build.affinity import above, gaussian_affinity, l1_affinity, local_scale, self_tuning_affinity
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
+from graphrw.build.intrinsic import IntrinsicMesh, intrinsic_delaunay
 from graphrw.build.knn import edge_length, knn_graph
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
 from graphrw.build.superpixel import (
@@ -17,6 +18,7 @@ from graphrw.build.union import union
 from graphrw.build.votes import region_votes
 
 __all__ = [
+    "IntrinsicMesh",
     "RegionFeatures",
     "above",
     "cotangent_weight",
@@ -24,6 +26,7 @@ __all__ = [
     "gaussian_affinity",
     "grid_graph",
     "grid_weight",
+    "intrinsic_delaunay",
     "knn_graph",
     "l1_affinity",
     "local_scale",

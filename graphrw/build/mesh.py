@@ -35,8 +35,8 @@ def mesh_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> mesh_graph(corners, torch.tensor([[0, 1, 2]]))
     (Graph(num_nodes=3, num_edges=3), tensor([3., 4., 5.]))
     """
-    vertices, faces = _checked(vertices, faces)
-    graph, _ = _sides(faces, len(vertices))
+    vertices, faces = checked_mesh(vertices, faces)
+    graph, _ = side_edges(faces, len(vertices))
     return graph, edge_length(graph, vertices)
 
 
@@ -65,8 +65,8 @@ def cotangent_weight(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> cotangent_weight(corners, torch.tensor([[0, 1, 2]]))
     tensor([0.5000, 0.5000, 0.0000])
     """
-    vertices, faces = _checked(vertices, faces)
-    graph, side = _sides(faces, len(vertices))
+    vertices, faces = checked_mesh(vertices, faces)
+    graph, side = side_edges(faces, len(vertices))
     sides = _side_vectors(vertices, faces)
     area = torch.linalg.vector_norm(_normals(sides, faces), dim=1)
     cosine = -(sides.roll(-1, 1) * sides.roll(1, 1)).sum(2)
@@ -104,7 +104,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     >>> graph.edges.T, torch.rad2deg(angle)
     (tensor([[0, 1]]), tensor([90.]))
     """
-    vertices, faces = _checked(vertices, faces)
+    vertices, faces = checked_mesh(vertices, faces)
     first, second = _shared_sides(faces, len(vertices))
     normals = _unit(_normals(_side_vectors(vertices, faces), faces))
     tails, heads = (faces[:, corners].flatten() for corners in ([1, 2, 0], [2, 0, 1]))
@@ -136,13 +136,13 @@ def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     >>> shared_edge_length(corners, torch.tensor([[0, 2, 1], [0, 1, 3]]))
     tensor([2.])
     """
-    vertices, faces = _checked(vertices, faces)
-    graph, side = _sides(faces, len(vertices))
+    vertices, faces = checked_mesh(vertices, faces)
+    graph, side = side_edges(faces, len(vertices))
     first, _ = _shared_sides(faces, len(vertices))
     return edge_length(graph, vertices)[side.flatten()[first]]
 
 
-def _sides(faces: Tensor, num_vertices: int) -> tuple[Graph, Tensor]:
+def side_edges(faces: Tensor, num_vertices: int) -> tuple[Graph, Tensor]:
     """The vertex graph, and (F, 3) the edge that lies opposite each corner of each face.
 
     Face (a, b, c) has the sides bc, ca, ab, in the direction in which it runs along them.
@@ -159,7 +159,7 @@ def _shared_sides(faces: Tensor, num_vertices: int) -> tuple[Tensor, Tensor]:
 
     No two faces share more than one edge, as no two have the same three vertices.
     """
-    _, side = _sides(faces, num_vertices)
+    _, side = side_edges(faces, num_vertices)
     grouped, order = side.flatten().sort(stable=True)
     count = grouped.bincount(minlength=1)
     place = torch.arange(len(order), device=order.device)
@@ -201,7 +201,7 @@ def _unit(vectors: Tensor) -> Tensor:
     return scaled / scaled.square().sum(1, keepdim=True).sqrt()
 
 
-def _checked(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+def checked_mesh(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
     """`vertices`, and `faces` in int64, or an error."""
     vertices = as_tensor("vertices", vertices, "(V, 3) float32 or float64")
     faces = as_tensor("faces", faces, "(F, 3) int32 or int64")

@@ -32,6 +32,7 @@ CALLS = (
         build.above, share=floats(WEIGHT / 2).without("shape", "empty", "NaN", "infinite"), floor=number(0.1, -0.5, 1.5)
     ),
     call(build.cotangent_weight, **MESH),
+    call(build.intrinsic_delaunay, **MESH),
     call(build.edge_length, graph=a_graph(GRAPH), points=floats(FEATURES).without("NaN", "infinite")),
     call(
         build.gaussian_affinity,

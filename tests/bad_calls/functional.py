@@ -15,7 +15,7 @@ from bad_calls.kinds import (
     whole,
     wholes,
 )
-from bad_calls.things import FEATURES, GRAPH, KILLED, PAIRS, PRIOR, SEEDS, SHARES, WALK, WEIGHT, N
+from bad_calls.things import FEATURES, GRAPH, KILLED, PAIRS, PRIOR, SEEDS, SHARES, SQUARE, TRIANGLES, WALK, WEIGHT, N
 from graphrw import functional
 from graphrw.solvers import CG
 
@@ -120,6 +120,14 @@ CALLS = (
     ),
     call(functional.effective_resistance, **A_WALK, pairs=PAIRED, **SOLVER),
     call(functional.entropy, probability=PROBABILITY.without("empty"), dim=DIM),
+    call(
+        functional.geodesic_distance,
+        vertices=floats(SQUARE).called("faces").without("shape: a row more", "dtype: int64"),
+        faces=wholes(TRIANGLES, -1, 4).without("empty"),
+        sources=wholes(torch.tensor([0]), -1, 4).without("shape: a row more"),
+        smoothing=scalar(1.0, 0.0, -1.0).also({"shape: (2,)": torch.ones(2)}),
+        **SOLVER,
+    ),
     call(
         functional.harmonic,
         **A_WALK,

@@ -29,6 +29,7 @@ MADE_BY_US = "the library makes them, for its callers to read"
 INSIDE = "for our own rooms, not for users"
 UNCHECKED: dict[Any, str] = {
     rw.Walk: "`walk` makes and checks it",
+    build.IntrinsicMesh: MADE_BY_US,
     build.RegionFeatures: MADE_BY_US,
     functional.ClassMaps: MADE_BY_US,
     functional.MostProbable: MADE_BY_US,
