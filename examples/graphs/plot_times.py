@@ -57,9 +57,8 @@ for _ in range(300):
     ends.append((int(seeds[place]), steps))
 ends = np.array(ends)
 for door in (0, 1):
-    print(
-        f"simulated: {np.mean(ends[:, 0] == door):.0%} by door {door}, in {ends[ends[:, 0] == door, 1].mean():.0f} steps"
-    )
+    steps = ends[ends[:, 0] == door, 1]
+    print(f"simulated: {len(steps) / len(ends):.0%} by door {door}, in {steps.mean():.0f} ± {steps.std():.0f} steps")
 
 # %%
 # Left: steps to either door; walls are black. Right: by how many steps the walk to the upper left door takes longer
