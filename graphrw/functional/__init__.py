@@ -4,6 +4,7 @@ from graphrw.functional.boundary import boundary_probabilities, missing_neighbou
 from graphrw.functional.classes import ClassMaps, class_maps
 from graphrw.functional.diffusion import diffusion_distance, diffusion_map, map_mask, unrolled_diffusion_map
 from graphrw.functional.distances import dense_squared_distance, diffusion_similarity
+from graphrw.functional.fates import fate_probabilities
 from graphrw.functional.geodesic import geodesic_distance
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.heat import heat
@@ -42,6 +43,7 @@ __all__ = [
     "diffusion_similarity",
     "effective_resistance",
     "entropy",
+    "fate_probabilities",
     "geodesic_distance",
     "harmonic",
     "heat",

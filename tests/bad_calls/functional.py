@@ -9,6 +9,7 @@ from bad_calls.kinds import (
     a_walk,
     flag,
     floats,
+    instance,
     number,
     scalar,
     several,
@@ -38,6 +39,8 @@ MAPS = torch.linspace(0, 1, 8).reshape(1, 2, 2, 2)
 IMAGE = torch.linspace(0, 1, 48).reshape(1, 3, 4, 4)
 SIMILAR = torch.ones(N, N)
 
+CHAIN = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]], dtype=torch.float64).to_sparse()
+STATES = torch.tensor([0, -1, 1])
 HELD = wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")
 FILL = number(7.0, -1.0).without("infinite").optional()
 LABELLED = {
@@ -120,6 +123,14 @@ CALLS = (
     ),
     call(functional.effective_resistance, **A_WALK, pairs=PAIRED, **SOLVER),
     call(functional.entropy, probability=PROBABILITY.without("empty"), dim=DIM),
+    call(
+        functional.fate_probabilities,
+        transition=instance(CHAIN, "sparse", tensor=CHAIN.to_dense(), graph=GRAPH)
+        .also({"range: a row of sum 2": 2 * CHAIN, "shape: not square": torch.ones(2, 3).to_sparse()})
+        .called("tensor"),
+        terminal_states=wholes(STATES, -2, 3).without("shape: a row more").also({"empty: none": STATES.clamp(max=-1)}),
+        **SOLVER,
+    ),
     call(
         functional.geodesic_distance,
         vertices=floats(SQUARE).called("faces").without("shape: a row more", "dtype: int64"),

@@ -1,0 +1,105 @@
+"""Which terminal state a cell ends in."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from graphrw.convert.scipy import from_scipy
+from graphrw.convert.torch_sparse import from_torch_sparse
+from graphrw.core.arrays import as_tensor
+from graphrw.core.errors import ConvergenceError
+from graphrw.core.opaque import opaque
+from graphrw.core.transforms import plainly
+from graphrw.core.walk import Walk
+from graphrw.functional.harmonic import hitting_probabilities
+from graphrw.solvers import BiCGStab, Solver
+
+ROW = 1e-4  # how far rows of a transition matrix may be from 1: those in float32 are this far, and are divided by it
+TEN_DIGITS = BiCGStab(rtol=1e-10)  # factors of kNN graphs of cells fill up
+CERTAIN = 1e-6  # how far fate probabilities may be from a sum of 1, and below 0
+
+
+@opaque
+def fate_probabilities(
+    transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor",
+    terminal_states: Tensor,
+    *,
+    solver: Solver = TEN_DIGITS,
+) -> Tensor:
+    """The probability that a cell, going from cell to cell as `transition` tells, first ends in each terminal state.
+
+    (I − T_UU) F_U = T_UM F_M: absorption probabilities of a Markov chain, as CellRank computes them (Lange et al.,
+    Nature Methods 2022), with M the cells of terminal states. They are `hitting_probabilities` of the directed walk
+    with the transitions as weights. What the solver gives is looked at: rows that do not add up to 1, or negative
+    entries, by more than 1e-6, raise. Entries that miss 0 or 1 by less are set to it.
+
+    The times of those who get there: ``graph, weight, loops = from_scipy(transition, directed=True, self_loops=True)``,
+    then ``absorption_time(walk(graph, weight), terminal_states, self_loops=loops)``.
+
+    Args:
+        transition: T, (N, N), of SciPy's sparse formats or a sparse tensor of torch, entries ≥ 0, rows with sum 1.
+        terminal_states: (N,) int64, of torch or NumPy: the terminal state that a cell belongs to, −1 for the others.
+        solver: how to solve.
+
+    Returns:
+        (N, L) in [0, 1], with rows that sum to 1; differentiable with respect to a tensor `transition`, as weights of
+        which each row is divided by its sum.
+
+    Raises:
+        SingularWalkError: if some cell can reach no terminal state.
+        ConvergenceError: as `solve`, and for rows or signs that cannot be right.
+        ValueError: for a wrong shape, type or value, or rows that do not sum to 1.
+
+    >>> chain = sparse.csr_array([[0.0, 1.0, 0.0], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]])
+    >>> fate_probabilities(chain, torch.tensor([0, -1, 1]))[1]
+    tensor([0.2500, 0.7500], dtype=torch.float64)
+    """
+    if isinstance(transition, Tensor):
+        graph, weight, loops = from_torch_sparse(transition, directed=True, self_loops=True)
+    elif sparse.issparse(transition):
+        graph, weight, loops = from_scipy(transition, directed=True, self_loops=True)
+    else:
+        got = type(transition).__name__
+        raise ValueError(f"`transition` must be a sparse matrix (N, N) of SciPy or torch; got {got}.")
+    walk = Walk(graph, weight, torch.zeros_like(loops))
+    states = as_tensor("terminal_states", terminal_states, f"({graph.num_nodes},) int64")
+    plainly(_check_rows, walk.degree + loops)
+    found = hitting_probabilities(walk, _checked_states(states, graph.num_nodes), solver=solver)
+    plainly(partial(_check_fates, solver), found)
+    return found.clamp(0, 1)
+
+
+def _checked_states(states: Tensor, num_nodes: int) -> Tensor:
+    if states.shape != (num_nodes,) or states.dtype != torch.int64:
+        raise ValueError(f"`terminal_states` must be ({num_nodes},) int64; got {tuple(states.shape)} {states.dtype}.")
+    low, high = (int(bound) for bound in torch.aminmax(states)) if num_nodes else (-1, 0)
+    if low < -1 or high < 0:
+        wrong = f"{low}" if low < -1 else "−1 alone, so that nowhere is an end"
+        raise ValueError(f"`terminal_states` must be numbers of states from 0, or −1 for other cells; got {wrong}.")
+    if high >= num_nodes > 0:
+        raise ValueError(
+            f"`terminal_states` holds state {high}, but there are {num_nodes} cells: number states from 0."
+        )
+    return states
+
+
+def _check_rows(total: Tensor) -> None:
+    wrong = ((total - 1).abs() > ROW).nonzero()
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(
+            f"`transition` must have rows that sum to 1; row {row} sums to {float(total[row]):.6g} ({len(wrong)} such "
+            "rows). Divide each row by its sum."
+        )
+
+
+def _check_fates(solver: Solver, fates: Tensor) -> None:
+    least, off = float(fates.amin()), float((fates.sum(1) - 1).abs().amax())
+    if not (least >= -CERTAIN and off <= CERTAIN):
+        raise ConvergenceError(
+            f"{solver} gave fate probabilities down to {least:.1e} with sums off by {off:.1e}; asked is {CERTAIN:.0e}. "
+            "Ask for a smaller `rtol`, or take `solvers.LU()`."
+        )
