@@ -32,13 +32,11 @@ def dense(matrix, states):
 def test_fates_are_the_absorption_probabilities_of_the_chain():
     matrix, states = chain()
     expected = dense(matrix, states)
-    for transition in (sparse.csr_array(matrix.numpy()), matrix.to_sparse(), matrix.to_sparse_csr()):
-        found = rw.fate_probabilities(transition, states)
-        torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-9)
-        assert bool((found >= 0).all())
-    torch.testing.assert_close(
-        rw.fate_probabilities(matrix.to_sparse(), states.numpy()), expected, rtol=1e-8, atol=1e-9
-    )
+    for transition in (sparse.csr_array(matrix.numpy()), matrix.to_sparse()):
+        for given in (states, states.numpy()):
+            found = rw.fate_probabilities(transition, given)
+            torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-9)
+            assert bool((found >= 0).all())
 
 
 def test_fates_are_differentiable_in_the_transitions():
@@ -53,7 +51,7 @@ def test_fates_are_differentiable_in_the_transitions():
 
     def fates_of(values):
         entries = values[index[0], index[1]]
-        return rw.fate_probabilities(torch.sparse_coo_tensor(index, entries, (12, 12)), states)
+        return rw.fate_probabilities(torch.sparse_coo_tensor(index, entries, (12, 12), check_invariants=False), states)
 
     cotangent = torch.randn(12, 2, generator=torch.Generator().manual_seed(1), dtype=DOUBLE)
     found, expected = (
