@@ -8,11 +8,9 @@ from graphrw.segmentation.colour_model import colour_likelihoods
 from graphrw.segmentation.image_regions import ImageRegions
 
 RATE = 0.03  # ρ, for each unit of a region's extent: these shares decide where no border does
-COLOUR, SURE = (
-    0.3,
-    5.0,
-)  # γ, and by how much a log-likelihood may lie below the best: mixtures are too sure of themselves
-IMAGE_PATH, COLOUR_PATH = 1.0, 3.0  # the weights of the two distances
+COLOUR = 0.3  # γ
+SURE = 5.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
+COLOUR_PATH = 3.0  # the weight of the second distance
 
 
 def absorption_rates(
@@ -37,7 +35,7 @@ def absorption_rates(
         (R, L); 0 where there is no path to any stroke, and no colour model.
     """
     path, found = _path(regions, regions.step, held, num_labels)
-    score = -IMAGE_PATH * path
+    score = -path
     if colour_model:
         strokes = seeds >= 0
         likelihood = colour_likelihoods(regions.mean, regions.features[strokes], seeds[strokes], num_labels)

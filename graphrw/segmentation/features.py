@@ -7,7 +7,7 @@ from graphrw.core.whole import check_flag
 from graphrw.segmentation.superpixels import lab
 
 DARKEST, BRIGHTEST = 0.001, 0.999  # quantiles: a hot pixel shall not set the scale
-LOOKED_AT = 1_000_000  # pixels, at most, for the quantiles
+LOOKED_AT = 50_000  # pixels, at most, for the quantiles
 
 
 def pixel_features(pixels: Tensor, inside: Tensor, convert2lab: bool | None) -> Tensor:
@@ -36,7 +36,7 @@ def pixel_features(pixels: Tensor, inside: Tensor, convert2lab: bool | None) -> 
 
 
 def _range(values: Tensor) -> tuple[float, float]:
-    flat = values.flatten()
-    some = flat[:: max(1, -(-len(flat) // LOOKED_AT))]
+    """Between which most of the values (N, C) lie."""
+    some = values[:: max(1, -(-len(values) // LOOKED_AT))].flatten()
     low, high = some.quantile(torch.tensor([DARKEST, BRIGHTEST])).tolist()
     return (low, high) if high > low else (float(some.min()), float(some.max()))  # nearly all of it is of one value

@@ -66,7 +66,7 @@ def label_strokes(
         raise ValueError("`labels` holds no stroke: mark at least one pixel with a label > 0.")
     seeds = torch.full_like(labels, -1).masked_scatter(seeded, number)
     progress("walking over the regions")
-    z = region_probabilities(regions, seeds, len(ids), colour_model=colour_model, solver=solver)
+    z = region_probabilities(regions, seeds, len(ids), colour_model=colour_model)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
     found = project_regions(likeliest, regions.segments, ignore_index=-1, fill=-1)
     thin = None
