@@ -6,6 +6,7 @@ from torch import Tensor
 from graphrw.functional.geodesic import geodesic_distance
 from graphrw.segmentation.colour_model import colour_likelihoods
 from graphrw.segmentation.image_regions import ImageRegions
+from graphrw.segmentation.stroke_pixels import StrokePixels
 
 RATE = 0.03  # ρ, for each unit of a region's extent: these shares decide where no border does
 COLOUR = 0.3  # γ
@@ -13,9 +14,7 @@ SURE = 5.0  # by how much a log-likelihood may lie below the best: densities are
 COLOUR_PATH = 3.0  # the weight of the second distance
 
 
-def absorption_rates(
-    regions: ImageRegions, seeds: Tensor, held: Tensor, num_labels: int, *, colour_model: bool
-) -> Tensor:
+def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor, *, colour_model: bool) -> Tensor:
     """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
 
         s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −5) − g_il − 3 h_il),   Σ_l s_il = 1.
@@ -26,19 +25,18 @@ def absorption_rates(
 
     Args:
         regions: of the image.
-        seeds: (\\*spatial) int64, the labels from 0 of pixels with strokes, −1 elsewhere.
-        held: (R,) int64, likewise of regions.
-        num_labels: L.
+        strokes: L labels on it.
+        held: (R,) int64, the labels from 0 of regions with strokes, −1 elsewhere.
         colour_model: without it, paths of the first kind alone.
 
     Returns:
         (R, L); 0 where there is no path to any stroke, and no colour model.
     """
+    num_labels = len(strokes.ids)
     path, found = _path(regions, regions.step, held, num_labels)
     score = -path
     if colour_model:
-        strokes = seeds >= 0
-        likelihood = colour_likelihoods(regions.mean, regions.features[strokes], seeds[strokes], num_labels)
+        likelihood = colour_likelihoods(regions.mean, regions.features[strokes.where], strokes.number, num_labels)
         share = likelihood.softmax(1)
         tail, head = regions.touching.edges
         change = (share[tail] - share[head]).abs().sum(1) / 2

@@ -25,25 +25,23 @@ def read_labels(labels: NDArray[Any] | Tensor) -> Tensor:
 
 
 def read_pixels(
-    image: NDArray[Any] | Tensor, label_image: Tensor, *, channel_axis: int | None, data_range: float | None
+    image: NDArray[Any] | Tensor, inside: Tensor, *, channel_axis: int | None, data_range: float | None
 ) -> Tensor:
     """(N, C) floats: the pixels in C order, over the range of the data; 0 where they are not finite, as outside."""
-    values = as_tensor("image", image, AN_IMAGE)
-    if values.is_complex():
-        raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
-    channels_last = _channels_last(values, channel_axis, tuple(label_image.shape))
-    inside = label_image.reshape(-1) >= 0
-    pixels = _as_float(channels_last.reshape(len(inside), -1), keep_single=isinstance(image, Tensor))
-    finite = torch.isfinite(pixels).all(1)  # outside anything may stand, such as NaN, which 0 · NaN would spread
-    if not bool(finite[inside].all()):
-        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
-    pixels = torch.where(finite[:, None], pixels, 0.0)
+    values = _flat(image, inside, channel_axis)
+    single = values.dtype == torch.float32 and isinstance(image, Tensor)
+    pixels = _finite(values if single else values.double(), inside)
     if data_range is not None:
         return pixels / check_positive("data_range", data_range, reason=", or None")
     if values.is_floating_point() or values.dtype == torch.bool:
         return pixels
-    _warn_of_range(pixels[inside], values.dtype)
+    _warn_of_range(pixels[inside.reshape(-1)], values.dtype)
     return pixels / torch.iinfo(values.dtype).max
+
+
+def read_colours(image: Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
+    """(N, C) float32: the pixels in C order, in whatever units they come; 0 where they are not finite, as outside."""
+    return _finite(_flat(image, inside, channel_axis).detach().float().cpu(), inside.cpu())
 
 
 def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
@@ -85,8 +83,23 @@ def _channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, .
     return channels_last
 
 
-def _as_float(values: Tensor, keep_single: bool) -> Tensor:
-    return values if values.dtype == torch.float32 and keep_single else values.double()
+def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
+    """(N, C), of the type that they have."""
+    values = as_tensor("image", image, AN_IMAGE)
+    if values.is_complex():
+        raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
+    return _channels_last(values, channel_axis, tuple(inside.shape)).reshape(inside.numel(), -1)
+
+
+def _finite(pixels: Tensor, inside: Tensor) -> Tensor:
+    """`pixels`, (N, C), with 0 where they are not finite: outside anything may stand, such as NaN, which 0 · NaN would
+    spread."""
+    finite = torch.isfinite(pixels).all(1)
+    if bool(finite.all()):
+        return pixels
+    if not bool(finite[inside.reshape(-1)].all()):
+        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
+    return torch.where(finite[:, None], pixels, 0.0)
 
 
 def _warn_of_range(pixels: Tensor, kind: torch.dtype) -> None:

@@ -127,9 +127,10 @@ def segment(
         colour_model=colour_model,
         band=band,
     )
-    pixels = options.read(as_tensor("image", image, AN_IMAGE), label_image >= 0)
     label_image = label_image.cpu()
-    answer = labeller(pixels, label_image >= 0, options, solver)(label_image)
+    inside = label_image >= 0
+    label = labeller(options.read(as_tensor("image", image, AN_IMAGE), inside), inside, options, solver)
+    answer = label(label_image)
     _warn_of_lost(answer, label_image)
     if return_full_prob:
         single = isinstance(image, Tensor) and image.dtype == torch.float32
