@@ -8,16 +8,17 @@ from graphrw.segmentation.colour_model import colour_likelihoods
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.stroke_pixels import StrokePixels
 
-RATE = 0.03  # ρ, for each unit of a region's extent: these shares decide where no border does
-COLOUR = 0.3  # γ
-SURE = 5.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
-COLOUR_PATH = 3.0  # the weight of the second distance
+# These, and the constants of the modules beside this one, are chosen by `experiments/interactive/tune.py`.
+RATE = 0.05  # ρ, for each unit of a region's extent: these shares decide where no border does
+COLOUR = 0.5  # γ
+SURE = 20.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
+COLOUR_PATH = 10.0  # the weight of the second distance
 
 
 def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor, *, colour_model: bool) -> Tensor:
     """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
 
-        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −5) − g_il − 3 h_il),   Σ_l s_il = 1.
+        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −20) − g_il − 10 h_il),   Σ_l s_il = 1.
 
     p(· | l) is the colour model of label l. g is the length of the shortest path to a stroke of l, where a step costs
     what the colours differ by and how far it is (`ImageRegions.step`), and h that where a step costs by how much the

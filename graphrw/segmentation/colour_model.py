@@ -8,7 +8,7 @@ from torch import Tensor
 SAMPLES = (
     200  # of a label's strokes, at most: more change little, and the time for them all would grow with the strokes
 )
-WIDTH = 6.0  # h, in units of features that go from 0 to 100
+WIDTH = 10.0  # h, in units of features that go from 0 to 100
 
 
 def colour_likelihoods(features: Tensor, strokes: Tensor, labels: Tensor, num_labels: int) -> Tensor:

@@ -12,7 +12,6 @@ from graphrw.build.touching import touching
 from graphrw.build.union import union
 from graphrw.core.blocks import slabs
 from graphrw.core.graph import Graph, unchecked
-from graphrw.core.memory import require_memory
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.segmentation.features import pixel_features
@@ -22,11 +21,9 @@ PIXELS = 50  # in a superpixel, by default, up to
 MOST = 50_000  # superpixels, which are larger in larger images
 LEAST = 400  # superpixels, which are smaller in smaller images, down to 4 pixels
 NEIGHBOURS = 8  # in colour, of each region
-COLOUR_EDGE = 0.045  # the weight of an edge between equal colours, over the mean length of a border
+COLOUR_EDGE = 0.05  # the weight of an edge between equal colours, over the mean length of a border
 FLOOR = 1e-7  # of the same: no border is closed
-ACROSS = 10.0  # what it costs to walk from one side of the image to the other, in mean differences of colour
-ADVICE = "Segment it in parts that overlap, or at half the resolution."
-BYTES = 280  # for each pixel, of one channel, labels and all: the peak measured on a volume of 120³
+ACROSS = 50.0  # what it costs to walk from one side of the image to the other, in mean differences of colour
 NOISE = 1.0  # squared difference of colours below which edges are not to be told from noise
 
 
@@ -77,7 +74,6 @@ def image_regions(
         beta: ≥ 0.
         convert2lab: as in `segment`.
     """
-    require_memory(BYTES * inside.numel(), f"Segmenting {tuple(inside.shape)} pixels", ADVICE)
     features = pixel_features(pixels, inside, convert2lab)
     if n_segments is None:
         n_segments = default_segments(inside.numel())

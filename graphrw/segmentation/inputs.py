@@ -9,11 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_values
+from graphrw.core.memory import require_memory
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, is_number, is_whole
 
 AN_IMAGE = "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more"
 LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
+
+
+# What segmenting over superpixels takes for each pixel, labels and all, and for each channel more: measured on a volume
+# of 215³, and less on larger ones (`benchmarks/volume_memory.py`).
+BYTES, CHANNEL = 110, 8
+ADVICE = "Segment it in parts that overlap, or at half the resolution."
 
 
 def read_labels(labels: NDArray[Any] | Tensor) -> Tensor:
@@ -40,8 +47,15 @@ def read_pixels(
 
 
 def read_colours(image: Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
-    """(N, C) float32: the pixels in C order, in whatever units they come; 0 where they are not finite, as outside."""
-    return _finite(_flat(image, inside, channel_axis).detach().float().cpu(), inside.cpu())
+    """(N, C) float32: the pixels in C order, in whatever units they come; 0 where they are not finite, as outside.
+
+    Raises:
+        MemoryError: before anything is made, if what follows will not fit.
+    """
+    pixels = _flat(image, inside, channel_axis)
+    needed = len(pixels) * (BYTES + CHANNEL * (pixels.shape[1] - 1))
+    require_memory(needed, f"Segmenting {tuple(inside.shape)} pixels", ADVICE)
+    return _finite(pixels.detach().float().cpu(), inside.cpu())
 
 
 def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:

@@ -16,7 +16,7 @@ from graphrw.solvers import Auto
 
 SOLVER = Auto(rtol=1e-3, max_bytes=0.0)  # no factor: absorption keeps the system well conditioned at every size
 ROUNDS = 2  # of sharpening
-STEEP = 0.05  # ε: the step of probability over an edge from which it is thinned out
+STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
 
 
 def region_probabilities(regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool) -> Tensor:
