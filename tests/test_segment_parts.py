@@ -9,10 +9,12 @@ import torch
 
 import graphrw as rw
 from graphrw.build import region_votes, union
+from graphrw.build.touching import touching
+from graphrw.core import blocks
 from graphrw.core.errors import MissingDependencyError
 from graphrw.functional.shortest import shortest_distance
 from graphrw.segmentation import overlay, superpixels
-from graphrw.segmentation.colour_model import colour_likelihoods
+from graphrw.segmentation.colour_model import WIDTH, colour_likelihoods
 
 PATH = rw.Graph(torch.tensor([[0, 1, 2], [1, 2, 3]]), 4)
 RING = rw.Graph(torch.tensor([[1, 3, 3], [0, 2, 0]]), 4)
@@ -85,6 +87,30 @@ def test_colours_of_any_number_are_modelled(count: int) -> None:
     labels = torch.arange(2).repeat_interleave(count)
     likelihood = colour_likelihoods(torch.tensor([[1.0, 0, 0], [49.0, 50, 50]]), strokes, labels, 2)
     assert likelihood.argmax(1).tolist() == [0, 1]
+
+
+def test_the_colour_model_is_the_mean_of_bells_about_the_strokes() -> None:
+    generator = torch.Generator().manual_seed(0)
+    asked, strokes = (100 * torch.rand(count, 3, generator=generator, dtype=torch.float64) for count in (6, 40))
+    labels = torch.arange(40) % 2
+    bells = (-(asked[:, None] - strokes).square().sum(2) / (2 * WIDTH**2)).exp()
+    expected = torch.stack([bells[:, labels == label].mean(1).log() for label in range(2)], 1)
+    torch.testing.assert_close(colour_likelihoods(asked, strokes, labels, 2), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_likelihood_so_small_that_its_bell_is_zero_still_tells_labels_apart() -> None:
+    strokes = torch.tensor([[0.0], [1.0]])
+    likelihood = colour_likelihoods(torch.tensor([[1000.0]]), strokes, torch.arange(2), 2)
+    assert likelihood[0, 1] > likelihood[0, 0] > -torch.inf
+
+
+@pytest.mark.parametrize("most", [1, 7, 1000])
+def test_borders_are_as_long_however_many_slabs_they_are_counted_in(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = torch.randint(-1, 9, (5, 6, 7), generator=torch.Generator().manual_seed(0))
+    expected = touching(segments, 9, [1.0, 2.0, 3.0])
+    monkeypatch.setattr(blocks, "SLAB", most)
+    for found, wanted in zip(touching(segments, 9, [1.0, 2.0, 3.0]), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
 
 
 def test_an_overlay_changes_only_what_has_a_label() -> None:

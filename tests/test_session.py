@@ -146,10 +146,9 @@ def test_strokes_go_over_to_other_options_with_what_can_be_done_again() -> None:
 
 
 def test_what_does_not_fit_into_memory_is_refused_by_a_session_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = painted()
     monkeypatch.setattr(memory, "available_memory", lambda: 2**10)
     with pytest.raises(MemoryError, match=r"Segmenting \(40, 50\) pixels needs about"):
-        _ = session.labels
+        rw.Session(IMAGE)
 
 
 def test_another_image_options_or_version_is_refused_in_words(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ CHOSEN: dict[str, object] = {
     "random_walker": 1000,
     "random_walker of scikit-image": 90,
     "watershed": 2.0,
-    "GrabCut of OpenCV": "nearest stroke",
+    "GrabCut of OpenCV": ("nearest stroke", 5),
 }
 DATA = """This experiment needs DIR, given by --data or in the variable GRAPHRW_DATA: see experiments/README.md for what
 it holds. The sets do not come with graphrw."""

@@ -1,6 +1,8 @@
 """What is compared, each from an image and strokes to the pixels of the object."""
 
 from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import numpy as np
 from cases import BACKGROUND, OBJECT, Case
@@ -43,8 +45,9 @@ def watershed_on_gradient(case: Case, sigma: float) -> Mask:
     return watershed(gradient, case.strokes) == OBJECT
 
 
-def grabcut(case: Case, start: str) -> Mask:
-    """OpenCV's GrabCut (Rother, Kolmogorov & Blake 2004), five rounds, from what `start` takes other pixels for."""
+def grabcut(case: Case, option: tuple[str, int]) -> Mask:
+    """OpenCV's GrabCut (Rother, Kolmogorov & Blake 2004): what it takes other pixels for at first, and its rounds."""
+    start, rounds = option
     picture = case.image if case.image.ndim == 3 else np.repeat(np.round(255 * case.image)[..., None], 3, axis=2)
     if start == "nearest stroke":
         near = distance_transform_edt(case.strokes != OBJECT) < distance_transform_edt(case.strokes != BACKGROUND)
@@ -55,15 +58,17 @@ def grabcut(case: Case, start: str) -> Mask:
     mask = mask.astype(np.uint8)
     cv2.setRNGSeed(0)
     state = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(picture[..., ::-1], np.uint8), mask, None, *state, 5, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(np.ascontiguousarray(picture[..., ::-1], np.uint8), mask, None, *state, rounds, cv2.GC_INIT_WITH_MASK)
     return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
 
 
-Method = Callable[[Case, object], Mask]
+BETAS = (90, 1000, 3000, 10_000, 30_000, 100_000)
+STARTS, ROUNDS = ("object", "background", "nearest stroke"), (1, 5)
+Method = Callable[[Case, Any], Mask]
 METHODS: dict[str, tuple[Method, tuple[object, ...]]] = {  # and the options among which `--tune` chooses
     "segment": (segment, (None,)),
-    "random_walker": (our_walker, (30, 90, 300, 1000, 3000, 10000)),
-    "random_walker of scikit-image": (their_walker, (90, 1000)),
-    "watershed": (watershed_on_gradient, (0.5, 1.0, 2.0, 3.0)),
-    "GrabCut of OpenCV": (grabcut, ("object", "background", "nearest stroke")),
+    "random_walker": (our_walker, BETAS),
+    "random_walker of scikit-image": (their_walker, ()),  # the same equation, the same β
+    "watershed": (watershed_on_gradient, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)),
+    "GrabCut of OpenCV": (grabcut, tuple(product(STARTS, ROUNDS))),
 }

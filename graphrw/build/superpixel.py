@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphrw.build.touching import touching
 from graphrw.core.arrays import as_floats, as_tensor, require_values, whole_numbers
 from graphrw.core.distinct import distinct
 from graphrw.core.finite import narrowed
@@ -44,14 +45,8 @@ def superpixel_graph(
     (Graph(num_nodes=3, num_edges=3), tensor([1., 1., 2.]))
     """
     ids, index = region_index(segments, ignore_index=ignore_index)
-    areas = _face_areas(spacing, index.ndim)
-    faces = _faces(index, len(ids))
-    length = torch.zeros(faces.edges.shape[1], device=index.device)
-    for area, edge in zip(areas, faces.edge.split(faces.per_axis), strict=True):
-        length += area * edge.bincount(minlength=len(length))
-    if not bool(((length > 0) & (length < torch.inf)).all()):
-        raise ValueError(f"`spacing` gives boundaries of a length that {length.dtype} does not hold; got {spacing}.")
-    return unchecked(faces.edges, len(ids)), length
+    edges, length = touching(index, len(ids), spacing)
+    return unchecked(edges, len(ids)), length
 
 
 @opaque
@@ -219,7 +214,6 @@ class _Faces:
     pixels: Tensor  # (2, F) numbered in C order
     edge: Tensor  # (F,) the edge of the graph that each belongs to
     edges: Tensor  # (2, E)
-    per_axis: list[int]
 
 
 def _faces(index: Tensor, num_regions: int) -> _Faces:
@@ -234,7 +228,7 @@ def _faces(index: Tensor, num_regions: int) -> _Faces:
         keys.append(torch.minimum(first, second) * num_regions + torch.maximum(first, second))
     key, edge = distinct(torch.cat(keys))
     edges = torch.stack([key // max(num_regions, 1), key % max(num_regions, 1)])
-    return _Faces(torch.cat(pixels, dim=1), edge, edges, [len(part) for part in keys])
+    return _Faces(torch.cat(pixels, dim=1), edge, edges)
 
 
 def _region_means(channels: Iterable[Tensor], index: Tensor, num_regions: int, dtype: torch.dtype) -> Tensor:
@@ -282,13 +276,3 @@ def _checked_segments(segments: Tensor) -> Tensor:
         got = tuple(segments.shape)
         raise ValueError(f"`segments` must be (H, W) or (D, H, W), with at least one pixel; got {got}.")
     return segments
-
-
-def _face_areas(spacing: Sequence[float] | None, axes: int) -> list[float]:
-    """The area of a face across each axis: the product of the spacings along the others."""
-    if spacing is None:
-        return [1.0] * axes
-    sizes = list(spacing) if isinstance(spacing, Iterable) else []
-    if len(sizes) != axes or not all(is_number(size) and 0 < size < math.inf for size in sizes):
-        raise ValueError(f"`spacing` must be {axes} finite numbers > 0, one per axis; got {spacing!r}.")
-    return [math.prod(sizes[:axis] + sizes[axis + 1 :]) for axis in range(axes)]

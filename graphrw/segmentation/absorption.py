@@ -6,21 +6,19 @@ from torch import Tensor
 from graphrw.functional.shortest import shortest_distance
 from graphrw.segmentation.colour_model import colour_likelihoods
 from graphrw.segmentation.image_regions import ImageRegions
+from graphrw.segmentation.stroke_pixels import StrokePixels
 
-RATE = 0.03  # ρ, for each unit of a region's extent: these shares decide where no border does
-COLOUR, SURE = (
-    0.3,
-    5.0,
-)  # γ, and by how much a log-likelihood may lie below the best: mixtures are too sure of themselves
-IMAGE_PATH, COLOUR_PATH = 1.0, 3.0  # the weights of the two distances
+# These, and the constants of the modules beside this one, are chosen by `experiments/interactive/tune.py`.
+RATE = 0.05  # ρ, for each unit of a region's extent: these shares decide where no border does
+COLOUR = 0.5  # γ
+SURE = 20.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
+COLOUR_PATH = 10.0  # the weight of the second distance
 
 
-def absorption_rates(
-    regions: ImageRegions, seeds: Tensor, held: Tensor, num_labels: int, *, colour_model: bool
-) -> Tensor:
+def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor, *, colour_model: bool) -> Tensor:
     """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
 
-        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −5) − g_il − 3 h_il),   Σ_l s_il = 1.
+        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −20) − g_il − 10 h_il),   Σ_l s_il = 1.
 
     p(· | l) is the colour model of label l. g is the length of the shortest path to a stroke of l, where a step costs
     what the colours differ by and how far it is (`ImageRegions.step`), and h that where a step costs by how much the
@@ -28,19 +26,18 @@ def absorption_rates(
 
     Args:
         regions: of the image.
-        seeds: (\\*spatial) int64, the labels from 0 of pixels with strokes, −1 elsewhere.
-        held: (R,) int64, likewise of regions.
-        num_labels: L.
+        strokes: L labels on it.
+        held: (R,) int64, the labels from 0 of regions with strokes, −1 elsewhere.
         colour_model: without it, paths of the first kind alone.
 
     Returns:
         (R, L); 0 where there is no path to any stroke, and no colour model.
     """
+    num_labels = len(strokes.ids)
     path, found = _path(regions, regions.step, held, num_labels)
-    score = -IMAGE_PATH * path
+    score = -path
     if colour_model:
-        strokes = seeds >= 0
-        likelihood = colour_likelihoods(regions.mean, regions.features[strokes], seeds[strokes], num_labels)
+        likelihood = colour_likelihoods(regions.mean, regions.features[strokes.where], strokes.number, num_labels)
         share = likelihood.softmax(1)
         tail, head = regions.touching.edges
         change = (share[tail] - share[head]).abs().sum(1) / 2

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.build import edge_length, gaussian_affinity, knn_graph, region_features, superpixel_graph
-from graphrw.build.superpixel import region_index
+from graphrw.build import edge_length, gaussian_affinity, knn_graph
+from graphrw.build.touching import touching
 from graphrw.build.union import union
-from graphrw.core.graph import Graph
-from graphrw.core.memory import require_memory
+from graphrw.core.blocks import slabs
+from graphrw.core.graph import Graph, unchecked
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_positive, check_whole
 from graphrw.segmentation.features import pixel_features
@@ -21,11 +21,9 @@ PIXELS = 50  # in a superpixel, by default, up to
 MOST = 50_000  # superpixels, which are larger in larger images
 LEAST = 400  # superpixels, which are smaller in smaller images, down to 4 pixels
 NEIGHBOURS = 8  # in colour, of each region
-COLOUR_EDGE = 0.045  # the weight of an edge between equal colours, over the mean length of a border
+COLOUR_EDGE = 0.05  # the weight of an edge between equal colours, over the mean length of a border
 FLOOR = 1e-7  # of the same: no border is closed
-ACROSS = 10.0  # what it costs to walk from one side of the image to the other, in mean differences of colour
-ADVICE = "Segment it in parts that overlap, or at half the resolution."
-BYTES = 280  # for each pixel, of one channel, labels and all: the peak measured on a volume of 120³
+ACROSS = 50.0  # what it costs to walk from one side of the image to the other, in mean differences of colour
 NOISE = 1.0  # squared difference of colours below which edges are not to be told from noise
 
 
@@ -33,7 +31,7 @@ NOISE = 1.0  # squared difference of colours below which edges are not to be tol
 class ImageRegions:
     """An image as a graph of R superpixels: made by `image_regions`, used for any strokes on it."""
 
-    segments: Tensor  # (*spatial) int64: the region of each pixel, −1 outside
+    segments: Tensor  # (*spatial) int32: the region of each pixel, −1 outside
     features: Tensor  # (*spatial, C) float32 of the pixels
     spacing: tuple[float, ...]
     touching: Graph  # R nodes
@@ -76,28 +74,39 @@ def image_regions(
         beta: ≥ 0.
         convert2lab: as in `segment`.
     """
-    require_memory(BYTES * inside.numel(), f"Segmenting {tuple(inside.shape)} pixels", ADVICE)
     features = pixel_features(pixels, inside, convert2lab)
     if n_segments is None:
         n_segments = default_segments(inside.numel())
-    segments = superpixels(
+    segments, count = superpixels(
         features,
         inside=inside,
         n_segments=check_whole("n_segments", n_segments, 1),
         compactness=check_positive("compactness", compactness),
         spacing=spacing,
     )
-    segments = region_index(segments, ignore_index=-1)[1]
-    described = region_features(features.movedim(-1, 0), segments, ignore_index=-1)
-    mean = described.mean.double()
-    touching, length = superpixel_graph(segments, ignore_index=-1, spacing=spacing)
-    scale = max(float(edge_length(touching, mean).square().mean()), NOISE) if touching.num_edges else NOISE
-    graph, weight = _joined(touching, length.double(), mean, beta / scale)
-    place = described.centroid.double() * torch.tensor(spacing)
+    mean, place, size = _described(features, segments, count)
+    place = place * torch.tensor(spacing, dtype=torch.float64)
+    edges, length = touching(segments, count, spacing)
+    neighbours = unchecked(edges, count)
+    scale = max(float(edge_length(neighbours, mean).square().mean()), NOISE) if neighbours.num_edges else NOISE
+    graph, weight = _joined(neighbours, length.double(), mean, beta / scale)
     extent = max(size * step for size, step in zip(segments.shape, spacing, strict=True))
-    step = edge_length(touching, mean) / scale**0.5 + ACROSS / extent * edge_length(touching, place)
-    volume = described.size.double() * math.prod(spacing)
-    return ImageRegions(segments, features, tuple(spacing), touching, step, graph, weight, mean, volume)
+    step = edge_length(neighbours, mean) / scale**0.5 + ACROSS / extent * edge_length(neighbours, place)
+    volume = size * math.prod(spacing)
+    return ImageRegions(segments, features, tuple(spacing), neighbours, step, graph, weight, mean, volume)
+
+
+def at_pixels(values: Tensor, numbers: Tensor, nothing: float) -> Tensor:
+    """The value (R,) that each of the `numbers` (\\*spatial) stands for; `nothing` where they are −1.
+
+    >>> at_pixels(torch.tensor([7, 9]), torch.tensor([[1, 0, -1]], dtype=torch.int32), 0)
+    tensor([[9, 7, 0]])
+    """
+    table = torch.cat([values, values.new_tensor([nothing])])
+    found = values.new_empty(numbers.shape)
+    for slab in slabs(numbers.shape):
+        found[slab] = table[numbers[slab].long()]
+    return found
 
 
 def default_segments(num_pixels: int) -> int:
@@ -110,9 +119,25 @@ def default_segments(num_pixels: int) -> int:
     return max(least, min(MOST, num_pixels // PIXELS))
 
 
-def _joined(touching: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:
+def _described(features: Tensor, segments: Tensor, num_regions: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(R, C) mean features, (R, axes) centroids in pixels, and (R,) numbers of pixels of the regions, in float64."""
+    sums = torch.zeros(features.shape[-1] + segments.ndim + 1, num_regions + 1, dtype=torch.float64)
+    for slab in slabs(segments.shape):
+        node = segments[slab].flatten().long()
+        node[node < 0] = num_regions
+        axes = [range(slab.start, slab.stop), *map(range, segments.shape[1:])]
+        places = torch.meshgrid([torch.tensor(axis, dtype=torch.float64) for axis in axes], indexing="ij")
+        for row, values in zip(sums, [*features[slab].unbind(-1), *places], strict=False):
+            row += node.bincount(values.flatten().double(), num_regions + 1)
+        sums[-1] += node.bincount(minlength=num_regions + 1)
+    size = sums[-1, :-1]
+    mean, place = (sums[:-1, :-1] / size).T.tensor_split([features.shape[-1]], dim=1)
+    return mean.contiguous(), place, size
+
+
+def _joined(near: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:
     unit = float(length.mean()) if len(length) else 1.0
-    parts = [(touching, length * gaussian_affinity(touching, mean, beta) + FLOOR * unit)]
+    parts = [(near, length * gaussian_affinity(near, mean, beta) + FLOOR * unit)]
     if len(mean) > 1:
         alike, _ = knn_graph(mean, min(NEIGHBOURS, len(mean) - 1))
         parts.append((alike, COLOUR_EDGE * unit * gaussian_affinity(alike, mean, beta)))

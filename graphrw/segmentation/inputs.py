@@ -9,11 +9,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_values
+from graphrw.core.memory import require_memory
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, is_number, is_whole
 
 AN_IMAGE = "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more"
 LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
+
+
+# What segmenting over superpixels takes for each pixel, labels and all, and for each channel more: measured on a volume
+# of 215³, and less on larger ones (`benchmarks/volume_memory.py`).
+BYTES, CHANNEL = 110, 8
+ADVICE = "Segment it in parts that overlap, or at half the resolution."
 
 
 def read_labels(labels: NDArray[Any] | Tensor) -> Tensor:
@@ -25,25 +32,30 @@ def read_labels(labels: NDArray[Any] | Tensor) -> Tensor:
 
 
 def read_pixels(
-    image: NDArray[Any] | Tensor, label_image: Tensor, *, channel_axis: int | None, data_range: float | None
+    image: NDArray[Any] | Tensor, inside: Tensor, *, channel_axis: int | None, data_range: float | None
 ) -> Tensor:
     """(N, C) floats: the pixels in C order, over the range of the data; 0 where they are not finite, as outside."""
-    values = as_tensor("image", image, AN_IMAGE)
-    if values.is_complex():
-        raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
-    channels_last = _channels_last(values, channel_axis, tuple(label_image.shape))
-    inside = label_image.reshape(-1) >= 0
-    pixels = _as_float(channels_last.reshape(len(inside), -1), keep_single=isinstance(image, Tensor))
-    finite = torch.isfinite(pixels).all(1)  # outside anything may stand, such as NaN, which 0 · NaN would spread
-    if not bool(finite[inside].all()):
-        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
-    pixels = torch.where(finite[:, None], pixels, 0.0)
+    values = _flat(image, inside, channel_axis)
+    single = values.dtype == torch.float32 and isinstance(image, Tensor)
+    pixels = _finite(values if single else values.double(), inside)
     if data_range is not None:
         return pixels / check_positive("data_range", data_range, reason=", or None")
     if values.is_floating_point() or values.dtype == torch.bool:
         return pixels
-    _warn_of_range(pixels[inside], values.dtype)
+    _warn_of_range(pixels[inside.reshape(-1)], values.dtype)
     return pixels / torch.iinfo(values.dtype).max
+
+
+def read_colours(image: Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
+    """(N, C) float32: the pixels in C order, in whatever units they come; 0 where they are not finite, as outside.
+
+    Raises:
+        MemoryError: before anything is made, if what follows will not fit.
+    """
+    pixels = _flat(image, inside, channel_axis)
+    needed = len(pixels) * (BYTES + CHANNEL * (pixels.shape[1] - 1))
+    require_memory(needed, f"Segmenting {tuple(inside.shape)} pixels", ADVICE)
+    return _finite(pixels.detach().float().cpu(), inside.cpu())
 
 
 def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
@@ -85,8 +97,23 @@ def _channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, .
     return channels_last
 
 
-def _as_float(values: Tensor, keep_single: bool) -> Tensor:
-    return values if values.dtype == torch.float32 and keep_single else values.double()
+def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
+    """(N, C), of the type that they have."""
+    values = as_tensor("image", image, AN_IMAGE)
+    if values.is_complex():
+        raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
+    return _channels_last(values, channel_axis, tuple(inside.shape)).reshape(inside.numel(), -1)
+
+
+def _finite(pixels: Tensor, inside: Tensor) -> Tensor:
+    """`pixels`, (N, C), with 0 where they are not finite: outside anything may stand, such as NaN, which 0 · NaN would
+    spread."""
+    finite = torch.isfinite(pixels).all(1)
+    if bool(finite.all()):
+        return pixels
+    if not bool(finite[inside.reshape(-1)].all()):
+        raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
+    return torch.where(finite[:, None], pixels, 0.0)
 
 
 def _warn_of_range(pixels: Tensor, kind: torch.dtype) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.image_regions import image_regions
-from graphrw.segmentation.inputs import check_channel_axis, read_pixels
+from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
 from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
 from graphrw.segmentation.stroke_labels import label_strokes
 from graphrw.solvers import Solver
@@ -47,9 +47,10 @@ class Options:
 
     def read(self, image: Tensor, inside: Tensor) -> Tensor:
         """(N, C) floats: the pixels of `image` in C order; errors are those of `segment` and `random_walker`."""
-        marks = torch.where(inside, 0, -1).to(image.device)
-        data_range = 1.0 if self.superpixels else None
-        return read_pixels(image, marks, channel_axis=self.channel_axis, data_range=data_range).detach().cpu()
+        if self.superpixels:
+            return read_colours(image, inside, self.channel_axis)
+        pixels = read_pixels(image, inside.to(image.device), channel_axis=self.channel_axis, data_range=None)
+        return pixels.detach().cpu()
 
 
 class Answer(Protocol):

@@ -12,6 +12,7 @@ from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities, most_probable_labels
 from graphrw.segmentation.image_regions import NOISE, ImageRegions
+from graphrw.segmentation.stroke_pixels import StrokePixels
 from graphrw.solvers import Solver
 
 FLOOR = 1e-6
@@ -37,7 +38,7 @@ class PixelBand:
 
 
 def pixel_band(
-    regions: ImageRegions, seeds: Tensor, labels: Tensor, *, num_labels: int, width: int, solver: Solver
+    regions: ImageRegions, strokes: StrokePixels, labels: Tensor, *, width: int, solver: Solver
 ) -> PixelBand | None:
     """Label probabilities of the pixels within `width` of a border, from those beyond it; None if there are none.
 
@@ -46,16 +47,16 @@ def pixel_band(
 
     Args:
         regions: of the image.
-        seeds: (\\*spatial) int64, the labels from 0 of pixels with strokes, −1 elsewhere.
-        labels: (\\*spatial) int64 labels from the regions, −1 outside.
-        num_labels: L.
+        strokes: L labels on it.
+        labels: (\\*spatial) integers: the labels from 0 that regions give, −1 outside.
         width: in pixels, ≥ 1.
         solver: how to solve.
     """
     inside = labels >= 0
-    wrong = (seeds >= 0) & (seeds != labels)
+    wrong = torch.zeros_like(inside)
+    wrong[strokes.where] = labels[strokes.where] != strokes.number
     near = torch.from_numpy(binary_dilation((_borders(labels) | wrong).numpy(), iterations=width)) & inside
-    band = near & (seeds < 0)
+    band = near & ~strokes.where
     if not bool(band.any()):
         return None
     nodes = torch.from_numpy(binary_dilation(near.numpy())) & inside
@@ -64,11 +65,12 @@ def pixel_band(
     tail, head = graph.edges
     apart = (features[tail] - features[head]).square().sum(1).mean() if graph.num_edges else 0.0
     weight = (gaussian_affinity(graph, features, BETA / max(float(apart), NOISE)).double() + FLOOR) * conductance
-    held = torch.where(seeds >= 0, seeds, torch.where(band, -1, labels))[nodes]
-    moves = walk(graph, weight)
-    found = most_probable_labels(moves, held, num_labels, solver=solver)  # no array of all pixels and labels
-    free = held < 0
-    return PixelBand(band, found.labels[free], found.entropy[free], moves, held, num_labels, solver)
+    held = torch.where(band, -1, labels)
+    held[strokes.where] = strokes.number.to(labels.dtype)
+    seeds, moves = held[nodes].long(), walk(graph, weight)
+    found = most_probable_labels(moves, seeds, len(strokes.ids), solver=solver)  # no array of all pixels and labels
+    free = seeds < 0
+    return PixelBand(band, found.labels[free], found.entropy[free], moves, seeds, len(strokes.ids), solver)
 
 
 def _borders(labels: Tensor) -> Tensor:
@@ -84,12 +86,14 @@ def _borders(labels: Tensor) -> Tensor:
 
 def _grid(nodes: Tensor, spacing: tuple[float, ...]) -> tuple[Graph, Tensor]:
     """The grid of the pixels in `nodes` (\\*spatial) bool, and for each edge the area of the face over its length."""
-    number = (nodes.flatten().cumsum(0) - 1).reshape(nodes.shape)
+    place = nodes.flatten().nonzero().squeeze(1)
     edges, conductances = [], []
     for axis, (extent, step) in enumerate(zip(nodes.shape, spacing, strict=True)):
-        both = nodes.narrow(axis, 0, extent - 1) & nodes.narrow(axis, 1, extent - 1)
-        tail, head = number.narrow(axis, 0, extent - 1)[both], number.narrow(axis, 1, extent - 1)[both]
-        edges.append(torch.stack([tail, head]))
+        stride = math.prod(nodes.shape[axis + 1 :])
+        tail = (place // stride % extent < extent - 1).nonzero().squeeze(1)
+        head = torch.searchsorted(place, place[tail] + stride).clamp(max=len(place) - 1)
+        both = place[head] == place[tail] + stride
+        edges.append(torch.stack([tail[both], head[both]]))
         area = math.prod(spacing) / step
-        conductances.append(torch.full((len(tail),), area / step, dtype=torch.float64))
-    return unchecked(torch.cat(edges, dim=1), int(nodes.sum())), torch.cat(conductances)
+        conductances.append(torch.full((edges[-1].shape[1],), area / step, dtype=torch.float64))
+    return unchecked(torch.cat(edges, dim=1), len(place)), torch.cat(conductances)

@@ -130,7 +130,7 @@ def random_walker(
     check_flag("return_full_prob", return_full_prob)
     check_solver(solver)
     label_image = read_labels(labels)
-    pixels = read_pixels(image, label_image, channel_axis=channel_axis, data_range=data_range)
+    pixels = read_pixels(image, label_image >= 0, channel_axis=channel_axis, data_range=data_range)
     steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
     flat = label_image.reshape(-1)
     ids, seeds = number_seeds(flat)

@@ -92,7 +92,7 @@ def segment(
         colour_model: whether colours of strokes count wherever they occur. Without it only what is joined counts.
         band: how far from a border, in pixels, pixels are labelled one by one; 0: borders run between superpixels.
         return_full_prob: return probabilities instead of labels.
-        solver: how to solve. More digits change no label.
+        solver: how to solve over pixels; over superpixels a few iterations do. More digits change no label.
 
     Returns:
         Labels of the shape and type of `labels`; or probabilities (L, \\*spatial) in float64 (for a float32 torch image
@@ -100,8 +100,8 @@ def segment(
 
     Raises:
         ValueError: for shapes that do not fit, labels that are not whole, no stroke, or an image that is not finite.
-        MemoryError: if more than is free is needed: about 280 bytes for each pixel.
-        MissingDependencyError: without scikit-image and scikit-learn, which come with `pip install graphrw[image]`.
+        MemoryError: if more than is free is needed: about 110 bytes for each pixel.
+        MissingDependencyError: without scikit-image, which comes with `pip install graphrw[image]`.
 
     >>> import numpy as np
     >>> image = np.zeros((20, 30))
@@ -127,9 +127,10 @@ def segment(
         colour_model=colour_model,
         band=band,
     )
-    pixels = options.read(as_tensor("image", image, AN_IMAGE), label_image >= 0)
     label_image = label_image.cpu()
-    answer = labeller(pixels, label_image >= 0, options, solver)(label_image)
+    inside = label_image >= 0
+    label = labeller(options.read(as_tensor("image", image, AN_IMAGE), inside), inside, options, solver)
+    answer = label(label_image)
     _warn_of_lost(answer, label_image)
     if return_full_prob:
         single = isinstance(image, Tensor) and image.dtype == torch.float32

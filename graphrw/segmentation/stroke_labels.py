@@ -7,14 +7,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.build.superpixel import project_regions
-from graphrw.core.distinct import distinct
 from graphrw.core.opaque import opaque
 from graphrw.core.progress import silent
 from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
-from graphrw.segmentation.image_regions import ImageRegions
+from graphrw.segmentation.image_regions import ImageRegions, at_pixels
 from graphrw.segmentation.pixel_band import PixelBand, pixel_band
+from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
 from graphrw.segmentation.strokes import region_probabilities
 from graphrw.solvers import Auto, Solver
 
@@ -27,25 +26,26 @@ class StrokeLabels:
     ids: Tensor  # (L,) int64, ascending
     regions: ImageRegions
     region_probability: Tensor  # (R, L) float64
-    seeds: Tensor  # (*spatial) int64: which of the ids each stroke has, −1 elsewhere
+    strokes: StrokePixels
     band: PixelBand | None
 
     @cached_property
     def entropy(self) -> Tensor:
         """(\\*spatial) float64, in nats; 0 in strokes, elsewhere that of the pixel in the band, or of its region."""
-        spread = entropy(self.region_probability)
-        full = project_regions(spread, self.regions.segments, ignore_index=-1)
+        full = at_pixels(entropy(self.region_probability), self.regions.segments, 0.0)
         if self.band is not None:
             full[self.band.pixels] = self.band.entropy
-        return torch.where(self.seeds >= 0, 0.0, full)
+        full[self.strokes.where] = 0.0
+        return full
 
     def probability(self) -> Tensor:
         """(L, \\*spatial) float64: that of the pixels of the band, that of their region elsewhere; strokes are sure."""
-        full = project_regions(self.region_probability, self.regions.segments, ignore_index=-1)
+        full = torch.empty(len(self.ids), *self.labels.shape, dtype=torch.float64)
+        for pixels, regions in zip(full, self.region_probability.T, strict=True):
+            pixels.copy_(at_pixels(regions, self.regions.segments, 0.0))
         if self.band is not None:
             full[:, self.band.pixels] = self.band.probability().T
-        seeded = self.seeds >= 0
-        full[:, seeded] = one_hot(self.seeds[seeded], len(self.ids), full).T
+        full[:, self.strokes.where] = one_hot(self.strokes.number, len(self.ids), full).T
         return full
 
 
@@ -60,20 +60,14 @@ def label_strokes(
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
-    seeded = (labels > 0) & regions.inside
-    ids, number = distinct(labels[seeded])
-    if len(ids) == 0:
-        raise ValueError("`labels` holds no stroke: mark at least one pixel with a label > 0.")
-    seeds = torch.full_like(labels, -1).masked_scatter(seeded, number)
+    strokes = stroke_pixels(labels, regions.inside)
     progress("walking over the regions")
-    z = region_probabilities(regions, seeds, len(ids), colour_model=colour_model, solver=solver)
+    z = region_probabilities(regions, strokes, colour_model=colour_model)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
-    found = project_regions(likeliest, regions.segments, ignore_index=-1, fill=-1)
-    thin = None
+    found = at_pixels(likeliest.int(), regions.segments, -1)
     progress("drawing the borders")
-    if band and len(ids) > 1:
-        thin = pixel_band(regions, seeds, found, num_labels=len(ids), width=band, solver=solver)
+    thin = pixel_band(regions, strokes, found, width=band, solver=solver) if band and len(strokes.ids) > 1 else None
     if thin is not None:
-        found[thin.pixels] = thin.labels
-    found = torch.where(seeded, seeds, found)
-    return StrokeLabels(torch.where(found < 0, -1, ids[found]), ids, regions, z, seeds, thin)
+        found[thin.pixels] = thin.labels.int()
+    found[strokes.where] = strokes.number.int()
+    return StrokeLabels(at_pixels(strokes.ids, found, -1), strokes.ids, regions, z, strokes, thin)

@@ -5,22 +5,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from graphrw.build.votes import region_votes
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.absorption import absorption_rates
 from graphrw.segmentation.image_regions import ImageRegions
-from graphrw.solvers import Solver
+from graphrw.segmentation.stroke_pixels import StrokePixels
+from graphrw.solvers import Auto
 
+SOLVER = Auto(rtol=1e-3, max_bytes=0.0)  # no factor: absorption keeps the system well conditioned at every size
 ROUNDS = 2  # of sharpening
-STEEP = 0.05  # ε: the step of probability over an edge from which it is thinned out
+STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
 
 
-def region_probabilities(
-    regions: ImageRegions, seeds: Tensor, num_labels: int, *, colour_model: bool, solver: Solver
-) -> Tensor:
+def region_probabilities(regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool) -> Tensor:
     """(R, L) float64: where walkers from each region end, in strokes or absorbed on the way; 0 where they cannot end.
 
     Regions with strokes are seeds, of the label that has most pixels in them; `absorption_rates` says what absorbs.
@@ -33,23 +32,25 @@ def region_probabilities(
 
     Args:
         regions: R of them.
-        seeds: (\\*spatial) int64, the labels from 0 of pixels with strokes, −1 elsewhere.
-        num_labels: L, each with a stroke.
+        strokes: L labels on the image.
         colour_model: whether colours absorb.
-        solver: how to solve.
     """
-    votes = region_votes(seeds, regions.segments, num_labels, ignore_index=-1)
-    held = torch.where(votes.sum(1) > 0, votes.argmax(1), -1)
+    num_labels = len(strokes.ids)
+    region = regions.segments[strokes.where].long()
+    votes = (region * num_labels + strokes.number).bincount(minlength=len(regions.mean) * num_labels)
+    most, winner = votes.reshape(-1, num_labels).max(1)
+    held = torch.where(most > 0, winner, -1)
     if bool((held >= 0).all()):  # nothing is left to label
         return one_hot(held, num_labels, regions.weight)
-    rates = absorption_rates(regions, seeds, held, num_labels, colour_model=colour_model and num_labels > 1)
+    rates = absorption_rates(regions, strokes, held, colour_model=colour_model and num_labels > 1)
     # A walker whom nothing awaits is killed, so that its probabilities are 0.
     lost = stranded(Walk(regions.graph, regions.weight, rates.sum(1)), (held >= 0) | (rates.sum(1) > 0)).double()
-    solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=solver)
+    solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=SOLVER)
     z = solve(walk(regions.graph, regions.weight, lost))
     for _ in range(ROUNDS):
         z = solve(walk(regions.graph, _sharper(regions, z), lost), start=z)
-    return z
+    z = z.clamp(min=0)
+    return torch.where(lost[:, None] > 0, 0.0, z / z.sum(1, keepdim=True))  # a rough solution, but probabilities
 
 
 def _sharper(regions: ImageRegions, z: Tensor) -> Tensor:
