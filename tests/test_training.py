@@ -155,7 +155,9 @@ def test_time_before_a_checkpoint_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert min(parts) > whole / 3
 
 
-@pytest.mark.parametrize("options", [{"patience": 0}, {"clip": 0.0}, {"steps": 0}, {"validations": 0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize(
+    "options", [{"patience": 0}, {"clip": 0.0}, {"steps": 0}, {"validations": 0}, {"learning_rate": 0.0}]
+)
 def test_a_schedule_out_of_range_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         Schedule(**options)
