@@ -43,5 +43,5 @@ def test_no_segment_cannot_grow() -> None:
 
 @pytest.mark.parametrize("function", [connected_segments, grown_segments])
 def test_segments_that_are_not_integers_are_refused(function) -> None:
-    with pytest.raises(ValueError, match="must hold integers; got torch.float32"):
+    with pytest.raises(ValueError, match=r"must hold integers; got torch\.float32"):
         function(torch.zeros(2, 2))
