@@ -7,16 +7,22 @@ on the training images of GrabCut's set, both kinds of strokes together, and the
 `experiments/README.md` says how to run this and which data it needs.
 """
 
-import argparse
-import json
-import os
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from time import process_time
+from typing import Any
 
 import numpy as np
-import torch
-from cases import SETS, Case
-from methods import METHODS, cv2
+
+from experiments.data.strokes import SETS, Case
+from experiments.interactive.methods import METHODS, cv2
+from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.results import table, write
 
 CHOSEN: dict[str, object] = {
     "segment": None,
@@ -25,13 +31,18 @@ CHOSEN: dict[str, object] = {
     "watershed": 2.0,
     "GrabCut of OpenCV": "nearest stroke",
 }
-DATA = """This experiment needs DIR, given by --data or in the variable GRAPHRW_DATA: see experiments/README.md for what
-it holds. The sets do not come with graphrw."""
 
 
-def score(name: str, option: object, case: Case) -> dict[str, float | str]:
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    sets: tuple[str, ...] = option(tuple(SETS), f"of {', '.join(SETS)}, some")
+    methods: tuple[str, ...] = option(tuple(METHODS), f"of {', '.join(METHODS)}, some")
+    tune: bool = option(False, "choose the options of the peers on the training images of GrabCut's set, and end")
+
+
+def score(name: str, choice: object, case: Case) -> dict[str, float | str]:
     began = process_time()
-    found = METHODS[name][0](case, option)
+    found = METHODS[name][0](case, choice)
     seconds = process_time() - began
     found, truth = found[case.known], case.truth[case.known]
     overlap = (found & truth).sum() / max(1, (found | truth).sum())
@@ -51,54 +62,49 @@ def tune(folder: Path, names: list[str]) -> None:
     """The mean error of every option on the training images of GrabCut's set."""
     cases = [case for strokes in ("robot", "human") for case in SETS["grabcut"][0](folder, "train", strokes)]
     for name in names:
-        for option in METHODS[name][1]:
-            print(f"{name}, {option}: {mean([score(name, option, case) for case in cases], 'error'):.2f} %", flush=True)
+        for choice in METHODS[name][1]:
+            print(f"{name}, {choice}: {mean([score(name, choice, case) for case in cases], 'error'):.2f} %", flush=True)
 
 
-def compare(folder: Path, names: list[str], chosen: list[tuple[str, str, str]]) -> dict[str, list[dict]]:
-    results = {}
-    print("| set | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
-    for set_name, split, strokes in chosen:
-        cases = list(SETS[set_name][0](folder, split, strokes))
-        for case in cases[:1]:  # what is loaded, or planned, at the first call does not count
-            [score(name, CHOSEN[name], case) for name in names]
-        row = [[score(name, CHOSEN[name], case) for case in cases] for name in names]
-        title = f"{set_name} {split}, {strokes} ({len(cases)})"
-        results |= {f"{title}: {name}": scores for name, scores in zip(names, row, strict=True)}
-        cells = [f"{mean(scores, 'error'):.2f} % ({mean(scores, 'seconds'):.2f} s)" for scores in row]
-        print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
-    return results
+def compare(config: Config, names: list[str]) -> Iterator[dict[str, Any]]:
+    """A row for each method, image and kind of strokes."""
+    for set_name in config.sets:
+        reader, kinds = SETS[set_name]
+        for strokes in kinds:
+            cases = list(reader(config.data, config.split, strokes))
+            for case in cases[:1]:  # what is loaded, or planned, at the first call does not count
+                [score(name, CHOSEN[name], case) for name in names]
+            for name in names:
+                for case in cases:
+                    yield {"set": set_name, "strokes": strokes, "method": name, **score(name, CHOSEN[name], case)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("GRAPHRW_DATA"))
-    parser.add_argument("--set", choices=SETS, nargs="*", default=list(SETS))
-    parser.add_argument("--split", nargs="*", help="of the sets' own splits, some")
-    parser.add_argument("--methods", choices=METHODS, nargs="*", default=list(METHODS))
-    parser.add_argument("--tune", action="store_true")
-    parser.add_argument("--out", type=Path, help="a JSON file for the score of every image")
-    args = parser.parse_args()
-    if args.data is None or not Path(args.data).is_dir():
-        raise SystemExit(DATA)
-    torch.set_num_threads(1)
-    names = [name for name in args.methods if cv2 is not None or "OpenCV" not in name]
-    if len(names) < len(args.methods):
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A line for each set and kind of strokes: error in per cent, and seconds."""
+    lines = []
+    for set_name, strokes in dict.fromkeys((row["set"], row["strokes"]) for row in rows):
+        line: dict[str, Any] = {"set": f"{set_name}, {strokes}"}
+        mine = [row for row in rows if (row["set"], row["strokes"]) == (set_name, strokes)]
+        for name in dict.fromkeys(row["method"] for row in mine):
+            its = [row for row in mine if row["method"] == name]
+            line["images"] = len(its)
+            line[name] = f"{mean(its, 'error'):.2f} % ({mean(its, 'seconds'):.2f} s)"
+        lines.append(line)
+    return lines
+
+
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
+    names = [name for name in config.methods if cv2 is not None or "OpenCV" not in name]
+    if len(names) < len(config.methods):
         print("GrabCut is left out: `pip install opencv-python-headless`.")
     if cv2 is not None:
         cv2.setNumThreads(1)
-    if args.tune:
-        return tune(args.data, names)
-    chosen = [
-        (name, split, strokes)
-        for name in args.set
-        for split in SETS[name][1]
-        if args.split is None or split in args.split
-        for strokes in SETS[name][2]
-    ]
-    results = compare(args.data, names, chosen)
-    if args.out is not None:
-        args.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if config.tune:
+        return tune(config.data, names)
+    rows = list(compare(config, names))
+    print(f"split {config.split}\n\n{table(summary(rows))}")
+    write(config.out, config, rows, summary=summary(rows))
     return None
 
 

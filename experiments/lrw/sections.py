@@ -38,7 +38,7 @@ def examples(name: str, sections: list[Section], scale: InputScale, *, grown: bo
         name: of the set.
         sections: its sections.
         scale: how a network reads images.
-        grown: give membrane to the nearest segments, so that walls are one edge thick; otherwise no walk shall enter it.
+        grown: give membrane to the nearest segments, so that walls are one edge thick; or else no walk shall enter it.
     """
     found = []
     for each in sections:

@@ -30,6 +30,7 @@ from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, va
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
     set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, or cells_dsb2018")
+    train_on: str = option("train", "the split to learn from")
     choose_on: str = option("val", "the split whose pieces tell which weights are best")
     width: int = option(32, "of the trunk")
     stride: int = option(2, "pixels for each node of the walk: 1 is full resolution")
@@ -56,7 +57,7 @@ def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
 
 def train(config: Config) -> LearnedRandomWalker:
     """Both stages; the models after each are in `config.out`."""
-    sections, chosen = read(config.data, config.set, "train"), read(config.data, config.set, config.choose_on)
+    sections, chosen = read(config.data, config.set, config.train_on), read(config.data, config.set, config.choose_on)
     torch.manual_seed(config.seed)
     channels, axes = (sections[0].image.shape[-1] if sections[0].channel_axis else 1), sections[0].segments.ndim
     model = LearnedRandomWalker(

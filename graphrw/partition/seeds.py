@@ -10,7 +10,6 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_id
 
-
 DEEP = 0.5  # of the largest depth in a segment: where a person would click, but not the one best pixel
 
 
