@@ -17,6 +17,8 @@ from experiments.node_labels.inputs import Task
 
 HIDDEN = 64
 DECAYS = (5e-4, 5e-3, 1e-2)
+DIRECT = 5000  # nodes up to which a factor that is kept for all steps is faster than iterations
+DRAWS, RAMP = 2, 1 / 3  # of dropout in a step, and the share of a run after which they have to agree in full
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Guesses(MLP):
     No label of a training node is a seed here, or the walk would tell it without the network.
     """
 
-    own = (0.1, 0.2)
+    own = (0.1, 0.3)
 
     def __init__(self, task: Task, options: Options) -> None:
         super().__init__(task, options)
@@ -146,9 +148,9 @@ class Guesses(MLP):
 
     def walked(self, count: int) -> Tensor:
         """Z of so many draws of dropout, (count, N, L)."""
-        guesses = torch.stack([self.logits().softmax(1) for _ in range(count)], 1)
-        found = self.factor.solve(self.rate[..., None] * guesses.double())
-        return found.float().clamp(min=1e-9).movedim(1, 0)
+        guesses = torch.cat([self.logits().softmax(1) for _ in range(count)], 1)
+        found = self.factor.solve(self.rate * guesses.double()).float().clamp(1e-9, 1.0)
+        return torch.stack(found.chunk(count, 1))
 
     def scores(self) -> Tensor:
         return self.walked(1)[0].log()
@@ -162,9 +164,6 @@ class ConsistentGuesses(Guesses):
         fit = torch.stack([nll_loss(each[self.task.train].log(), self.task.y[self.task.train]) for each in answers])
         return fit.mean() + min(1.0, done / RAMP) * rw.losses.consistency_loss(answers)
 
-
-DIRECT = 5000  # nodes up to which a factor that is kept for all steps is faster than iterations
-DRAWS, RAMP = 2, 1 / 3
 
 NETWORKS: dict[str, type[Network]] = {
     "MLP": MLP,
