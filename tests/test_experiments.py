@@ -59,6 +59,36 @@ def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     assert all(row["error"] < 20 for row in rows)
 
 
+def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "nodes.json"
+    methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]
+    run(
+        "node_labels/evaluate.py",
+        "--data",
+        data,
+        "--split",
+        "test",
+        "--out",
+        out,
+        "--runs",
+        1,
+        "--steps",
+        40,
+        "--methods",
+        *methods,
+    )
+    rows = figures(out)
+    assert {row["graph"] for row in rows} == {"citations", "ring"}
+    assert {row["method"] for row in rows} == {*methods, "MLP, PyG C&S"}
+    assert all(row["test"] > 0.5 for row in rows if row["method"] != "MLP")
+
+
+def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path) -> None:
+    told = run("node_labels/few_labels.py", "--data", data, "--split", "val", "--draws", 1)
+    assert "| citations | 1 a class |" in told
+    assert "| mean | 20 % of nodes |" in told
+
+
 def test_without_data_a_script_says_what_it_needs(tmp_path: Path) -> None:
     assert "Give --data DIR" in run("lrw/evaluate.py", expect=1)
     assert "There is no folder" in run("lrw/evaluate.py", "--data", tmp_path / "none", expect=1)

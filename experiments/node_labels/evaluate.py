@@ -24,7 +24,7 @@ from torch import Tensor
 from experiments.data.graphs import graph_names, read_graph
 from experiments.node_labels.inputs import Task, task
 from experiments.node_labels.networks import NETWORKS, Options
-from experiments.node_labels.training import smoothed, trained, tuned
+from experiments.node_labels.training import STEPS, smoothed, trained, tuned
 from experiments.node_labels.walks import WALKS
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
@@ -38,6 +38,7 @@ class Config(Evaluation):
     graphs: tuple[str, ...] = option((), "names of graphs; none: all there are")
     methods: tuple[str, ...] = option((*WALKS, *NETWORKS), "some of the methods")
     runs: int = option(20, "random seeds")
+    steps: int = option(STEPS, "of Adam at most, of every network")
     labels: tuple[int, ...] = option((0,), "of each class to learn from; 0: all of the split")
 
 
@@ -46,7 +47,7 @@ def rows(config: Config, name: str) -> Iterator[dict[str, Any]]:
     data = read_graph(config.data, name)
     about = {"graph": name, "splits": data.kind, "homophily": round(data.homophily, 3)}
     networks = [kind for kind in config.methods if kind in NETWORKS and data.x is not None]
-    chosen = {kind: tuned(NETWORKS[kind], task(data, 0, None), TUNING) for kind in networks}
+    chosen = {kind: tuned(NETWORKS[kind], task(data, 0, None), TUNING, steps=config.steps) for kind in networks}
     for labels in config.labels:
         for run in range(config.runs):
             part = task(data, run, labels or None)
@@ -64,7 +65,7 @@ def _walks(config: Config, part: Task, run: int) -> Iterator[dict[str, Any]]:
 
 def _networks(config: Config, part: Task, chosen: dict[str, Options], run: int) -> Iterator[dict[str, Any]]:
     for name, options in chosen.items():
-        done = trained(NETWORKS[name], part, options, run)
+        done = trained(NETWORKS[name], part, options, run, steps=config.steps)
         more = {"seconds": done.seconds, "steps": done.steps, **asdict(options)}
         yield _row(config, part, name, done.scores, **more)
         if name == "MLP":

@@ -12,7 +12,7 @@ from torch_geometric.nn import CorrectAndSmooth
 from experiments.node_labels.inputs import Task
 from experiments.node_labels.networks import DECAYS, Network, Options
 
-STEPS, PATIENCE = 300, 100  # of Adam, and how many without a better validation end a run
+STEPS, PATIENCE = 300, 100  # of Adam at most, and how many without a better validation end a run
 SMOOTHING = tuple(itertools.product((0.5, 0.8, 0.95), (0.5, 0.8)))  # α of correction and of smoothing
 
 
@@ -26,17 +26,17 @@ class Trained:
     steps: int
 
 
-def trained(kind: type[Network], task: Task, options: Options, seed: int) -> Trained:
+def trained(kind: type[Network], task: Task, options: Options, seed: int, *, steps: int = STEPS) -> Trained:
     torch.manual_seed(seed)
     network, began = kind(task, options), time.process_time()
     first = {"params": [network.first.weight], "weight_decay": options.decay}
     rest = {"params": [each for each in network.parameters() if each is not network.first.weight]}
     optimizer = torch.optim.Adam([first, rest], lr=options.rate)
     best, kept, since = (-1.0, 0.0), torch.empty(0), 0
-    for step in range(STEPS):
+    for step in range(steps):
         network.train()
         optimizer.zero_grad()
-        network.loss(step / STEPS).backward()
+        network.loss(step / steps).backward()
         optimizer.step()
         with torch.no_grad():
             scores = network.eval().scores()
@@ -47,10 +47,10 @@ def trained(kind: type[Network], task: Task, options: Options, seed: int) -> Tra
     return Trained(kept, best[0], time.process_time() - began, step + 1)
 
 
-def tuned(kind: type[Network], task: Task, seed: int) -> Options:
+def tuned(kind: type[Network], task: Task, seed: int, *, steps: int = STEPS) -> Options:
     """Of six combinations the one that labels most validation nodes rightly."""
     grid = [Options(decay, own) for own in kind.own for decay in DECAYS]
-    return max(grid, key=lambda options: trained(kind, task, options, seed).accuracy)
+    return max(grid, key=lambda options: trained(kind, task, options, seed, steps=steps).accuracy)
 
 
 def smoothed(task: Task, scores: Tensor) -> Tensor:
