@@ -133,7 +133,8 @@ class Guesses(MLP):
 
         (D + ρ (D + I) − W) Z = ρ (D + I) q.
 
-    No label of a training node is a seed here, or the walk would tell it without the network.
+    It is `rw.nn.Propagation(alpha=1 / (1 + ρ), self_loops=1.0)` of q, with a factor that is kept. No label
+    of a training node is a seed here, or the walk would tell it without the network.
     """
 
     own = (0.1, 0.3)
