@@ -42,7 +42,7 @@ class Config(Training):
     learning_rate: float = option(1e-3, "of the first stage")
     walk_rate: float = option(5e-4, "learning rate of the second stage")
     clip: float = option(1.0, "the largest norm of a gradient")
-    patience: int = option(8, "validations without a better one after which a stage ends")
+    patience: int = option(0, "validations without a better one, of 20, after which a stage ends; 0: never")
     judged: int = option(2, "pieces of each validation image")
 
 
@@ -92,7 +92,11 @@ def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], ju
             lambda step, loss=losses[name]: loss(drawn(step)),
             command=config,
             schedule=schedule_of(
-                minutes[name], learning_rate=rates[name], clip=config.clip, patience=config.patience, validations=20
+                minutes[name],
+                learning_rate=rates[name],
+                clip=config.clip,
+                patience=config.patience or None,
+                validations=20,
             ),
             validate=partial(mean_loss, judges[name], parts),
         )
