@@ -3,11 +3,13 @@
 Every network is trained and tuned alike: six combinations of options on the first split and one seed, chosen by the
 validation nodes; then so many runs, each with its own seed and, where a graph has several, its own split. Labels of
 validation nodes choose options and steps; they are never learned from, and never seeds. With `--labels` runs learn from
-so many nodes of each class, with the options of the whole split.
+so many nodes of each class, with the options of the whole split. Results are kept after each run; the same command goes
+on from those in `--out`.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
 
+import itertools
 import statistics
 import sys
 import time
@@ -21,13 +23,13 @@ from typing import Any
 
 from torch import Tensor
 
-from experiments.data.graphs import graph_names, read_graph
+from experiments.data.graphs import NodeLabels, graph_names, read_graph
 from experiments.node_labels.inputs import Task, task
 from experiments.node_labels.networks import NETWORKS, Options
 from experiments.node_labels.training import STEPS, smoothed, trained, tuned
 from experiments.node_labels.walks import WALKS
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import table, write
+from experiments.shared.results import read, table, write
 
 TUNING = 1000  # the seed of tuning, which no run has
 
@@ -42,17 +44,28 @@ class Config(Evaluation):
     labels: tuple[int, ...] = option((0,), "of each class to learn from; 0: all of the split")
 
 
-def rows(config: Config, name: str) -> Iterator[dict[str, Any]]:
-    """One for each method, number of labels and run on a graph."""
+def runs(config: Config, name: str, found: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each run on a graph that are not among those `found` before: one for each method."""
     data = read_graph(config.data, name)
     about = {"graph": name, "splits": data.kind, "homophily": round(data.homophily, 3)}
-    networks = [kind for kind in config.methods if kind in NETWORKS and data.x is not None]
-    chosen = {kind: tuned(NETWORKS[kind], task(data, 0, None), TUNING, steps=config.steps) for kind in networks}
-    for labels in config.labels:
-        for run in range(config.runs):
-            part = task(data, run, labels or None)
-            for row in (*_walks(config, part, run), *_networks(config, part, chosen, run)):
-                yield {**about, "labels": labels, "run": run, **row}
+    done = {(row["labels"], row["run"]) for row in found if row["graph"] == name}
+    left = [pair for pair in itertools.product(config.labels, range(config.runs)) if pair not in done]
+    chosen = _options(config, data, [row for row in found if row["graph"] == name]) if left else {}
+    for labels, run in left:
+        part = task(data, run, labels or None)
+        made = (*_walks(config, part, run), *_networks(config, part, chosen, run))
+        yield [{**about, "labels": labels, "run": run, **row} for row in made]
+
+
+def _options(config: Config, data: NodeLabels, found: list[dict[str, Any]]) -> dict[str, Options]:
+    """Those that runs before this one had, or else those that are best on the validation nodes."""
+    known = {row["method"]: Options(row["decay"], row["own"], row["rate"]) for row in found if "decay" in row}
+    first = task(data, 0, None)
+    return {
+        name: known[name] if name in known else tuned(NETWORKS[name], first, TUNING, steps=config.steps)
+        for name in config.methods
+        if name in NETWORKS and data.x is not None
+    }
 
 
 def _walks(config: Config, part: Task, run: int) -> Iterator[dict[str, Any]]:
@@ -96,11 +109,12 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     if config.split not in ("val", "test"):
         raise SystemExit(f"Graphs have nodes to choose by, `val`, and to test on, `test`; got `{config.split}`.")
-    found: list[dict[str, Any]] = []
+    found = read(config.out, config)
     for name in config.graphs or graph_names(config.data):
-        found += rows(config, name)
+        for rows in runs(config, name, found):
+            found += rows
+            write(config.out, config, found, summary=summary(found, config.split))
         print(table(summary([row for row in found if row["graph"] == name], config.split)), "\n", flush=True)
-        write(config.out, config, found, summary=summary(found, config.split))
 
 
 if __name__ == "__main__":

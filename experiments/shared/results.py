@@ -45,9 +45,8 @@ def write(path: Path | None, command: Command, figures: Sequence[Mapping[str, An
     """
     if path is None:
         return
-    config = {name: value for name, value in asdict(command).items() if name not in NOT_OF_THE_RESULT}
     result = {
-        "config": {name: value for name, value in config.items() if not _is_place(value)},
+        "config": _config(command),
         **more,
         "machine": machine(),
         "date": time.strftime("%Y-%m-%d"),
@@ -57,6 +56,24 @@ def write(path: Path | None, command: Command, figures: Sequence[Mapping[str, An
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
         Path(unfinished).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path | None, command: Command) -> list[dict[str, Any]]:
+    """The figures that a run with the same options has kept so far; none if there is no file.
+
+    Ends with words if the file is of other options.
+    """
+    if path is None or not path.exists():
+        return []
+    result = json.loads(path.read_text(encoding="utf-8"))
+    if result["config"] != json.loads(json.dumps(_config(command))):
+        raise SystemExit(f"`{path}` holds results of other options: delete it, or give another --out.")
+    return list(result["figures"])
+
+
+def _config(command: Command) -> dict[str, Any]:
+    config = {name: value for name, value in asdict(command).items() if name not in NOT_OF_THE_RESULT}
+    return {name: value for name, value in config.items() if not _is_place(value)}
 
 
 def _is_place(value: Any) -> bool:
