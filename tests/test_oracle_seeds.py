@@ -46,6 +46,23 @@ def test_each_segment_gets_one_seed_at_its_pixel_farthest_from_the_boundary(shap
         assert clearance(segments, seed) == max(clearance(segments, tuple(pixel)) for pixel in pixels)
 
 
+@every_shape
+def test_a_generator_draws_places_at_least_half_as_deep_as_the_deepest(shape: tuple[int, ...]) -> None:
+    segments = partition(shape)
+    deepest = {int(segments[place]): clearance(segments, place) for place in _places(oracle_seeds(segments))}
+    draws = [oracle_seeds(segments, generator=torch.Generator().manual_seed(seed)) for seed in range(5)]
+    for seeds in draws:
+        assert sorted(seeds[seeds >= 0].tolist()) == sorted(deepest)
+        for place in _places(seeds):
+            assert clearance(segments, place) >= deepest[int(segments[place])] / 2
+    assert any(not torch.equal(draws[0], other) for other in draws[1:])
+    assert torch.equal(draws[0], oracle_seeds(segments, generator=torch.Generator().manual_seed(0)))
+
+
+def _places(seeds: Tensor) -> list[tuple[int, ...]]:
+    return [tuple(place) for place in (seeds >= 0).nonzero().tolist()]
+
+
 def test_a_segment_in_pieces_is_seeded_in_its_widest() -> None:
     segments = torch.zeros(7, 12, dtype=torch.int64)
     segments[1:3, 1:3] = segments[1:6, 5:10] = 3

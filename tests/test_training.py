@@ -1,5 +1,6 @@
 """Training: it learns, can be stopped, and goes on as if nothing had happened."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_it_learns() -> None:
     fit(
         learner,
         lambda step: step_loss(learner, piece(examples, step, crop=24, stride=2)),
-        schedule=Schedule(100, learning_rate=3e-3),
+        schedule=Schedule(200, learning_rate=3e-3),
     )
     assert float(step_loss(learner, judged[0], side=0).detach()) < before / 2
     assert not learner.training
@@ -111,7 +112,52 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         fit(layer, lambda step: layer.weight.sum(), checkpoint=path)
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"validations": 0}, {"learning_rate": 0.0}])
+def test_patience_ends_a_run_that_gets_no_better() -> None:
+    layer = torch.nn.Linear(1, 1)
+    losses = iter([3.0, 1.0, 2.0, 1.5, 0.5])
+    done = fit(
+        layer,
+        lambda step: layer.weight.sum(),
+        schedule=Schedule(10, validations=10, patience=2),
+        validate=lambda: torch.tensor(next(losses)),
+    )
+    assert done == Fit(4, 1.0)
+
+
+def test_long_gradients_are_shortened() -> None:
+    layer = torch.nn.Linear(1, 1)
+    fit(layer, lambda step: 1e6 * layer.weight.sum(), schedule=Schedule(1, clip=0.5))
+    torch.testing.assert_close(layer.weight.grad, torch.tensor([[0.5]]))
+
+
+def test_time_before_a_checkpoint_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("graphrw.models.training.time.monotonic", lambda: float(next(clock)))
+    layer, path = torch.nn.Linear(1, 1), tmp_path / "run.checkpoint"
+    schedule = Schedule(10**6, seconds=200)
+
+    def steps(stop_at: float) -> int:
+        done = []
+
+        def loss(step: int) -> torch.Tensor:
+            done.append(step)
+            return layer.weight.sum()
+
+        try:
+            fit(layer, loss, schedule=schedule, checkpoint=path, progress=lambda share, what: share < stop_at)
+        except Cancelled:
+            return len(done)
+        return len(done)
+
+    whole = steps(2.0)
+    parts = [steps(0.5), steps(2.0)]
+    assert sum(parts) == pytest.approx(whole, abs=2)
+    assert min(parts) > whole / 3
+
+
+@pytest.mark.parametrize(
+    "options", [{"patience": 0}, {"clip": 0.0}, {"steps": 0}, {"validations": 0}, {"learning_rate": 0.0}]
+)
 def test_a_schedule_out_of_range_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         Schedule(**options)

@@ -5,7 +5,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from cases import BACKGROUND, OBJECT, Case
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.color import rgb2lab
@@ -13,6 +12,7 @@ from skimage.filters import sobel
 from skimage.segmentation import random_walker, watershed
 
 import graphrw as rw
+from experiments.data.strokes import BACKGROUND, OBJECT, Case
 
 try:
     import cv2

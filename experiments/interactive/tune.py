@@ -8,19 +8,22 @@ that is best on the 19 others, and its error on this one counts.
 `experiments/README.md` says how to run this and which data it needs.
 """
 
-import argparse
 import json
-import os
-from importlib import import_module
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from dataclasses import dataclass
+from importlib import import_module
 from time import process_time
 
 import numpy as np
 import torch
-from cases import OBJECT, SETS, Case
-from compare import DATA
 from numpy.typing import NDArray
 
+from experiments.data.strokes import OBJECT, SETS, Case
+from experiments.shared.command import Command, option, parsed
 from graphrw.segmentation.labelling import Labeller, Options, labeller
 from graphrw.solvers import Auto
 
@@ -49,6 +52,11 @@ OPTIONS = Options(
     band=4,
 )
 Setting = tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Command):
+    out: Path | None = option(None, "a JSON file for the errors of every setting")
 
 
 class Search:
@@ -110,21 +118,15 @@ def descend(search: Search, setting: Setting) -> Setting:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("GRAPHRW_DATA"))
-    parser.add_argument("--out", type=Path, help="a JSON file for the errors of every setting")
-    args = parser.parse_args()
-    if args.data is None or not Path(args.data).is_dir():
-        raise SystemExit(DATA)
-    torch.set_num_threads(1)
-    search = Search([list(SETS["grabcut"][0](args.data, "train", kind)) for kind in ("robot", "human")])
+    config = parsed(Config, __doc__)
+    search = Search([list(SETS["grabcut"][0](config.data, "train", kind)) for kind in ("robot", "human")])
     best = descend(search, tuple(START.values()))
     print(f"{search(best):.2f} %; each image left out: {search.left_out():.2f} %, of {len(search.found)} settings")
     for place, name in enumerate(START):
         tried = [(*best[:place], value, *best[place + 1 :]) for value in next_to(best[place])]
         print(f"{name} = {best[place]}: {', '.join(f'{search(each):.2f} % at {each[place]}' for each in tried)}")
-    if args.out is not None:
-        args.out.write_text(json.dumps([{"setting": s, "errors": e.tolist()} for s, e in search.found.items()]))
+    if config.out is not None:
+        config.out.write_text(json.dumps([{"setting": s, "errors": e.tolist()} for s, e in search.found.items()]))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What training minimises: how far labels, edge weights or similarities are from the truth."""
 
+from graphrw.losses.consistency import consistency_loss
 from graphrw.losses.edges import affinity_loss, edge_side_loss, weight_side_loss
 from graphrw.losses.labels import cross_entropy, dice, mean_squared_error
 from graphrw.losses.presence import presence_loss
@@ -8,6 +9,7 @@ from graphrw.losses.similarity import kernel_matching, segment_matching
 
 __all__ = [
     "affinity_loss",
+    "consistency_loss",
     "cross_entropy",
     "dice",
     "edge_side_loss",

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from graphrw.models.learned_random_walker import LearnedRandomWalker
 from graphrw.models.seeds import block_maximum, lost_labels
-from graphrw.partition import oracle_seeds
+from graphrw.partition import connected_segments, oracle_seeds
 
 TRIES = 50  # to find a part of an image with two segments
+CLOSED = -2  # the label of what lies between segments, such as membrane
+SMALLEST = 16  # pixels of a segment that the edge of a piece has cut off, to count
 VALIDATION = 2**31  # numbers of steps that training does not come to
 
 
@@ -21,7 +23,7 @@ class Example:
 
     name: str  # for messages
     image: Tensor  # (C, *spatial)
-    segments: Tensor  # (*spatial) int64; −1: not known
+    segments: Tensor  # (*spatial) int64; −1: not known, `CLOSED`: between segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +32,14 @@ class Piece:
 
     image: Tensor  # (1, C, *spatial)
     seeds: Tensor  # (1, *spatial) int64, −1 where there is none
-    target: Tensor  # (1, *spatial) int64, −1: does not count
+    target: Tensor  # (1, *spatial) int64; −1: does not count, `CLOSED`: where no walk shall go
 
 
 def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, seed: int = 0) -> Piece:
     """A part of an example, mirrored and turned, by a chance that hangs on `seed` and `step` alone.
 
-    Seeds are those of `oracle_seeds`. Segments that have no cell for themselves at the `stride` do not count.
+    Seeds are those of `oracle_seeds`, at random places. What the edge of the piece cuts off from a segment is a segment
+    of its own, if it is not too small. Segments that have no cell for themselves at the `stride` do not count.
 
     Args:
         examples: from which one is drawn.
@@ -56,12 +59,16 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
     for _ in range(TRIES):
         example = examples[int(chance.integers(len(examples)))]
         image, segments = _turned(*_cut(example, crop, chance), chance)
-        seeds = oracle_seeds(segments, ignore_index=-1)
+        closed = segments == CLOSED
+        segments = connected_segments(segments.clamp(min=-1), min_size=SMALLEST)
+        draw = torch.Generator().manual_seed(int(chance.integers(2**31)))
+        seeds = oracle_seeds(segments, ignore_index=-1, generator=draw)
         lost = torch.tensor(lost_labels(seeds, block_maximum(seeds[None], stride)))
         seeds, target = (torch.where(torch.isin(part, lost), -1, part) for part in (seeds, segments))
         ids = seeds[seeds >= 0].unique()
         if len(ids) > 1:
-            return Piece(image[None], _numbered(seeds, ids)[None], _numbered(target, ids)[None])
+            target = torch.where(closed, CLOSED, _numbered(target, ids))
+            return Piece(image[None], _numbered(seeds, ids)[None], target[None])
     names = ", ".join(example.name for example in examples[:3])
     raise ValueError(f"No part of {crop} pixels with two segments was found in {names}: make `crop` larger.")
 
@@ -69,7 +76,8 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
 def step_loss(model: LearnedRandomWalker, part: Piece, *, side: float = 1e-2) -> Tensor:
     """The loss of the model on one piece, brought to where it is."""
     device = next(model.parameters()).device
-    return model.loss(part.image.to(device), part.seeds.to(device), part.target.to(device), side=side)
+    given = (part.image.to(device), part.seeds.to(device), part.target.to(device))
+    return model.loss(*given, side=side, closed_index=CLOSED)
 
 
 def validation_pieces(examples: Sequence[Example], *, crop: int, stride: int, seed: int = 0) -> list[Piece]:

@@ -1,5 +1,6 @@
 """The Learned Random Walker, ready to train: image and seeds in, label probabilities out."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graphrw.build.affinity import above
 from graphrw.core.arrays import as_tensor
-from graphrw.core.whole import check_flag
+from graphrw.core.whole import check_flag, check_id, check_positive
 from graphrw.losses import cross_entropy, weight_side_loss
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
@@ -34,6 +36,9 @@ class LearnedRandomWalker(Model):
         stride: how many pixels of the image make one node along each axis: 1, 2, 4, …; None: 2, or that of `trunk`.
         axes: 2 for images, 3 for volumes.
         trunk: any `FeatureTrunk` in place of our own.
+        contrast: let the walk have the weights w^p, with one p for all edges that is learned from this start, > 0. The
+            side loss sees w. A network that tells edges well may have weights too alike for a walk: it leaks. As p
+            grows the walk turns into the power watershed (Couprie et al. 2011). None: w as it is.
         input_scale: how `predict` and `as_input` read a NumPy image.
         solver: how to solve.
 
@@ -56,6 +61,7 @@ class LearnedRandomWalker(Model):
         stride: int | None = None,
         axes: int = 2,
         trunk: nn.Module | None = None,
+        contrast: float | None = None,
         input_scale: InputScale = InputScale(),
         solver: Solver = Auto(),
     ) -> None:
@@ -67,9 +73,10 @@ class LearnedRandomWalker(Model):
             axes=axes,
             trunk=trunk,
             input_scale=input_scale,
-            arguments={},
+            arguments={"contrast": contrast},
         )
         self.head = EdgeWeightsCNN(channels_of(self.trunk), axes=axes)
+        self.log_contrast = None if contrast is None else nn.Parameter(torch.tensor(_log_of(contrast)))
         self.walk = HarmonicLabels(solver=solver)
 
     def forward(self, image: Tensor, seeds: Tensor) -> Tensor:
@@ -88,10 +95,14 @@ class LearnedRandomWalker(Model):
         """
         return self._walked(self.edge_weights(image), image, seeds)
 
+    def edge_affinities(self, image: Tensor) -> Tensor:
+        """(B, 2, ⌈H / stride⌉, ⌈W / stride⌉) or (B, 3, …): w in [0, 1], before any `contrast`."""
+        affinity: Tensor = self.head(self._features(image, self.trunk))
+        return affinity
+
     def edge_weights(self, image: Tensor) -> Tensor:
-        """(B, 2, ⌈H / stride⌉, ⌈W / stride⌉) or (B, 3, …): weights as `HarmonicLabels` takes them."""
-        weight: Tensor = self.head(self._features(image, self.trunk))
-        return weight
+        """Of the same shape: weights as `HarmonicLabels` takes them."""
+        return self._contrasted(self.edge_affinities(image))
 
     def tiled_edge_weights(self, image: Tensor, tile: int | Sequence[int] | None = None) -> Tensor:
         """`edge_weights` of an image of any size, tile by tile, without a gradient; see `apply_in_tiles`.
@@ -162,23 +173,49 @@ class LearnedRandomWalker(Model):
         cells = walked(weight, marks, self.stride, self.walk.solver)
         return pixel_probabilities(cells, marks) if return_full_prob else pixel_labels(cells, marks, labels)
 
-    def loss(self, image: Tensor, seeds: Tensor, target: Tensor, *, side: float = 1e-2) -> Tensor:
+    def loss(
+        self, image: Tensor, seeds: Tensor, target: Tensor, *, side: float = 1e-2, closed_index: int | None = None
+    ) -> Tensor:
         """CE(Z) + `side` · CE(w): the paper's loss; with a large `side`, its pre-training.
 
         Args:
             image, seeds: as in `forward`.
             target: labels of the shape of `seeds`; −1 does not count.
             side: ≥ 0, weight of the side loss on the edge weights.
+            closed_index: target of pixels between segments, such as membrane: their labels do not count, and the side
+                loss closes their edges, as in `weight_side_loss`. None: there are none.
         """
         check_factor("side", side)
         target = as_tensor("target", target, "int64 labels of the shape of `seeds`")
-        weight = self.edge_weights(image)
-        fit = cross_entropy(self._walked(weight, image, seeds), target)
-        if side == 0:
-            return fit
+        affinity = self.edge_affinities(image)
+        labels = target
+        if closed_index is not None:
+            labels = torch.where(target == check_id("closed_index", closed_index), -1, target)
+        fit = cross_entropy(self._walked(self._contrasted(affinity), image, seeds), labels)
+        return fit + side * self._edge_loss(affinity, target, closed_index) if side else fit
+
+    def edge_loss(self, image: Tensor, target: Tensor, *, closed_index: int | None = None) -> Tensor:
+        """CE(w), the side loss alone, which needs no walk: what pre-training begins with.
+
+        Args:
+            image, target, closed_index: as in `loss`.
+        """
+        target = as_tensor("target", target, "int64 labels (B, H, W) or (B, D, H, W)")
+        if target.ndim != self.axes + 1:
+            raise ValueError(f"`target` must have {self.axes + 1} axes, the batch first; got {tuple(target.shape)}.")
+        return self._edge_loss(self.edge_affinities(image), target, closed_index)
+
+    def _edge_loss(self, affinity: Tensor, target: Tensor, closed_index: int | None) -> Tensor:
         every = (slice(None), *(slice(None, None, self.stride) for _ in target.shape[1:]))
-        return fit + side * weight_side_loss(weight, target[every])
+        return weight_side_loss(affinity, target[every], closed_index=closed_index)
+
+    def _contrasted(self, affinity: Tensor) -> Tensor:
+        return affinity if self.log_contrast is None else above(affinity ** self.log_contrast.exp())
 
     def _walked(self, weight: Tensor, image: Tensor, seeds: Tensor) -> Tensor:
         check_seeds(seeds, image)
         return upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), self.stride, image.shape[2:])
+
+
+def _log_of(contrast: float) -> float:
+    return math.log(check_positive("contrast", contrast))

@@ -17,6 +17,7 @@ from graphrw.core.whole import check_positive, check_whole
 from graphrw.files.replacing import replacing
 
 KEEP_EVERY = 60.0  # seconds between checkpoints
+SHORTEST = 1e-9  # seconds; to divide by
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,15 @@ class Schedule:
 
     Args:
         steps: at most, ≥ 1.
-        seconds: at most, > 0.
-        learning_rate: the largest, > 0; it grows to that in the first tenth of `steps`, and falls to 0 like a cosine.
+        seconds: at most, > 0, in all of a run that was stopped and went on.
+        learning_rate: the largest, > 0; it grows to that in the first tenth of the run, and falls to 0 like a cosine.
         weight_decay: Adam's, ≥ 0.
         validations: how often to validate, ≥ 1; the weights of the best are kept.
+        patience: after how many validations in a row without a better one to end, ≥ 1; None: never.
+        clip: the largest norm of a step's gradient, > 0: longer ones are shortened to it.
+
+    Raises:
+        ValueError: for values out of range.
     """
 
     steps: int = 1000
@@ -36,11 +42,17 @@ class Schedule:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     validations: int = 10
+    patience: int | None = None
+    clip: float = math.inf
 
     def __post_init__(self) -> None:
         check_whole("steps", self.steps, 1)
         check_whole("validations", self.validations, 1)
         check_positive("learning_rate", self.learning_rate)
+        if self.patience is not None:
+            check_whole("patience", self.patience, 1)
+        if self.clip != math.inf:
+            check_positive("clip", self.clip)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ def fit(
     """Train `model` by Adam, in place; it ends in evaluation mode, with the weights that validated best.
 
     A run that goes on from a checkpoint ends with the same weights as one that was never stopped, if `loss` takes all
-    its chance from the number of the step.
+    its chance from the number of the step, and `schedule` sets no time: how fast a machine is has no part in the rest.
 
     Args:
         model: what is trained.
@@ -85,16 +97,16 @@ def fit(
     run = _Run(model, schedule)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
-    began = kept = time.monotonic()
+    kept = time.monotonic()
     model.train()
-    every = max(1, schedule.steps // schedule.validations)
-    while run.step < schedule.steps and (not run.losses or time.monotonic() - began < schedule.seconds):
-        if progress is not None and progress(run.step / schedule.steps, run.told) is False:
+    while not run.is_done:
+        if progress is not None and progress(run.share, run.told) is False:
             if checkpoint is not None:
                 run.keep(checkpoint)
             raise Cancelled(f"Stopped after {run.step} of {schedule.steps} steps.")
+        due = int(run.share * schedule.validations)
         run.go(loss)
-        if validate is not None and (run.step % every == 0 or run.step == schedule.steps):
+        if validate is not None and int(run.share * schedule.validations) > due:
             run.judge(validate)
         if checkpoint is not None and time.monotonic() - kept > KEEP_EVERY:
             run.keep(checkpoint)
@@ -114,7 +126,25 @@ class _Run:
         self.losses: list[float] = []
         self.best: dict[str, Tensor] = {}
         self.best_loss = math.inf
+        self.worse = 0  # validations since the best
+        self.before, self.began = 0.0, time.monotonic()  # seconds before this part of the run, and when it began
         self.optimizer = torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1, of the steps or of the time."""
+        steps, seconds = self.step / self.schedule.steps, self.seconds / max(self.schedule.seconds, SHORTEST)
+        return min(1.0, max(steps, seconds)) if self.losses else 0.0  # one step at least
+
+    @property
+    def seconds(self) -> float:
+        """So far, those before a checkpoint included."""
+        return self.before + time.monotonic() - self.began
+
+    @property
+    def is_done(self) -> bool:
+        patience = self.schedule.patience
+        return self.share >= 1 or (patience is not None and self.worse >= patience)
 
     @property
     def told(self) -> str:
@@ -125,12 +155,13 @@ class _Run:
     def go(self, loss: Callable[[int], Tensor]) -> None:
         """One step."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate * _rate(self.step / self.schedule.steps)
+            group["lr"] = self.schedule.learning_rate * _rate(self.share)
         self.optimizer.zero_grad()
         value = loss(self.step)
         if not math.isfinite(float(value.detach())):
             raise ValueError(f"The loss of step {self.step} is {float(value.detach())}. Take a smaller learning rate.")
         value.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
         self.optimizer.step()
         self.losses.append(float(value.detach()))
         self.step += 1
@@ -141,8 +172,9 @@ class _Run:
         with torch.no_grad():
             value = float(validate())
         self.model.train()
+        self.worse += 1
         if value < self.best_loss or not self.best:
-            self.best_loss = value
+            self.best_loss, self.worse = value, 0
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
     def end(self) -> Fit:
@@ -160,6 +192,7 @@ class _Run:
             "best": self.best,
         }
         state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_loss}
+        state |= {"worse": self.worse, "seconds": self.seconds}
         with replacing(path) as unfinished:
             torch.save(state, unfinished)
 
@@ -170,7 +203,7 @@ class _Run:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.losses, self.best_loss = state["step"], state["losses"], state["best_loss"]
-            self.best = state["best"]
+            self.best, self.worse, self.before = state["best"], state["worse"], state["seconds"]
         except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"`{path}` is no checkpoint of this model: delete it to begin anew. ({error})") from error
 

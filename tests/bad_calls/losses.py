@@ -28,6 +28,11 @@ CALLS = (
         target=TARGET.without("shape: a row more"),
         ignore_index=whole(-1),
     ),
+    call(
+        losses.consistency_loss,
+        probability=floats(SHARES[None], -1.0, 2.0).without("shape: a row more"),
+        temperature=number(0.5, 0.0),
+    ),
     call(losses.cross_entropy, **LABELLED, weight=floats(torch.ones(N), -1.0).optional().without("dtype: int64")),
     call(losses.dice, **LABELLED),
     call(losses.edge_side_loss, weight=WEIGHT, edges=EDGES, target=TARGET.without("shape: a row more"), **INDICES),

@@ -63,7 +63,7 @@ def a_path(good: Path) -> Argument:
 
 
 CALLS = (
-    call(models.LearnedRandomWalker, **MADE, solver=a_solver()),
+    call(models.LearnedRandomWalker, **MADE, contrast=number(1.0, 0.0).optional(), solver=a_solver()),
     call(LRW.as_input, **READ),
     call(LRW.save, path=a_path(SAVED[LRW])),
     call(models.LearnedRandomWalker.load, path=a_path(SAVED[LRW]), trunk=A_TRUNK),
@@ -82,7 +82,16 @@ CALLS = (
         channel_axis=AXIS,
         tile=whole(8, 0).optional().without("type: list"),
     ),
-    call(LRW.loss, image=AN_IMAGE, seeds=SEEDED, target=TARGET, side=number(0.01, -1.0)),
+    call(
+        LRW.loss,
+        image=AN_IMAGE,
+        seeds=SEEDED,
+        target=TARGET,
+        side=number(0.01, -1.0),
+        closed_index=whole(-2).optional(),
+    ),
+    call(LRW.edge_affinities, image=AN_IMAGE),
+    call(LRW.edge_loss, image=AN_IMAGE, target=TARGET, closed_index=whole(-2).optional()),
     call(
         models.RWN,
         **MADE,

@@ -3,7 +3,7 @@
 import torch
 
 from bad_calls.calls import call
-from bad_calls.kinds import floats, several, whole, wholes
+from bad_calls.kinds import floats, instance, several, whole, wholes
 from bad_calls.things import FEATURES, GRAPH, SEGMENTS, N
 from graphrw import partition
 
@@ -18,6 +18,7 @@ LEVELS = {
     "edges": wholes(GRAPH.edges, -1, N).without("empty").optional(),
 }
 SIMILAR = floats(SIMILARITY).without("shape: an axis more")
+PARTS = wholes(SEGMENTS).without("shape: a row more", "shape: an axis more")
 POINTS = floats(FEATURES).without("shape: a row more")
 
 CALLS = (
@@ -35,5 +36,8 @@ CALLS = (
         partition.oracle_seeds,
         segments=wholes(SEGMENTS, -1).without("shape: a row more", "shape: an axis more"),
         ignore_index=whole(None),
+        generator=instance(torch.Generator(), "`torch.Generator`").optional(),
     ),
+    call(partition.connected_segments, segments=PARTS, ignore_index=whole(-1), min_size=whole(2, 0)),
+    call(partition.grown_segments, segments=PARTS, ignore_index=whole(-1)),
 )

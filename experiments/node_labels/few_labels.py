@@ -14,40 +14,39 @@ test nodes have no part in this: it decides the default of `RandomWalkClassifier
 `experiments/README.md` says how to run this and which data it needs.
 """
 
-import argparse
-import os
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+import graphrw as rw
+from experiments.data.graphs import graph_names, read_graph
+from experiments.shared.command import Evaluation, option, parsed
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 
-GRAPHS = (
-    "cora citeseer pubmed_graph_only cora_ml amazon_photo coauthor_cs minesweeper tolokers actor chameleon_filtered"
-)
-DATA = """This experiment needs DIR/NAME.npz, with DIR given by --data or in the variable GRAPHRW_DATA: see
-experiments/README.md for what the files hold. They do not come with graphrw."""
 METHODS = ("flat", "shares", "default", "equal", "Poisson")
 SEEDS = ("1 a class", "3 a class", "5 a class", "20 a class", "1 % of nodes", "5 % of nodes", "20 % of nodes")
 
 
-def load(path: Path) -> tuple[csr_array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The adjacency matrix, the classes (N,), and the training and validation nodes."""
-    if not path.is_file():
-        raise SystemExit(f"{path} was not found. {DATA}")
-    file = np.load(path)
-    num_nodes = len(file["y"])
-    matrix = coo_array((np.ones(file["edges"].shape[1]), file["edges"]), (num_nodes, num_nodes))
-    y = file["y"].astype(np.int64)
-    if "train_idx" in file:
-        train, val = file["train_idx"], file["val_idx"]
-    else:
-        prefix = "train" if "train_masks" in file else "rand_train"
-        train, val = (np.flatnonzero(file[prefix.replace("train", part) + "_masks"][0]) for part in ("train", "val"))
-    return (matrix + matrix.T).tocsr(), y, train[y[train] >= 0], val[y[val] >= 0]
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    graphs: tuple[str, ...] = option((), "names of graphs; none: all there are")
+    draws: int = option(5, "of seeds")
+
+
+def load(config: Config, name: str) -> tuple[csr_array, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The adjacency matrix, the classes (N,), the training nodes and those that are scored."""
+    data = read_graph(config.data, name)
+    split = data.splits[0]
+    matrix = csr_array(rw.to_scipy(data.graph, torch.ones(data.graph.num_edges)))
+    return matrix, data.y.numpy(), split.train.numpy(), getattr(split, config.split).numpy()
 
 
 def chosen(seeds: str, y: NDArray[np.int64], train: NDArray[np.int64], val: NDArray[np.int64], draw: int) -> NDArray:
@@ -74,22 +73,18 @@ def accuracies(data: tuple[csr_array, NDArray, NDArray, NDArray], seeds: str, dr
     return [float((model.fit(matrix, given).transduction_ == y)[val].mean()) for model in models]
 
 
-def rows(folder: Path, names: list[str], draws: int) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
-    for name in names:
-        data = load(folder / f"{name}.npz")
+def rows(config: Config) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
+    for name in config.graphs or graph_names(config.data):
+        data = load(config, name)
         for seeds in SEEDS:
-            yield name, seeds, np.mean([accuracies(data, seeds, draw) for draw in range(draws)], axis=0)
+            yield name, seeds, np.mean([accuracies(data, seeds, draw) for draw in range(config.draws)], axis=0)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Label nodes from few seeds.")
-    parser.add_argument("--data", default=os.environ.get("GRAPHRW_DATA"), help="the folder of NAME.npz")
-    parser.add_argument("--graphs", nargs="+", default=GRAPHS.split())
-    parser.add_argument("--draws", type=int, default=5, help="of seeds")
-    arguments = parser.parse_args()
+    config = parsed(Config, __doc__)
     found = []
     print("| graph | seeds | " + " | ".join(METHODS) + " |\n|---|---|" + "---:|" * len(METHODS))
-    for name, seeds, shares in rows(Path(arguments.data or "."), arguments.graphs, arguments.draws):
+    for name, seeds, shares in rows(config):
         found.append((seeds, shares))
         print(f"| {name} | {seeds} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |", flush=True)
     for kind in SEEDS:

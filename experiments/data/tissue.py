@@ -1,0 +1,64 @@
+"""Microscopy whose segments are known: membranes of tissue, neurons, nuclei."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.data.folders import matching, picture, set_folder, split_folder
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One image, and its segments."""
+
+    name: str
+    image: NDArray[np.uint8]  # (H, W), (D, H, W) or, in colour, (H, W, 3)
+    segments: NDArray[np.int64]  # of the spatial shape, from 1; 0: in none, such as membrane
+    channel_axis: int | None = None
+
+
+def isbi2012(data: Path, split: str) -> list[Section]:
+    """Sections of a larva's nerve cord, 512²: `SPLIT/raw/NN.png`, `SPLIT/instances/NN.png` (0: membrane)."""
+    return _sections(set_folder(data, "em_isbi2012"), split, "raw", "instances")
+
+
+def vnc_sstem(data: Path, split: str) -> list[Section]:
+    """Sections of a nerve cord, 1024²: `SPLIT/raw/NN.png`, `SPLIT/instances/NN.png` (0: membrane, synapses, glia)."""
+    return _sections(set_folder(data, "em_vnc_sstem"), split, "raw", "instances")
+
+
+def dsb2018(data: Path, split: str) -> list[Section]:
+    """Nuclei: `SPLIT/images/ID.png`, grey or in colour, `SPLIT/labels/ID.png` (0: background)."""
+    return _sections(set_folder(data, "cells_dsb2018"), split, "images", "labels")
+
+
+def fib25(data: Path, split: str) -> list[Section]:
+    """One isotropic volume: `SPLIT.npz` with `raw` and `labels` (D, H, W) (0: a handful of voxels in no body)."""
+    folder = set_folder(data, "em_fib25")
+    path = folder / f"{split}.npz"
+    if not path.is_file():
+        there = sorted(path.stem for path in folder.glob("*.npz"))
+        raise SystemExit(f"`em_fib25` has no split `{split}`: there is no file `{split}.npz`. There: {there}.")
+    with np.load(path) as file:
+        return [Section(split, file["raw"], file["labels"].astype(np.int64))]
+
+
+SETS: dict[str, Callable[[Path, str], list[Section]]] = {
+    "em_isbi2012": isbi2012,
+    "em_vnc_sstem": vnc_sstem,
+    "em_fib25": fib25,
+    "cells_dsb2018": dsb2018,
+}
+
+
+def _sections(folder: Path, split: str, images: str, labels: str) -> list[Section]:
+    place = split_folder(folder, split)
+    sections = []
+    for image, segments in matching(place / images, place / labels):
+        values = picture(image)
+        axis = -1 if values.ndim == 3 else None
+        sections.append(Section(image.stem, values, picture(segments).astype(np.int64), axis))
+    return sections

@@ -1,0 +1,115 @@
+"""Train a Learned Random Walker on sections of tissue: edges first, then through the walk.
+
+In the first stage the network learns which edges join two pixels of one segment (the side loss alone; no walk). In the
+second it learns through the walk, with the side loss beside it and an exponent of the weights that is learned too. With
+`--walk-share 0` all time goes into the first: the boundary detector that the baselines stand on.
+
+`experiments/README.md` says how to run this and which data it needs.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from experiments.lrw.sections import examples, fitted_scale, read
+from experiments.shared.command import Training, device_of, option, parsed
+from experiments.shared.stages import schedule_of, stage
+from graphrw.models import LearnedRandomWalker
+from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, validation_pieces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, or cells_dsb2018")
+    train_on: str = option("train", "the split to learn from")
+    choose_on: str = option("val", "the split whose pieces tell which weights are best")
+    width: int = option(32, "of the trunk")
+    stride: int = option(2, "pixels for each node of the walk: 1 is full resolution")
+    crop: int = option(160, "pixels of a piece to learn from, along each axis")
+    contrast: float = option(4.0, "the exponent of the weights to start from; 0: none")
+    side: float = option(0.1, "weight of the side loss beside that of the walk")
+    grown: bool = option(False, "give membrane to the nearest segments, instead of closing it")
+    walk_share: float = option(0.5, "of the time that is spent on learning through the walk")
+    learning_rate: float = option(1e-3, "of the first stage")
+    walk_rate: float = option(5e-4, "learning rate of the second stage")
+    clip: float = option(1.0, "the largest norm of a gradient")
+    patience: int = option(0, "validations without a better one, of 20, after which a stage ends; 0: never")
+    judged: int = option(2, "pieces of each validation image")
+
+
+def edge_loss(model: LearnedRandomWalker, part: Piece) -> Tensor:
+    device = next(model.parameters()).device
+    return model.edge_loss(part.image.to(device), part.target.to(device), closed_index=CLOSED)
+
+
+def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
+    return torch.stack([loss(part) for part in parts]).mean()
+
+
+def train(config: Config) -> LearnedRandomWalker:
+    """Both stages; the models after each are in `config.out`."""
+    sections, chosen = read(config.data, config.set, config.train_on), read(config.data, config.set, config.choose_on)
+    torch.manual_seed(config.seed)
+    channels, axes = (sections[0].image.shape[-1] if sections[0].channel_axis else 1), sections[0].segments.ndim
+    model = LearnedRandomWalker(
+        channels,
+        config.width,
+        stride=config.stride,
+        axes=axes,
+        contrast=config.contrast or None,
+        input_scale=fitted_scale(sections),
+    ).to(device_of(config))
+    learned, judged = (examples(config.set, part, model.input_scale, grown=config.grown) for part in (sections, chosen))
+    _keep(config)
+    _both(config, model, learned, judged)
+    return model
+
+
+def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
+    drawn = partial(piece, learned, crop=config.crop, stride=config.stride, seed=config.seed)
+    parts = [
+        part
+        for draw in range(config.judged)
+        for part in validation_pieces(judged, crop=config.crop, stride=config.stride, seed=draw)
+    ]
+    minutes = {"edges": (1 - config.walk_share) * config.minutes, "walk": config.walk_share * config.minutes}
+    losses = {"edges": partial(edge_loss, model), "walk": partial(step_loss, model, side=config.side)}
+    judges = {"edges": losses["edges"], "walk": partial(step_loss, model, side=0)}
+    rates = {"edges": config.learning_rate, "walk": config.walk_rate}
+    for name in ("edges", "walk") if config.walk_share else ("edges",):
+        stage(
+            name,
+            model,
+            lambda step, loss=losses[name]: loss(drawn(step)),
+            command=config,
+            schedule=schedule_of(
+                minutes[name],
+                learning_rate=rates[name],
+                clip=config.clip,
+                patience=config.patience or None,
+                validations=20,
+            ),
+            validate=partial(mean_loss, judges[name], parts),
+        )
+        model.save(config.out / f"{name}.safetensors")
+
+
+def _keep(config: Config) -> None:
+    """The options beside what is learned."""
+    if config.out is not None:
+        config.out.mkdir(parents=True, exist_ok=True)
+        options = {name: value for name, value in asdict(config).items() if name not in ("data", "out", "device")}
+        (config.out / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    train(parsed(Config, __doc__))

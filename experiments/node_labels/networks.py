@@ -1,0 +1,176 @@
+"""What is trained: networks of 64 hidden units with the options that each is tuned over.
+
+Every network has the same six combinations to choose from: two of what is its own (how far labels run, or how much
+dropout), three of the weight decay of its first layer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, embedding_bag, nll_loss
+from torch_geometric.nn import APPNP, GATConv, GCNConv
+
+import graphrw as rw
+from experiments.node_labels.inputs import Task
+
+HIDDEN = 64
+DECAYS = (5e-4, 5e-3, 1e-2)
+DIRECT = 5000  # nodes up to which a factor that is kept for all steps is faster than iterations
+DRAWS, RAMP = 2, 1 / 3  # of dropout in a step, and the share of a run after which they have to agree in full
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of one network."""
+
+    decay: float  # of the weights of the first layer
+    own: float  # what the network says it is
+    rate: float = 0.01  # Adam's
+
+
+class First(nn.Module):
+    """A linear layer on sparse features, with dropout of their entries."""
+
+    def __init__(self, task: Task, outputs: int) -> None:
+        super().__init__()
+        x = task.data.x
+        if x is None:
+            raise ValueError(f"`{task.data.name}` has no features to learn from.")
+        self.columns = torch.from_numpy(x.indices.astype(np.int64))
+        self.starts = torch.from_numpy(x.indptr[:-1].astype(np.int64))
+        self.values = torch.from_numpy(x.data)
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(x.shape[1], outputs)))
+
+    def forward(self, share: float) -> Tensor:
+        values = dropout(self.values, share, self.training)
+        return embedding_bag(self.columns, self.weight, self.starts, mode="sum", per_sample_weights=values)
+
+
+class Network(nn.Module):
+    """Scores (N, L) as logarithms of probabilities, and a loss."""
+
+    own: tuple[float, ...] = (0.5, 0.7)  # shares of dropout
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__()
+        self.task, self.options = task, options
+
+    def scores(self) -> Tensor:
+        raise NotImplementedError
+
+    def loss(self, done: float) -> Tensor:
+        """Of one step; `done` of the steps of a run are over."""
+        return nll_loss(self.scores()[self.task.train], self.task.y[self.task.train])
+
+
+class MLP(Network):
+    """The features alone."""
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__(task, options)
+        self.first, self.second = First(task, HIDDEN), nn.Linear(HIDDEN, task.num_labels)
+        self.bias = nn.Parameter(torch.zeros(HIDDEN))
+
+    def logits(self, share: float = 0.5) -> Tensor:
+        hidden = torch.relu(self.first(share) + self.bias)
+        return self.second(dropout(hidden, share, self.training))
+
+    def scores(self) -> Tensor:
+        return self.logits(self.options.own).log_softmax(1)
+
+
+class GCN(Network):
+    """Kipf & Welling, ICLR 2017."""
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__(task, options)
+        self.first = First(task, HIDDEN)
+        self.mix = GCNConv(HIDDEN, HIDDEN, cached=True)
+        self.mix.lin = nn.Identity()  # the first layer is the sparse one
+        self.second = GCNConv(HIDDEN, task.num_labels, cached=True)
+
+    def scores(self) -> Tensor:
+        share, edges = self.options.own, self.task.edge_index
+        hidden = torch.relu(self.mix(self.first(share), edges))
+        return self.second(dropout(hidden, share, self.training), edges).log_softmax(1)
+
+
+class GAT(Network):
+    """Veličković et al., ICLR 2018: 8 heads of 8 units, then one."""
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__(task, options)
+        self.first = First(task, HIDDEN)
+        self.mix = GATConv(HIDDEN, HIDDEN // 8, heads=8, dropout=options.own)
+        self.mix.lin = nn.Identity()
+        self.second = GATConv(HIDDEN, task.num_labels, dropout=options.own)
+
+    def scores(self) -> Tensor:
+        share, edges = self.options.own, self.task.edge_index
+        hidden = torch.nn.functional.elu(self.mix(self.first(share), edges))
+        return self.second(dropout(hidden, share, self.training), edges).log_softmax(1)
+
+
+class OfAPPNP(MLP):
+    """Gasteiger, Bojchevski & Günnemann, ICLR 2019; `own` is its α."""
+
+    own = (0.1, 0.2)
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__(task, options)
+        self.propagate = APPNP(K=10, alpha=options.own, dropout=0.5, cached=False)
+
+    def scores(self) -> Tensor:
+        return self.propagate(self.logits(), self.task.edge_index).log_softmax(1)
+
+
+class Guesses(MLP):
+    """An MLP's guesses as absorption of a walk: what a walker reads where it ends. `own` is ρ.
+
+    A walker at i ends with rate ρ (d_i + 1), in class l with probability q_il:
+
+        (D + ρ (D + I) − W) Z = ρ (D + I) q.
+
+    It is `rw.nn.Propagation(alpha=1 / (1 + ρ), self_loops=1.0)` of q, with a factor that is kept. No label
+    of a training node is a seed here, or the walk would tell it without the network.
+    """
+
+    own = (0.1, 0.3)
+
+    def __init__(self, task: Task, options: Options) -> None:
+        super().__init__(task, options)
+        graph = task.data.graph
+        self.rate = (options.own * (task.degree + 1))[:, None]
+        walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), self.rate[:, 0])
+        direct = graph.num_nodes < DIRECT
+        self.factor = rw.factorize(walk, rw.solvers.Cholesky() if direct else rw.solvers.CG(rtol=1e-6))
+
+    def walked(self, count: int) -> Tensor:
+        """Z of so many draws of dropout, (count, N, L)."""
+        guesses = torch.cat([self.logits().softmax(1) for _ in range(count)], 1)
+        found = self.factor.solve(self.rate * guesses.double()).float().clamp(1e-9, 1.0)
+        return torch.stack(found.chunk(count, 1))
+
+    def scores(self) -> Tensor:
+        return self.walked(1)[0].log()
+
+
+class ConsistentGuesses(Guesses):
+    """The same, and what is said of any node is to be one thing, and clear, whatever drops out (Feng et al. 2020)."""
+
+    def loss(self, done: float) -> Tensor:
+        answers = self.walked(DRAWS)
+        fit = torch.stack([nll_loss(each[self.task.train].log(), self.task.y[self.task.train]) for each in answers])
+        return fit.mean() + min(1.0, done / RAMP) * rw.losses.consistency_loss(answers)
+
+
+NETWORKS: dict[str, type[Network]] = {
+    "MLP": MLP,
+    "PyG GCN": GCN,
+    "PyG GAT": GAT,
+    "PyG APPNP": OfAPPNP,
+    "walk with guesses": Guesses,
+    "walk with consistent guesses": ConsistentGuesses,
+}

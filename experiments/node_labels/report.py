@@ -1,0 +1,78 @@
+"""Write the tables of docs/node_labels.md from the results beside this file, `results/*.json`.
+
+python experiments/node_labels/report.py
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from experiments.shared.results import table
+
+ROOT = Path(__file__).parents[2]
+RESULTS = "experiments/node_labels/results"
+PAGE = ROOT / "docs" / "node_labels.md"
+BEGIN, END = "<!-- made by experiments/node_labels/report.py -->", "<!-- end -->"
+
+
+def results() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / RESULTS).glob("*.json"))]
+
+
+def cell(line: dict[str, Any]) -> str:
+    deviation = "" if line["deviation"] is None else f" ± {line['deviation']:.1f}"
+    return f"{line['mean']:.1f}{deviation}"
+
+
+def accuracies(found: list[dict[str, Any]]) -> str:
+    """A row for each method, a column for each graph and number of labels; the best in bold."""
+    lines = [line for result in found for line in result["summary"]]
+    columns = list(dict.fromkeys((line["graph"], line["labels"]) for line in lines))
+    best = {
+        column: max(line["mean"] for line in lines if (line["graph"], line["labels"]) == column) for column in columns
+    }
+    rows = []
+    for method in dict.fromkeys(line["method"] for line in lines):
+        row = {"method": method}
+        for graph, labels in columns:
+            mine = [
+                line for line in lines if (line["graph"], line["labels"], line["method"]) == (graph, labels, method)
+            ]
+            name = graph if labels == "all" else f"{graph}, {labels} a class"
+            shown = cell(mine[0]) if mine else ""
+            row[name] = f"**{shown}**" if mine and mine[0]["mean"] == best[graph, labels] else shown
+        rows.append(row)
+    return table(rows)
+
+
+def about(found: list[dict[str, Any]]) -> str:
+    """What each column was measured with."""
+    lines = []
+    for result in found:
+        first, config, machine = result["figures"][0], result["config"], result["machine"]
+        runs = max(line["runs"] for line in result["summary"])
+        seconds = [line["seconds"] for line in result["summary"]]
+        lines.append(
+            f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}: {first['splits']} split, "
+            f"homophily {first['homophily']}, {runs} runs, {config['split']} nodes, a run takes up to "
+            f"{max(seconds):.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    found = results()
+    if not found:
+        raise SystemExit(f"There are no results in `{RESULTS}`: run experiments/node_labels/evaluate.py --out first.")
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    made = f"{BEGIN}\n\n{accuracies(found)}\n\n{about(found)}\n\n{END}"
+    PAGE.write_text(before + made + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What labels nodes without any training: (N, L) scores from the links alone."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import LabelPropagation
+
+import graphrw as rw
+from experiments.node_labels.inputs import Task
+
+
+def plain_walk(task: Task) -> rw.Walk:
+    return rw.walk(task.data.graph, torch.ones(task.data.graph.num_edges, dtype=torch.float64))
+
+
+def harmonic(task: Task) -> Tensor:
+    return rw.hitting_probabilities(plain_walk(task), task.seeds, task.num_labels, unreachable=task.uniform)
+
+
+def class_mass(task: Task) -> Tensor:
+    return rw.functional.class_mass_normalize(harmonic(task), task.seeds)
+
+
+def poisson(task: Task) -> Tensor:
+    return rw.poisson_labels(plain_walk(task), task.seeds, task.num_labels, unreachable=task.uniform)
+
+
+def label_propagation(task: Task) -> Tensor:
+    """PyG's, with the best of 8 options on the validation nodes."""
+    mask = torch.zeros(len(task.y), dtype=torch.bool).index_fill(0, task.train, True)
+    options = [(steps, alpha) for steps in (10, 50) for alpha in (0.5, 0.8, 0.9, 0.99)]
+    answers = [LabelPropagation(*option)(task.y.clamp(min=0), task.edge_index, mask) for option in options]
+    return max(answers, key=lambda scores: task.accuracy(scores, task.val))
+
+
+WALKS: dict[str, Callable[[Task], Tensor]] = {
+    "harmonic": harmonic,
+    "harmonic, class masses": class_mass,
+    "Poisson": poisson,
+    "PyG LabelPropagation": label_propagation,
+}

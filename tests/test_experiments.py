@@ -1,0 +1,94 @@
+"""Every experiment's `evaluate` runs, by its path, on a folder of the same layout that it has never seen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_sets import make_sets
+
+import graphrw
+
+ROOT = Path(graphrw.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sets(tmp_path_factory.mktemp("data"), "test")
+
+
+def run(script: str, *options: object, expect: int = 0) -> str:
+    """What a script prints."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment.pop("GRAPHRW_DATA", None)
+    command = [sys.executable, str(ROOT / "experiments" / script), *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == expect, done.stderr
+    return done.stdout + done.stderr
+
+
+def figures(path: Path) -> list[dict]:
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["machine"]["torch"]
+    assert str(path.parent) not in json.dumps(result)
+    return result["figures"]
+
+
+def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, tmp_path: Path) -> None:
+    training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--width", 4, "--crop", 32, "--judged", 1]
+    run("lrw/train.py", *training, "--train-on", "test", "--choose-on", "test")
+    run("lrw/train.py", *training, "--train-on", "test", "--choose-on", "test")  # both stages are done: at once
+    assert "walk: done" in (tmp_path / "log.txt").read_text(encoding="utf-8")
+    out = tmp_path / "scores.json"
+    models = ["--models", tmp_path / "walk.safetensors", "--tune-on", "test", "--tune-sections", 1, "--draws", 2]
+    told = run("lrw/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    assert "seeded watershed" in told
+    rows = figures(out)
+    assert len(rows) == 5 * 2 * 2
+    assert all(0 <= row["VOI"] < 4 for row in rows)
+
+
+def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "strokes.json"
+    methods = ["random_walker", "watershed"]
+    run("interactive/evaluate.py", "--data", data, "--split", "test", "--out", out, "--methods", *methods)
+    rows = figures(out)
+    assert {row["set"] for row in rows} == {"grabcut", "medscribble", "berkeley", "coco_mval"}
+    assert all(row["error"] < 20 for row in rows)
+
+
+def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "nodes.json"
+    methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]
+    run(
+        "node_labels/evaluate.py",
+        "--data",
+        data,
+        "--split",
+        "test",
+        "--out",
+        out,
+        "--runs",
+        1,
+        "--steps",
+        40,
+        "--methods",
+        *methods,
+    )
+    rows = figures(out)
+    assert {row["graph"] for row in rows} == {"citations", "ring"}
+    assert {row["method"] for row in rows} == {*methods, "MLP, PyG C&S"}
+    assert all(row["test"] > 0.5 for row in rows if row["method"] != "MLP")
+
+
+def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path) -> None:
+    told = run("node_labels/few_labels.py", "--data", data, "--split", "val", "--draws", 1)
+    assert "| citations | 1 a class |" in told
+    assert "| mean | 20 % of nodes |" in told
+
+
+def test_without_data_a_script_says_what_it_needs(tmp_path: Path) -> None:
+    assert "Give --data DIR" in run("lrw/evaluate.py", expect=1)
+    assert "There is no folder" in run("lrw/evaluate.py", "--data", tmp_path / "none", expect=1)
