@@ -7,10 +7,10 @@ between R and free pixels and the unit vectors of M,
 
 has u = x at pixels that are free before and after, y_R = x_R, and u_M = 0. So y = (D − BᵀA⁻¹B)⁻¹ (d − BᵀA⁻¹b): a dense
 system with one row for each pixel that changes (Schur complement; Woodbury 1950). Of A⁻¹B the ascent is enough, which
-takes the boxes around the changes alone.
+takes the boxes around the changes alone. In M those pixels are enough that have a free neighbour: where u is 0 all
+around and b is, so is u.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,36 +18,23 @@ import torch
 from torch import Tensor
 
 from graphrw.solvers.grid_factor import Ascent, GridFactor
+from graphrw.solvers.grid_operator import GridWalk
 
 
 @dataclass(frozen=True, eq=False)
 class HeldGrid:
     """A walk on a grid, factorised with some pixels held."""
 
-    factor: GridFactor
+    grid: GridWalk
     held: Tensor  # (N,) bool
-    diagonal: Tensor  # (N,)
-    links: Tensor  # (axes · N,): between each pixel and the next along each axis, whatever is held
-
-    def neighbours(self, pixels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Of `pixels` (n,), one side after the other: the neighbours there, (n,), and the weights to them; 0 where
-        there is none."""
-        shape = self.factor.dissection.shape
-        links = self.links.view(len(shape), -1)
-        for axis, size in enumerate(shape):
-            stride = links[axis].numel() // size if axis == 0 else stride // size
-            place = pixels // stride % size
-            yield (pixels + stride).clamp(max=links.shape[1] - 1), torch.where(place < size - 1, links[axis, pixels], 0)
-            before = (pixels - stride).clamp(min=0)
-            yield before, torch.where(place > 0, links[axis, before], 0)
+    factor: GridFactor
 
 
 @dataclass(frozen=True, eq=False)
 class Border:
-    """Pixels that were held or freed together, and the columns of B for them."""
+    """Pixels that came together, all held or all freed, and the columns of B for them."""
 
     pixels: Tensor  # (m,)
-    freed: bool  # whether they were held when the walk was factorised
     ascent: Ascent  # of m columns
 
     def of(self, kept: Tensor) -> "Border":
@@ -56,7 +43,7 @@ class Border:
             return self
         ascent = self.ascent
         columns = Ascent(ascent.pixels, ascent.before[:, kept], ascent.after[:, kept])
-        return Border(self.pixels[kept], self.freed, columns)
+        return Border(self.pixels[kept], columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,46 +51,44 @@ class Bordered:
     """The inverse of a walk that is held at other pixels than its factor was made for."""
 
     base: HeldGrid
+    held: Tensor  # (N,) bool: now
     borders: tuple[Border, ...]
     gram: Tensor  # (T, T): BᵀA⁻¹B, for the T pixels of all borders in turn
 
-    @property
-    def size(self) -> int:
-        """T"""
-        return len(self.gram)
-
     def held_at(self, held: Tensor) -> "Bordered":
         """The same for other pixels `held` (N,) bool; what it shares with the present ones is not done again."""
-        changed = held != self.base.held
-        kept = [changed[border.pixels] for border in self.borders]
+        wanted = torch.zeros_like(held).index_fill_(0, changes(self.base, held), True)
+        kept = [wanted[border.pixels] for border in self.borders]
         borders = [border.of(which) for border, which in zip(self.borders, kept, strict=True)]
-        every = torch.cat([*kept, changed.new_zeros(0)])
-        now = replace(self, borders=tuple(borders), gram=self.gram[every][:, every])
+        every = torch.cat([*kept, wanted.new_zeros(0)])
+        now = Bordered(self.base, held, tuple(borders), self.gram[every][:, every])
         for border in borders:
-            changed[border.pixels] = False
-        new = changed.nonzero().squeeze(1)
+            wanted[border.pixels] = False
+        new = wanted.nonzero().squeeze(1)
         freed = self.base.held[new]
         for pixels, columns in ((new[freed], _links_of), (new[~freed], _units_of)):
             if len(pixels):
-                now = now._with(Border(pixels, columns is _links_of, columns(self.base, pixels)))
+                now = now._with(Border(pixels, columns(self.base, pixels)))
         return now
 
     def solve(self, b: Tensor) -> Tensor:
         """A⁻¹ b for `b` (N, K), with A of the pixels that are held now."""
         base, factor = self.base, self.base.factor
-        inner = b.index_fill(0, self._pixels, 0.0)
-        where = (inner != 0).any(1).nonzero().squeeze(1)
+        changed = (self.held != base.held).nonzero().squeeze(1)
+        inner = b.index_fill(0, changed, 0.0)
+        where = inner.count_nonzero(1).nonzero().squeeze(1)
         ascent = factor.ascend(where, inner[where])
         z = torch.zeros_like(b).index_copy_(0, ascent.pixels, ascent.after)
-        if not self.borders:
-            return factor.descend(z)
-        seen = torch.cat([border.ascent.before.T @ z[border.ascent.pixels] for border in self.borders])
-        given = torch.where(self._freed[:, None], b[self._pixels], 0.0)
-        y = self._schur(given - seen)
-        for border, part in zip(self.borders, y.split([len(border.pixels) for border in self.borders]), strict=True):
-            z.index_add_(0, border.ascent.pixels, border.ascent.after @ part, alpha=-1)
-        found = torch.where(self._freed[:, None], y, b[self._pixels] / base.diagonal[self._pixels, None])
-        return factor.descend(z).index_copy_(0, self._pixels, found)
+        if self.borders:
+            seen = torch.cat([border.ascent.before.T @ z[border.ascent.pixels] for border in self.borders])
+            y = self._schur(torch.where(self._freed[:, None], b[self._pixels], 0.0) - seen)
+            for border, part in zip(self.borders, y.split([len(border.pixels) for border in self.borders]), strict=True):
+                z.index_add_(0, border.ascent.pixels, border.ascent.after @ part, alpha=-1)
+        x = factor.descend(z)
+        x[changed] = b[changed] / base.grid.rate[changed, None]
+        if self.borders:
+            x[self._pixels[self._freed]] = y[self._freed]
+        return x
 
     @cached_property
     def _pixels(self) -> Tensor:
@@ -129,10 +114,10 @@ class Bordered:
     def _corner(self) -> Tensor:
         """(T, T): D."""
         pixels, freed = self._pixels, self._freed
-        corner = torch.diag(torch.where(freed, self.base.diagonal[pixels], 0.0))
+        corner = torch.diag(torch.where(freed, self.base.grid.rate[pixels], 0.0))
         place = torch.full(self.base.held.shape, -1)
         place[pixels[freed]] = freed.nonzero().squeeze(1)
-        for other, weight in self.base.neighbours(pixels):
+        for other, weight in self.base.grid.neighbours(pixels):
             both = (freed & (weight > 0) & (place[other] >= 0)).nonzero().squeeze(1)
             corner[both, place[other[both]]] = -weight[both]
         return corner
@@ -149,7 +134,16 @@ class Bordered:
 
 def unbordered(base: HeldGrid) -> Bordered:
     """The inverse of a walk that is held where its factor was made for."""
-    return Bordered(base, (), base.diagonal.new_zeros(0, 0))
+    return Bordered(base, base.held, (), base.grid.rate.new_zeros(0, 0))
+
+
+def changes(base: HeldGrid, held: Tensor) -> Tensor:
+    """The pixels that `base` must be bordered with for `held` (N,) bool: those of R, and of M with a free neighbour."""
+    changed = (held != base.held).nonzero().squeeze(1)
+    needed = base.held[changed]
+    for others, weight in base.grid.neighbours(changed):
+        needed |= (weight > 0) & ~held[others]
+    return changed[needed]
 
 
 def _units_of(base: HeldGrid, pixels: Tensor) -> Ascent:
@@ -159,7 +153,7 @@ def _units_of(base: HeldGrid, pixels: Tensor) -> Ascent:
 
 def _links_of(base: HeldGrid, pixels: Tensor) -> Ascent:
     """The ascent of −W, with a column for each of `pixels` to be freed."""
-    others, weights = (torch.stack(part) for part in zip(*base.neighbours(pixels), strict=True))
+    others, weights = (torch.stack(part) for part in zip(*base.grid.neighbours(pixels), strict=True))
     column = torch.arange(len(pixels)).expand_as(others)
     linked = (weights > 0) & ~base.held[others]
     rows, row = others[linked].unique(return_inverse=True)

@@ -106,12 +106,13 @@ def factorise(dissection: Dissection, diagonal: Tensor, links: Tensor) -> GridFa
     Args:
         dissection: of the grid.
         diagonal: (N,) float64.
-        links: (axes · N,): for each axis, the weight between each pixel and the next along it; 0 where there is none.
+        links: (axes, N): for each axis, the weight between each pixel and the next along it; 0 where there is none.
 
     Raises:
         NotPositiveDefiniteError: if A is not positive definite in float64.
     """
     fronts: list[Front] = []
+    links = links.view(-1)
     updates: list[Tensor] = []
     for level in reversed(dissection.levels):
         made = [_eliminated(boxes, updates, diagonal, links) for boxes in level]
