@@ -1,5 +1,6 @@
 """A direct solver for grids whose pixels may be held and freed again without factorising anew."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import prod
 
@@ -34,6 +35,10 @@ class NestedDissection(Solver[Dissection]):
 
     rtol: float
     shape: tuple[int, ...]
+
+    @property
+    def plan_key(self) -> Hashable:
+        return type(self), self.shape
 
     def plan(self, graph: Graph) -> Dissection:
         edges = sum(prod(self.shape) // size * (size - 1) for size in self.shape)
@@ -76,6 +81,13 @@ class GridInverse(DirectInverse):
         if len(changes(base, held)) > MOST_CHANGES:
             return self._anew(held)
         return GridInverse(base.grid.held_at(held), self.solver, self._bordered.held_at(held))
+
+    def inflow(self, pixels: Tensor, values: Tensor) -> Tensor:
+        """(N, K): the right-hand side for a function that is `values` (n, K) at `pixels` (n,) and 0 at others held."""
+        b = values.new_zeros(len(self.held), values.shape[1])
+        for others, weight in self._bordered.base.grid.neighbours(pixels):
+            b.index_add_(0, others, torch.where(self.held[others], 0.0, weight)[:, None] * values)
+        return b
 
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         try:
