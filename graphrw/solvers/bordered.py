@@ -76,7 +76,7 @@ class Bordered:
         base, factor = self.base, self.base.factor
         changed = (self.held != base.held).nonzero().squeeze(1)
         inner = b.index_fill(0, changed, 0.0)
-        where = inner.count_nonzero(1).nonzero().squeeze(1)
+        where = (inner.view(-1).nonzero().squeeze(1) // b.shape[1]).unique()
         ascent = factor.ascend(where, inner[where])
         z = torch.zeros_like(b).index_copy_(0, ascent.pixels, ascent.after)
         if self.borders:
