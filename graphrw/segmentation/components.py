@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from graphrw.build.grid import grid_graph
 from graphrw.core.distinct import distinct
 from graphrw.core.graph import Graph, unchecked
 
@@ -105,6 +106,9 @@ def grid_within(mask: Tensor) -> tuple[Graph, list[int]]:
 
     Edges are in the order of `grid_graph`, of which this is a part: axis by axis.
     """
+    if bool(mask.all()):
+        graph = grid_graph(tuple(mask.shape)).to(mask.device)
+        return graph, [mask.numel() // size * (size - 1) for size in mask.shape]
     number = torch.where(mask, mask.reshape(-1).cumsum(0).view(mask.shape) - 1, -1)
     pairs = []
     for axis, size in enumerate(mask.shape):

@@ -65,7 +65,9 @@ def contest_on(walk: Walk, components: LabelledComponents, solver: Solver) -> Co
 
     def solve(columns: Tensor) -> Tensor:
         values = (seeds[:, None] == columns).to(walk.weight.dtype)
-        return values if factor is None else torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+        return (
+            values if factor is None else torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+        )
 
     return Contest(solve, components.num_columns, torch.zeros_like(walk.killing))
 

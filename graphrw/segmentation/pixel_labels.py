@@ -51,6 +51,7 @@ class ImagePixels:
             return self.walk
         return pixel_walk(nodes, self.pixels, beta=self.beta, steps=self.steps)
 
+
 @dataclass(frozen=True, eq=False)
 class PixelLabels:
     """The label of every pixel, and how sure it is: made by `label_pixels`."""

@@ -124,7 +124,9 @@ class Auto(Solver[Choice]):
         levels = level_structure(part)
         direct, fits = cost.of_direct_by_levels(graph, levels), False
         limit = self.limit
-        if direct.seconds <= OVERESTIMATE * iterative.seconds and direct.bytes <= OVERESTIMATE * limit:
+        analysis = cost.seconds_of_analysis(solver, graph)  # once it is made, it costs nothing more
+        patient = direct.seconds <= OVERESTIMATE * iterative.seconds and analysis <= iterative.seconds
+        if patient and direct.bytes <= OVERESTIMATE * limit:
             with suppress(MemoryError):  # not even the analysis fits
                 direct = cost.of_direct(solver, graph) or direct
                 fits = direct.bytes <= limit

@@ -82,7 +82,9 @@ class Bordered:
         if self.borders:
             seen = torch.cat([border.ascent.before.T @ z[border.ascent.pixels] for border in self.borders])
             y = self._schur(torch.where(self._freed[:, None], b[self._pixels], 0.0) - seen)
-            for border, part in zip(self.borders, y.split([len(border.pixels) for border in self.borders]), strict=True):
+            for border, part in zip(
+                self.borders, y.split([len(border.pixels) for border in self.borders]), strict=True
+            ):
                 z.index_add_(0, border.ascent.pixels, border.ascent.after @ part, alpha=-1)
         x = factor.descend(z)
         x[changed] = b[changed] / base.grid.rate[changed, None]
@@ -109,7 +111,8 @@ class Bordered:
 
     def _schur(self, right: Tensor) -> Tensor:
         lu, pivots, scale = self._factors
-        return scale * torch.linalg.lu_solve(lu, pivots, scale * right)
+        y: Tensor = scale * torch.linalg.lu_solve(lu, pivots, scale * right)
+        return y
 
     def _corner(self) -> Tensor:
         """(T, T): D."""

@@ -21,6 +21,7 @@ SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
 SOLVE_PER_ENTRY = 1.2e-8  # by multigrid, for each entry of A, each column and each decimal digit
 BICGSTAB_PER_ENTRY = 3e-8  # likewise, where walks end soon
 DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of its side (George 1973)
+ANALYSIS_PER_ENTRY = 4.5e-7  # seconds for each entry of A: 0.65 s at 512², 1.96 s at 1024²
 FRONT_PER_ENTRY, FRONT_PER_FLOP = 4e-8, 1.2e-11  # seconds of a factorisation by our own nested dissection of a grid
 FILL = 50  # the flops of a factorisation over those of eliminating one level alone: 26–63 on images and volumes
 
@@ -69,6 +70,12 @@ def of_direct(solver: Solver, graph: Graph) -> Cost | None:
     copies, speed = graph.num_nodes // plan.num_nodes, plan.speed
     seconds = speed.flop * plan.flops + (speed.entry + COLUMNS * speed.solve) * plan.entries
     return Cost(copies * seconds, copies * plan.bytes)
+
+
+def seconds_of_analysis(solver: Solver, graph: Graph) -> float:
+    """Until a direct solver has its symbolic analysis of the graph; 0 where it has one already."""
+    part = representative(graph)
+    return 0.0 if part.has_plan(solver.plan_key) else ANALYSIS_PER_ENTRY * (part.num_nodes + 2 * part.num_edges)
 
 
 def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:

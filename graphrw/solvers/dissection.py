@@ -134,7 +134,8 @@ class Dissection:
             boxes = self.parent[boxes].unique()
             boxes = boxes[boxes >= 0]
             found.append(boxes)
-        return torch.cat(found).unique()
+        every: Tensor = torch.cat(found).unique()
+        return every
 
 
 def dissect(shape: tuple[int, ...]) -> Dissection:

@@ -131,9 +131,7 @@ def _eliminated(boxes: Boxes, updates: list[Tensor], diagonal: Tensor, links: Te
     return Front(boxes, coupling, inverse), border.baddbmm_(coupling, cross.mT, alpha=-1)
 
 
-def _assembled(
-    boxes: Boxes, updates: list[Tensor], diagonal: Tensor, links: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _assembled(boxes: Boxes, updates: list[Tensor], diagonal: Tensor, links: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """F_SS (n, s, s), F_BS (n, b, s) and F_BB (n, b, b)."""
     count, s, b = len(boxes), boxes.own.shape[1], boxes.border.shape[1]
     own, cross, border = (diagonal.new_zeros(count, *size) for size in ((s, s), (b, s), (b, b)))

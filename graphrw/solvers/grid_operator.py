@@ -20,7 +20,7 @@ class GridOperator(Operator):
         self._shape, self._rate = shape, rate
 
     @property
-    def diagonal(self) -> Tensor:  # type: ignore[override]
+    def diagonal(self) -> Tensor:
         return self._rate
 
     @cached_property
