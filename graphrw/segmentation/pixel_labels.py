@@ -32,13 +32,15 @@ class ImagePixels:
 
     @cached_property
     def kept(self) -> KeptFactor:
-        """The factor of the last strokes: of the walk on all pixels, inside or not."""
-        everywhere = torch.ones_like(self.inside)
-        whole = bool(self.inside.all())
-        return KeptFactor(
-            lambda: self.walk if whole else pixel_walk(everywhere, self.pixels, beta=self.beta, steps=self.steps),
-            tuple(self.inside.shape),
-        )
+        """The factor of the last strokes: of the walk on the whole grid, where no edge leads outside."""
+        return KeptFactor(self._walk_on_grid, tuple(self.inside.shape))
+
+    def _walk_on_grid(self) -> Walk:
+        if bool(self.inside.all()):
+            return self.walk
+        whole = pixel_walk(torch.ones_like(self.inside), self.pixels, beta=self.beta, steps=self.steps)
+        tail, head = self.inside.view(-1)[whole.graph.edges]
+        return Walk(whole.graph, whole.weight * (tail & head), whole.killing)
 
     @cached_property
     def pieces(self) -> Tensor:

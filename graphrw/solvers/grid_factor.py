@@ -52,7 +52,7 @@ class GridFactor:
     def ascend(self, pixels: Tensor, b: Tensor) -> Ascent:
         """D⁻¹ U b for the b that holds `b` (n, K) at `pixels` (n,) and is 0 elsewhere."""
         chosen = list(self._chosen(self.dissection.above(pixels)))
-        reached = torch.cat([front.boxes.own[which].reshape(-1) for front, which in chosen])
+        reached = torch.cat([pixels[:0], *(front.boxes.own[which].reshape(-1) for front, which in chosen)])
         place = torch.empty(self.num_pixels, dtype=torch.int64)
         place[reached] = torch.arange(len(reached))
         y = b.new_zeros(len(reached), b.shape[1]).index_copy_(0, place[pixels], b)

@@ -58,7 +58,7 @@ class NestedDissection(Solver[Dissection]):
             factor = factorise(plan, grid.rate, along_axes(operator.walk.weight, self.shape))
         except NotPositiveDefiniteError as error:
             raise could_not_factorise(self, str(error)) from error
-        return GridInverse(operator, self, unbordered(HeldGrid(grid, held, factor)))
+        return GridInverse(operator, self, unbordered(HeldGrid(grid, held.clone(), factor)))
 
 
 class GridInverse(DirectInverse):
@@ -80,7 +80,7 @@ class GridInverse(DirectInverse):
         base = self._bordered.base
         if len(changes(base, held)) > MOST_CHANGES:
             return self._anew(held)
-        return GridInverse(base.grid.held_at(held), self.solver, self._bordered.held_at(held))
+        return GridInverse(base.grid.held_at(held), self.solver, self._bordered.held_at(held.clone()))
 
     def inflow(self, pixels: Tensor, values: Tensor) -> Tensor:
         """(N, K): the right-hand side for a function that is `values` (n, K) at `pixels` (n,) and 0 at others held."""
