@@ -83,9 +83,8 @@ def test_what_is_held_and_freed_again_and_again_is_solved_as_by_a_fresh_factor(s
         inverse = inverse.held_at(held)
         b = torch.from_numpy(chance.random((size, 2))) * (torch.arange(size) % 3 == 0)[:, None]
         x = inverse.solve(b).x
-        torch.testing.assert_close(
-            x, inverse_of(walk, shape, held).solve(b).x, rtol=0, atol=1e-10 * float(x.abs().max())
-        )
+        fresh = inverse_of(walk, shape, held).solve(b).x
+        torch.testing.assert_close(x, fresh, rtol=0, atol=1e-10 * float(x.abs().max()))
         torch.testing.assert_close(apply(absorb_where(walk, held), x), b, atol=1e-9, rtol=1e-9)
 
 

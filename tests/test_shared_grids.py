@@ -85,8 +85,7 @@ def test_threads_may_ask_at_once() -> None:
     found: list[int] = []
 
     def ask() -> None:
-        for size in range(200):
-            found.append(rw.grid_graph((2, 2 + size % 7)).num_nodes)
+        found.extend(rw.grid_graph((2, 2 + size % 7)).num_nodes for size in range(200))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
