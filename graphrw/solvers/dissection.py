@@ -151,7 +151,7 @@ def dissect(shape: tuple[int, ...]) -> Dissection:
         for kind, blocks in level.items():
             origins = np.concatenate(blocks)
             places = tuple(_append(below, part, origins) for part in kind.parts)
-            placed.append(_placed(kind, count, origins @ strides, strides, prod(shape), places))
+            placed.append(_placed(kind, count, origins @ strides, places, strides=strides, size=prod(shape)))
             count += len(origins)
         levels.append(tuple(placed))
         level = below
@@ -167,7 +167,7 @@ def _append(below: dict[Kind, list[Pixels]], part: Part, origins: Pixels) -> tup
 
 
 def _placed(
-    kind: Kind, first: int, origins: Pixels, strides: Pixels, size: int, parts: tuple[tuple[int, slice], ...]
+    kind: Kind, first: int, origins: Pixels, parts: tuple[tuple[int, slice], ...], *, strides: Pixels, size: int
 ) -> Boxes:
     own, border, lower = (
         torch.from_numpy(origins[:, None] + pixels @ strides) for pixels in (kind.own, kind.border, kind.lower)
