@@ -14,7 +14,7 @@ from graphrw.core.transforms import outside_autograd, plainly, refuse_forward_ov
 from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
-from graphrw.solvers.base import check_solver
+from graphrw.solvers.base import RefinedInverse, check_solver
 from graphrw.solvers.gradients import largest, sum_columns, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
 from graphrw.solvers.right_hand_side import checked_right_hand_side, checked_start
@@ -111,6 +111,12 @@ class Factor:
 
         inverse = plainly(invert, walk.weight, walk.killing)
         return Factor(walk, solver, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
+
+    @staticmethod
+    def by(inverse: RefinedInverse) -> "Factor":
+        """That of an inverse that is there."""
+        walk = inverse.operator.walk
+        return Factor(walk, inverse.solver, inverse, versions=_versions(walk))
 
     @property
     def T(self) -> "Factor":

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch_geometric.nn import Sequential
 
+from graphrw.build import forget_grids
+
 torch.set_num_threads(1)  # the problems are tiny: threads would only wait for each other
 
 
@@ -15,6 +17,12 @@ def _sequential_as_it_was():
     """PyG's `Sequential` leaves the forward of its latest instance on the class, where others may fall back to it."""
     yield
     Sequential.forward = FORWARD
+
+
+@pytest.fixture(autouse=True)
+def _no_grids_of_other_tests() -> None:
+    """Grids are kept with what solvers have planned for them, which tests look at and change."""
+    forget_grids()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from graphrw.build.grid import grid_graph, grid_weight, weight_images
 from graphrw.build.intrinsic import IntrinsicMesh, intrinsic_delaunay
 from graphrw.build.knn import edge_length, knn_graph
 from graphrw.build.mesh import cotangent_weight, mesh_dual_graph, mesh_graph, shared_edge_length
+from graphrw.build.shared_grids import forget_grids
 from graphrw.build.superpixel import (
     RegionFeatures,
     pool_boundaries,
@@ -23,6 +24,7 @@ __all__ = [
     "above",
     "cotangent_weight",
     "edge_length",
+    "forget_grids",
     "gaussian_affinity",
     "grid_graph",
     "grid_weight",

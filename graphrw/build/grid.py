@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from graphrw.build.shared_grids import shared
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
+from graphrw.core.transforms import plainly
 from graphrw.core.whole import check_whole, is_number, is_whole
 
 
@@ -27,6 +29,8 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     and each starts at the pixel p from which the first coordinate that differs grows. Short offsets come first, equally
     long ones in falling lexicographic order; within an offset, edges follow the C order of p. So every grid begins with
     the edges of ``connectivity=1``: first those along axis 0 (vertical), then axis 1 (horizontal), then axis 2.
+
+    Graphs are kept for later calls with what solvers have prepared for them, up to a gibibyte: see `forget_grids`.
 
     Args:
         shape: 1 to 3 sizes in pixels, each at least 1.
@@ -47,6 +51,10 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
     """
     shape = checked_shape(shape)
     reach = _reach(shape, connectivity, radius)
+    return shared((shape, reach, torch.get_default_device()), lambda: plainly(lambda: _grid_graph(shape, reach)))
+
+
+def _grid_graph(shape: tuple[int, ...], reach: float) -> Graph:
     _require_room(shape, _least_edges(shape, reach))
     offsets = _offsets(shape, reach)
     counts = [math.prod(size - abs(step) for size, step in zip(shape, offset, strict=True)) for offset in offsets]
@@ -58,7 +66,10 @@ def grid_graph(shape: Sequence[int], connectivity: int = 1, radius: float | None
         start, end = (index[_window(shape, offset, sign)] for sign in (1, -1))
         tail.view(start.shape).copy_(start)
         head.view(end.shape).copy_(end)
-    return unchecked(edges, index.numel())  # no edge is listed twice: looking for one would mean to sort them all
+    graph = unchecked(edges, index.numel())  # no edge is listed twice: looking for one would mean to sort them all
+    if reach < math.sqrt(2):
+        graph.cached("grid", lambda: shape)
+    return graph
 
 
 @opaque

@@ -120,6 +120,15 @@ class Graph:
         """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
         return self._plans.get(key, make)
 
+    def has_plan(self, key: Hashable) -> bool:
+        """Whether `cached` has it already."""
+        return key in self._plans
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes its edges take, and what solvers have prepared for it."""
+        return self.edges.numel() * self.edges.element_size() + self._plans.nbytes
+
     def __repr__(self) -> str:
         extras = ", directed=True" if self.directed else ""
         if self.parts:

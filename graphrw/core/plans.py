@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from threading import RLock
 from typing import Any, TypeVar, cast
 
+from graphrw.core.sizes import sizes_of
 from graphrw.core.transforms import plainly
 
 T = TypeVar("T")
@@ -32,6 +33,15 @@ class Plans:
             while len(self._kept) > MOST:
                 self._kept.popitem(last=False)
             return cast(T, self._kept[key])
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes they take."""
+        with self._working:
+            return sum(sizes_of(list(self._kept.values())).values())
 
     def __len__(self) -> int:
         return len(self._kept)

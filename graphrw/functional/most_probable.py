@@ -1,5 +1,6 @@
 """The most probable label of every node, where there are too many labels to hold all their probabilities."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -66,16 +67,30 @@ def _streamed(walk: Walk, seeds: Tensor, num_labels: int, solver: Solver) -> Mos
     seeded = seeds >= 0
     held = seeded | stranded(walk, seeded | (walk.killing > 0))
     factor = Factor.of(absorb_where(walk, held), solver)
-    size = len(seeds)
-    first, second, spread = (walk.weight.new_zeros(size) for _ in range(3))
-    labels = torch.full_like(seeds, -1)
-    for block in torch.arange(num_labels, device=seeds.device).split(LABELS_AT_ONCE):
-        values = (seeds[:, None] == block).to(walk.weight.dtype)
-        z = torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+
+    def probability(labels: Tensor) -> Tensor:
+        values = (seeds[:, None] == labels).to(walk.weight.dtype)
+        return torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+
+    return most_probable(probability, torch.arange(num_labels, device=seeds.device), walk.killing)
+
+
+def most_probable(probability: Callable[[Tensor], Tensor], labels: Tensor, like: Tensor) -> MostProbable:
+    """The most probable of `labels` (L,) int64.
+
+    Args:
+        probability: of a few labels (k,) at every node, (N, k).
+        labels: in ascending order.
+        like: (N,) floats, whose type and device the answer has.
+    """
+    first, second, spread = (torch.zeros_like(like) for _ in range(3))
+    found = torch.full_like(like, -1, dtype=torch.int64)
+    for block in labels.split(LABELS_AT_ONCE):
+        z = probability(block)
         spread += entropy(z)
         best, place = z.max(1)
         next_best = z.scatter(1, place[:, None], 0.0).amax(1)
-        labels = torch.where(best > first, block[place], labels)
+        found = torch.where(best > first, block[place], found)
         second = torch.maximum(torch.minimum(first, best), torch.maximum(second, next_best))
         first = torch.maximum(first, best)
-    return MostProbable(labels, first, first - second, spread)
+    return MostProbable(found, first, first - second, spread)

@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from graphrw.build.grid import grid_graph
 from graphrw.core.distinct import distinct
 from graphrw.core.graph import Graph, unchecked
 
@@ -35,8 +36,8 @@ class LabelledComponents:
     @cached_property
     def contested(self) -> Tensor:
         """(N,) bool: the pixels of components that hold more than one label, and a pixel that has none."""
-        free = torch.zeros_like(self.count, dtype=torch.bool)
-        free[self.component[self.columns < 0]] = True
+        seeded = torch.bincount(self.component[self.columns >= 0], minlength=len(self.count))
+        free = torch.bincount(self.component, minlength=len(self.count)) > seeded
         return ((self.count > 1) & free)[self.component]
 
     @property
@@ -44,8 +45,15 @@ class LabelledComponents:
         """C, the most labels that any component holds."""
         return int(self.count.max())
 
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether all pixels are contested, and all labels with them."""
+        return int((self.count > 0).sum()) == 1 and bool(self.contested.all())
+
     def likeliest(self, likeliest: Tensor) -> Tensor:
         """(N,): the label of each pixel that is reached; `likeliest` (n,) is the column that is, where contested."""
+        if self._is_whole:
+            return self.labels[likeliest]
         column = self.columns.clamp(min=0)  # where nothing is contested: that of a seed, or the only one
         column[self.contested] = likeliest
         return self._label(torch.arange(len(column), device=column.device), column)
@@ -72,18 +80,24 @@ class LabelledComponents:
         return self.labels[(self.first[self.component[nodes]] + column).clamp(max=len(self.labels) - 1)]
 
 
-def labelled_components(inside: Tensor, seeds: Tensor) -> LabelledComponents:
-    """Of the pixels that are `inside`, \\*spatial bool, with `seeds` (N,): labels from 0, −1 where there is none.
+def pieces(inside: Tensor) -> Tensor:
+    """(N,) int64: to which connected piece each pixel of `inside`, \\*spatial bool, belongs, from 1; 0 outside."""
+    found, _ = ndimage.label(inside.cpu().numpy())  # neighbours are those of a grid of connectivity 1
+    return torch.from_numpy(found).to(inside.device).reshape(-1).long()
+
+
+def labelled_components(component: Tensor, seeds: Tensor) -> LabelledComponents:
+    """Of the pixels in `pieces` (N,), with `seeds` (N,): labels from 0, −1 where there is none.
 
     All pixels outside are component 0, which holds no label.
     """
-    pieces, number = ndimage.label(inside.cpu().numpy())  # neighbours are those of a grid of connectivity 1
-    component = torch.from_numpy(pieces).to(seeds.device).reshape(-1).long()
-    seeded, size = seeds >= 0, len(seeds)
-    pairs, place = distinct(component[seeded] * size + seeds[seeded])  # by component, and in each by label
-    count = torch.bincount(pairs // size, minlength=number + 1)
+    size = len(seeds)
+    nodes = (seeds >= 0).nonzero().squeeze(1)  # few
+    held = component[nodes]
+    pairs, place = distinct(held * size + seeds[nodes])  # by component, and in each by label
+    count = torch.bincount(pairs // size, minlength=int(component.max()) + 1)
     first = count.cumsum(0) - count
-    columns = torch.full_like(seeds, -1).masked_scatter(seeded, place - first[component[seeded]])
+    columns = torch.full_like(seeds, -1).index_copy_(0, nodes, place - first[held])
     return LabelledComponents(component, columns, pairs % size, first, count)
 
 
@@ -92,6 +106,9 @@ def grid_within(mask: Tensor) -> tuple[Graph, list[int]]:
 
     Edges are in the order of `grid_graph`, of which this is a part: axis by axis.
     """
+    if bool(mask.all()):
+        graph = grid_graph(tuple(mask.shape)).to(mask.device)
+        return graph, [mask.numel() // size * (size - 1) for size in mask.shape]
     number = torch.where(mask, mask.reshape(-1).cumsum(0).view(mask.shape) - 1, -1)
     pairs = []
     for axis, size in enumerate(mask.shape):

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from graphrw.core.progress import silent
 from graphrw.core.walk import Walk
-from graphrw.functional import hitting_probabilities
-from graphrw.functional.most_probable import most_probable_labels
-from graphrw.segmentation.components import LabelledComponents, labelled_components
+from graphrw.segmentation.components import LabelledComponents, labelled_components, pieces
+from graphrw.segmentation.contest import Contest, contest_by, contest_on
+from graphrw.segmentation.kept_factor import KeptFactor
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Solver
 
@@ -30,6 +30,23 @@ class ImagePixels:
         """That of `random_walker` on all pixels inside."""
         return pixel_walk(self.inside, self.pixels, beta=self.beta, steps=self.steps)
 
+    @cached_property
+    def kept(self) -> KeptFactor:
+        """The factor of the last strokes: of the walk on the whole grid, where no edge leads outside."""
+        return KeptFactor(self._walk_on_grid, tuple(self.inside.shape))
+
+    def _walk_on_grid(self) -> Walk:
+        if bool(self.inside.all()):
+            return self.walk
+        whole = pixel_walk(torch.ones_like(self.inside), self.pixels, beta=self.beta, steps=self.steps)
+        tail, head = self.inside.view(-1)[whole.graph.edges]
+        return Walk(whole.graph, whole.weight * (tail & head), whole.killing)
+
+    @cached_property
+    def pieces(self) -> Tensor:
+        """(N,): the connected pieces of what is inside."""
+        return pieces(self.inside)
+
     def walk_on(self, nodes: Tensor) -> Walk:
         """… on `nodes` (\\*spatial) bool alone; where those are all, the same graph each time, with its plans."""
         if bool((nodes == self.inside).all()):
@@ -43,18 +60,19 @@ class PixelLabels:
 
     labels: Tensor  # (*spatial) int64: ids as the seeds have them; −1 outside and where no seed reaches
     ids: Tensor  # (L,) int64, ascending
-    entropy: Tensor  # (*spatial), in nats
     components: LabelledComponents
-    walk: Walk  # on the contested pixels
-    solver: Solver
+    contest: Contest
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """(\\*spatial), in nats"""
+        found = self.contest.entropy
+        spread = found.new_zeros(self.labels.numel())
+        return spread.masked_scatter_(self.components.contested, found).view(self.labels.shape)
 
     def probability(self) -> Tensor:
-        """(L, \\*spatial); solved for when it is asked for."""
-        if self.walk.graph.num_nodes == 0:
-            z = self.walk.weight.new_zeros(0, self.components.num_columns)
-        else:
-            seeds = self.components.columns[self.components.contested]
-            z = hitting_probabilities(self.walk, seeds, self.components.num_columns, solver=self.solver)
+        """(L, \\*spatial); solved for when it is asked for, unless there are few labels."""
+        z = self.contest.probability
         return self.components.spread(z, len(self.ids)).reshape(-1, *self.labels.shape)
 
 
@@ -64,12 +82,17 @@ def label_pixels(
     """A label for every pixel, from seeds in `labels` (\\*spatial) int64: > 0; in memory of O(N), not O(N L)."""
     flat = torch.where(image.inside, labels, -1).reshape(-1)
     ids, seeds = number_seeds(flat)
-    components = labelled_components(image.inside, seeds)
-    walk = image.walk_on(components.contested.view(labels.shape))
-    column, entropy = components.columns[components.contested], walk.weight.new_zeros(len(flat))
+    components = labelled_components(image.pieces, seeds)
     progress("walking over the pixels")
-    if walk.graph.num_nodes:
-        found = most_probable_labels(walk, column, components.num_columns, solver=solver)
-        column, entropy[components.contested] = found.labels, found.entropy
-    answer = torch.where(components.reached & (flat >= 0), ids[components.likeliest(column)], -1)
-    return PixelLabels(answer.view(labels.shape), ids, entropy.view(labels.shape), components, walk, solver)
+    contest = _contest(image, components, solver)
+    answer = torch.where(components.reached & (flat >= 0), ids[components.likeliest(contest.column)], -1)
+    return PixelLabels(answer.view(labels.shape), ids, components, contest)
+
+
+def _contest(image: ImagePixels, components: LabelledComponents, solver: Solver) -> Contest:
+    contested = components.contested
+    if bool(contested.any()):
+        inverse = image.kept.held_at(~contested | (components.columns >= 0), solver)
+        if inverse is not None:
+            return contest_by(inverse, components, image.pixels)
+    return contest_on(image.walk_on(contested.view(image.inside.shape)), components, solver)

@@ -13,7 +13,7 @@ from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.components import LabelledComponents, labelled_components
+from graphrw.segmentation.components import LabelledComponents, labelled_components, pieces
 from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
@@ -134,7 +134,7 @@ def random_walker(
     steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
     flat = label_image.reshape(-1)
     ids, seeds = number_seeds(flat)
-    components = labelled_components(label_image >= 0, seeds)
+    components = labelled_components(pieces(label_image >= 0), seeds)
     contested = components.contested.view(label_image.shape)
     probability = _solve(components, pixel_walk(contested, pixels, beta=beta, steps=steps), solver)
     lost = (flat == 0) & ~components.reached

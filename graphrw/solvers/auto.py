@@ -89,6 +89,11 @@ class Auto(Solver[Choice]):
         choice = self.plan_for(graph)
         return f"{', then '.join(map(str, choice.solvers))}: {choice.reason}"
 
+    @property
+    def limit(self) -> float:
+        """Bytes that a direct solver may take now."""
+        return SHARE * available_memory() if self.max_bytes is None else self.max_bytes
+
     def _choose(self, graph: Graph) -> Choice:
         limit = 128 if graph.device.type == "cpu" else 2048
         if graph.num_nodes <= limit:
@@ -118,8 +123,10 @@ class Auto(Solver[Choice]):
         part = representative(graph)
         levels = level_structure(part)
         direct, fits = cost.of_direct_by_levels(graph, levels), False
-        limit = SHARE * available_memory() if self.max_bytes is None else self.max_bytes
-        if direct.seconds <= OVERESTIMATE * iterative.seconds and direct.bytes <= OVERESTIMATE * limit:
+        limit = self.limit
+        analysis = cost.seconds_of_analysis(solver, graph)  # once it is made, it costs nothing more
+        patient = direct.seconds <= OVERESTIMATE * iterative.seconds and analysis <= iterative.seconds
+        if patient and direct.bytes <= OVERESTIMATE * limit:
             with suppress(MemoryError):  # not even the analysis fits
                 direct = cost.of_direct(solver, graph) or direct
                 fits = direct.bytes <= limit

@@ -12,6 +12,7 @@ from typing import Protocol
 from graphrw.core.graph import Graph
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, representative
+from graphrw.solvers.dissection import Dissection
 from graphrw.solvers.levels import LevelStructure
 from graphrw.solvers.rslab import SPEED
 
@@ -20,6 +21,8 @@ SETUP_PER_ENTRY = 2e-7  # of multigrid's levels, for each entry of A
 SOLVE_PER_ENTRY = 1.2e-8  # by multigrid, for each entry of A, each column and each decimal digit
 BICGSTAB_PER_ENTRY = 3e-8  # likewise, where walks end soon
 DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of its side (George 1973)
+ANALYSIS_PER_ENTRY = 4.5e-7  # seconds for each entry of A: 0.65 s at 512², 1.96 s at 1024²
+FRONT_PER_ENTRY, FRONT_PER_FLOP = 4e-8, 1.2e-11  # seconds of a factorisation by our own nested dissection of a grid
 FILL = 50  # the flops of a factorisation over those of eliminating one level alone: 26–63 on images and volumes
 
 
@@ -69,12 +72,30 @@ def of_direct(solver: Solver, graph: Graph) -> Cost | None:
     return Cost(copies * seconds, copies * plan.bytes)
 
 
+def seconds_of_analysis(solver: Solver, graph: Graph) -> float:
+    """Until a direct solver has its symbolic analysis of the graph; 0 where it has one already."""
+    part = representative(graph)
+    return 0.0 if part.has_plan(solver.plan_key) else ANALYSIS_PER_ENTRY * (part.num_nodes + 2 * part.num_edges)
+
+
 def of_direct_by_levels(graph: Graph, levels: LevelStructure) -> Cost:
     """Of a direct solver, before any analysis: what it takes to eliminate one separator as a dense block tells the
     order of magnitude. `levels` are those of the one part that a batch repeats."""
     copies = graph.num_nodes // representative(graph).num_nodes
     factor = Factor.behind(graph.num_nodes // copies, levels.separator)
     return Cost(copies * SPEED.flop * factor.flops, copies * 8 * factor.entries)
+
+
+def of_dissection(dissection: Dissection) -> Cost:
+    """Of a grid's own factorisation, without the solves."""
+    seconds = FRONT_PER_ENTRY * dissection.entries + FRONT_PER_FLOP * dissection.flops
+    return Cost(seconds, dissection.bytes)
+
+
+def of_last_front(shape: tuple[int, ...]) -> Cost:
+    """Less than `of_dissection` of a grid of this shape: of the pixels alone that part it in two."""
+    last = math.prod(shape) // max(shape)
+    return Cost(2 * FRONT_PER_FLOP * last**3, 8 * last**2)
 
 
 def of_multigrid(graph: Sized, rtol: float, columns: int = COLUMNS) -> Cost:

@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 from torch import Tensor
 
 from graphrw.core.graph import Graph
+from graphrw.solvers.grid_pattern import grid_places
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,9 @@ def row_pattern(graph: Graph) -> Pattern:
     tail, head = graph.edges
     if graph.directed:
         return graph.cached("rows", lambda: _pattern(graph, tail, head))
-    return graph.cached("rows", lambda: _pattern(graph, torch.cat([tail, head]), torch.cat([head, tail])))
+    return graph.cached(
+        "rows", lambda: _of_grid(graph) or _pattern(graph, torch.cat([tail, head]), torch.cat([head, tail]))
+    )
 
 
 def column_pattern(graph: Graph) -> Pattern:
@@ -45,7 +48,10 @@ def column_pattern(graph: Graph) -> Pattern:
 def lower_pattern(graph: Graph) -> Pattern:
     """The lower triangle of a symmetric A by columns; also its upper triangle by rows."""
     tail, head = graph.edges
-    return graph.cached("lower", lambda: _pattern(graph, torch.minimum(tail, head), torch.maximum(tail, head)))
+    return graph.cached(
+        "lower",
+        lambda: _of_grid(graph, lower=True) or _pattern(graph, torch.minimum(tail, head), torch.maximum(tail, head)),
+    )
 
 
 def compressed(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,6 +85,12 @@ def _counted(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tenso
     matrix.sort_indices()
     indptr, indices, order = (torch.from_numpy(part).long() for part in (matrix.indptr, matrix.indices, matrix.data))
     return indptr, indices, order
+
+
+def _of_grid(graph: Graph, *, lower: bool = False) -> Pattern | None:
+    """Counted out, where the graph is one that `grid_graph` made, of nearest neighbours."""
+    shape = graph.cached("grid", lambda: None)
+    return None if shape is None else Pattern(*grid_places(shape, lower=lower))
 
 
 def _pattern(graph: Graph, major: Tensor, minor: Tensor) -> Pattern:

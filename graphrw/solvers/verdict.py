@@ -30,7 +30,10 @@ CLEAN = Verdict()
 
 def distance_from_one(ones: Tensor) -> float:
     """How far `ones`, which should be 1, are from that; infinite for NaN."""
-    return float((ones - 1).abs().max().nan_to_num(torch.inf)) if ones.numel() else 0.0
+    if ones.numel() == 0:
+        return 0.0
+    least, most = torch.aminmax(ones)  # both NaN, if one is
+    return float(torch.maximum(1 - least, most - 1).nan_to_num(torch.inf))
 
 
 def excepted_from_sum(operator: Operator, b: Tensor, tolerance: float) -> Tensor | None:
@@ -43,11 +46,17 @@ def excepted_from_sum(operator: Operator, b: Tensor, tolerance: float) -> Tensor
         (N,) bool: nodes that are excepted, since nobody enters or leaves them, such as seeds; None where the columns
         add up to something else, or have negative entries, with which errors of their answers could cancel.
     """
-    apart = ~torch.isclose(b.sum(1), operator.walk.killing, rtol=tolerance, atol=0.0)
+    killing = operator.walk.killing
+    apart = ~((_row_sums(b) - killing).abs_() <= tolerance * killing)  # true for NaN, too
     linked = apart if operator.walk.graph.directed else apart & (operator.degree > 0)
     return None if bool(linked.any()) or bool((b < 0).any()) else apart
 
 
 def sum_of_answers(x: Tensor, excepted: Tensor) -> Tensor:
     """(N,): what the columns of `x` (N, K) add up to; 1 for nodes that are `excepted` (N,)."""
-    return torch.where(excepted, 1.0, x.sum(1))
+    return _row_sums(x).masked_fill_(excepted, 1.0)
+
+
+def _row_sums(x: Tensor) -> Tensor:
+    """(N,): by a product, which over a few columns takes a quarter of the time of torch's sum."""
+    return x @ x.new_ones(x.shape[1])
