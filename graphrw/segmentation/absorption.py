@@ -10,7 +10,7 @@ from graphrw.segmentation.stroke_pixels import StrokePixels
 
 # These, and the constants of the modules beside this one, are chosen by `experiments/interactive/tune.py`.
 RATE = 0.05  # ρ, for each unit of a region's extent: these shares decide where no border does
-COLOUR = 0.5  # γ
+COLOUR = 0.2  # γ
 SURE = 20.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
 COLOUR_PATH = 10.0  # the weight of the second distance
 
