@@ -112,12 +112,6 @@ class Factor:
         inverse = plainly(invert, walk.weight, walk.killing)
         return Factor(walk, solver, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
 
-    @staticmethod
-    def by(inverse: RefinedInverse) -> "Factor":
-        """That of an inverse that is there."""
-        walk = inverse.operator.walk
-        return Factor(walk, inverse.solver, inverse, versions=_versions(walk))
-
     @property
     def T(self) -> "Factor":
         """The same factor, solving with the transposed operator."""
@@ -155,6 +149,12 @@ class Factor:
 
     def __repr__(self) -> str:
         return f"Factor({self.inverse}{', transposed' if self.transpose else ''}; {self.walk.graph.num_nodes} nodes)"
+
+
+def factor_by(inverse: RefinedInverse) -> Factor:
+    """The factor around an inverse that is there already."""
+    walk = inverse.operator.walk
+    return Factor(walk, inverse.solver, inverse, versions=_versions(walk))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from graphrw.functional import entropy
 from graphrw.functional.harmonic import inflow
 from graphrw.functional.most_probable import LABELS_AT_ONCE, MostProbable, most_probable
 from graphrw.segmentation.components import LabelledComponents
-from graphrw.solve import Factor
+from graphrw.solve import Factor, factor_by
 from graphrw.solvers import Solver
 from graphrw.solvers.nested_dissection import GridInverse
 
@@ -76,7 +76,7 @@ def contest_by(inverse: GridInverse, components: LabelledComponents, like: Tenso
     """That by a factor of the whole grid; answers have the type of `like`."""
     contested = components.contested
     seeded = (contested & (components.columns >= 0)).nonzero().squeeze(1)
-    whole, factor = bool(contested.all()), Factor.by(inverse)
+    whole, factor = bool(contested.all()), factor_by(inverse)
 
     def solve(columns: Tensor) -> Tensor:
         values = (components.columns[seeded, None] == columns).double()

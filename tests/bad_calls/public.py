@@ -48,7 +48,7 @@ UNCHECKED: dict[Any, str] = {
 }
 # For whoever writes a solver; what PyG or torch call by themselves.
 UNCHECKED_METHODS = {
-    *("plan", "plan_for", "invert", "inverse_of", "refuse_directed", "cached"),
+    *("plan", "plan_for", "invert", "inverse_of", "refuse_directed", "cached", "has_plan"),
     *("propagate", "train", "extra_repr", "reset_parameters"),
 }
 
