@@ -171,11 +171,11 @@ def test_batches_of_one_shape_share_their_graphs_and_plans(high):
 
 def test_only_the_latest_grids_are_kept():
     grids = Grids()
-    first = grids.batch(1, (2, 2), torch.device("cpu"))
-    assert grids.batch(1, (2, 2), torch.device("cpu")) is first
+    first = grids.batch(2, (2, 2), torch.device("cpu"))  # a batch: grids of one image are shared beyond this
+    assert grids.batch(2, (2, 2), torch.device("cpu")) is first
     for size in range(3, 3 + GRIDS_KEPT):
-        grids.batch(1, (size, 2), torch.device("cpu"))
-    assert grids.batch(1, (2, 2), torch.device("cpu")) is not first
+        grids.batch(2, (size, 2), torch.device("cpu"))
+    assert grids.batch(2, (2, 2), torch.device("cpu")) is not first
 
 
 def test_a_used_layer_has_no_state_and_can_be_copied_and_saved():

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Hashable
 
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 
 MOST_BYTES = 2**30  # of all grids together, with all that is kept with them
 
@@ -22,6 +23,7 @@ def shared(key: Hashable, make: Callable[[], Graph]) -> Graph:
     return graph
 
 
+@opaque
 def forget_grids() -> None:
     """Give back the memory of all grids that are kept for later calls, and of what solvers have prepared for them.
 

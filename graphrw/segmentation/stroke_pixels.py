@@ -22,6 +22,7 @@ def stroke_pixels(labels: Tensor, inside: Tensor) -> StrokePixels:
     Raises:
         ValueError: if there are none.
 
+    >>> import torch
     >>> stroke_pixels(torch.tensor([[0, 7, 3, 7]]), torch.tensor([[True, True, True, True]])).number
     tensor([1, 0, 1])
     """
