@@ -178,7 +178,7 @@ def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]
     """(N, k): the coordinates of each graph of a batch, with columns of zeros where it has fewer nodes than k."""
     _check_k(walk.graph, k)
     maps = []
-    for part in _parts(walk):
+    for part in walks_of_batch(walk):
         own = min(k, part.graph.num_nodes)
         z = coordinates(part, own) if own else part.weight.reshape(0, 1)[:, :0]
         maps.append(pad(z, (0, k - own)))
@@ -198,7 +198,7 @@ def _scaled(walk: Walk, z: Tensor) -> Tensor:
     return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
 
 
-def _parts(walk: Walk) -> list[Walk]:
+def walks_of_batch(walk: Walk) -> list[Walk]:
     """The walks on the graphs of a batch, or the walk alone."""
     graphs = leaves(walk.graph)
     weights = walk.weight.split([graph.num_edges for graph in graphs])
