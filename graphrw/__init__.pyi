@@ -11,6 +11,7 @@ from . import (
     segmentation,
     solvers,
     spectral,
+    transforms,
 )
 from .build import (
     feature_graph,
@@ -121,5 +122,6 @@ __all__ = [
     "to_pyg",
     "to_scipy",
     "to_torch_sparse",
+    "transforms",
     "walk",
 ]
