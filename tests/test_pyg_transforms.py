@@ -201,7 +201,7 @@ def test_self_loops_of_the_data_count():
 
 def test_it_is_one_of_top_k_and_threshold():
     for options in ({}, {"top_k": 3, "threshold": 0.1}):
-        with pytest.raises(ValueError, match="one of `top_k` and `threshold`"):
+        with pytest.raises(ValueError, match="and not both"):
             SparsePageRank(**options)
 
 

@@ -8,11 +8,12 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from graphrw.convert.pyg import from_pyg
+from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.diffusion import scaled_map, walks_of_batch
-from graphrw.spectral import spectral_map
+from graphrw.spectral import inverse_root, spectral_map
 from graphrw.transforms.inputs import checked_data, checked_name, checked_times, checked_weight_name
 
 TIMES = (1.0, 2.0, 4.0, 8.0)
@@ -58,6 +59,7 @@ class AddDiffusionMap(BaseTransform):  # type: ignore[misc]
         self.weight, self.attr_name = checked_weight_name(weight), checked_name("attr_name", attr_name)
 
     @opaque
+    @torch.no_grad()
     def forward(self, data: Data) -> Data:
         graph, weight = from_pyg(checked_data(data), self.weight)
         parts = [self._lengths(part) for part in walks_of_batch(walk(graph, weight))]
@@ -107,6 +109,7 @@ class AddDiffusionDistance(BaseTransform):  # type: ignore[misc]
         self.weight, self.attr_name = checked_weight_name(weight), checked_name("attr_name", attr_name)
 
     @opaque
+    @torch.no_grad()
     def forward(self, data: Data) -> Data:
         graph, weight = from_pyg(checked_data(data), self.weight)
         tail, head = data.edge_index
@@ -128,8 +131,19 @@ class AddDiffusionDistance(BaseTransform):  # type: ignore[misc]
 def _maps(part: Walk, times: tuple[float, ...], k: int | None) -> list[Tensor]:
     """The diffusion map (N, k) at each time, from one search for eigenpairs."""
     num_nodes, first = part.graph.num_nodes, min(times)
-    k = num_nodes if k is None else min(k, num_nodes)
-    if k == 0:
-        return [part.weight.new_zeros(0, 0) for _ in times]
-    z, values = spectral_map(part, first, k)
-    return [scaled_map(part, z * values.abs() ** (time - first)) for time in times]
+    if k is None or k >= num_nodes:  # for molecules most of the time of a search would go into preparing it
+        first, (z, values) = 0.0, _all_eigenpairs(part)
+    else:
+        z, values = spectral_map(part, first, k)
+    return [scaled_map(part, z * values.abs() ** (time - first)).to(part.weight.dtype) for time in times]
+
+
+def _all_eigenpairs(part: Walk) -> tuple[Tensor, Tensor]:
+    """Ψ (N, N) and Λ (N,) of S = D^−½ W D^−½, in float64."""
+    num_nodes, (tail, head) = part.graph.num_nodes, part.graph.edges
+    require_room(3 * num_nodes**2, f"All eigenpairs of {num_nodes} nodes", "Give `k`, how many are wanted.")
+    root = inverse_root(part.rate.double())
+    matrix = root.new_zeros(num_nodes, num_nodes)
+    matrix[tail, head] = matrix[head, tail] = root[tail] * part.weight.double() * root[head]
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors, values

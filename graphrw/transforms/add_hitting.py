@@ -60,6 +60,7 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
         self.solver = solver
 
     @opaque
+    @torch.no_grad()
     def forward(self, data: Data) -> Data:
         graph, weight, _ = from_pyg(checked_data(data), self.weight, self_loops=True)
         seeds = self._seeds(data)

@@ -38,7 +38,10 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
         solver: Solver,
     ) -> None:
         if (top_k is None) == (threshold is None):
-            raise ValueError(f"Give one of `top_k` and `threshold`; got {top_k!r} and {threshold!r}.")
+            raise ValueError(
+                "Give `top_k`, a whole number ≥ 1, or `threshold`, a number ≥ 0, and not both; got "
+                f"{top_k!r} and {threshold!r}."
+            )
         self.top_k = None if top_k is None else check_whole("top_k", top_k, 1)
         self.threshold = None if threshold is None else _number("threshold", threshold, least=0.0)
         self.self_loops = _number("self_loops", self_loops, least=0.0)
@@ -47,7 +50,7 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
         check_solver(solver)
 
     @abstractmethod
-    def columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
         """(N, K): where walkers who start as `start` (N, K) tells are found."""
 
     @opaque
@@ -70,7 +73,7 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
         for nodes in torch.arange(num_nodes, device=loops.device).split(max(1, KEPT // max(1, num_nodes))):
             start = loops.new_zeros(num_nodes, len(nodes))
             start[nodes, torch.arange(len(nodes), device=loops.device)] = 1
-            column = self.columns(walk, start, loops)
+            column = self._columns(walk, start, loops)
             kept = column > 0 if self.threshold is None else (column >= self.threshold) & (column > 0)
             if self.top_k is not None:
                 largest = column.topk(min(self.top_k, num_nodes), dim=0).indices
@@ -103,7 +106,7 @@ class SparsePageRank(_SparseDiffusion):
         ValueError: for options out of range, or both of `top_k` and `threshold`, or none; called with directed data.
         ConvergenceError: called, as `solve`.
 
-    Edge attributes other than `weight` are removed: they belong to the old edges.
+    Edge attributes other than `weight` are removed: they belong to the old edges. The new ones are directed.
 
     >>> path = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3)
     >>> SparsePageRank(alpha=0.5, top_k=2)(path)
@@ -133,7 +136,7 @@ class SparsePageRank(_SparseDiffusion):
         )
         self.alpha = float(check_alpha(alpha))
 
-    def columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
         ending = damp(walk, self.alpha, self_loops=loops)
         ways = {"symmetric": self.symmetric, "transpose": not self.symmetric}
         return (1 - self.alpha) * resolvent(ending, start, self.solver, self_loops=loops, **ways)
@@ -191,7 +194,7 @@ class SparseHeat(_SparseDiffusion):
         )
         self.time = _number("time", time, least=0.0)
 
-    def columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
         mass = walk.rate + loops
         mass = torch.where(mass == 0, 1, mass)[:, None]  # where nothing moves
         before = mass.sqrt() if self.symmetric else mass
