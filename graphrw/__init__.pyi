@@ -11,8 +11,17 @@ from . import (
     segmentation,
     solvers,
     spectral,
+    transforms,
 )
-from .build import gaussian_affinity, grid_graph, knn_graph, mesh_dual_graph, mesh_graph, superpixel_graph
+from .build import (
+    feature_graph,
+    gaussian_affinity,
+    grid_graph,
+    knn_graph,
+    mesh_dual_graph,
+    mesh_graph,
+    superpixel_graph,
+)
 from .convert import (
     from_edge_index,
     from_networkx,
@@ -30,6 +39,7 @@ from .core.graph import Graph
 from .core.walk import Walk, absorb, walk
 from .functional import (
     absorption_time,
+    attention_walk,
     boundary_probabilities,
     commute_time,
     damp,
@@ -43,6 +53,7 @@ from .functional import (
     heat,
     hitting_probabilities,
     hitting_time,
+    normalised_cut,
     poisson_labels,
     resolvent,
     step,
@@ -59,6 +70,7 @@ __all__ = [
     "Walk",
     "absorb",
     "absorption_time",
+    "attention_walk",
     "boundary_probabilities",
     "build",
     "commute_time",
@@ -71,6 +83,7 @@ __all__ = [
     "estimators",
     "factorize",
     "fate_probabilities",
+    "feature_graph",
     "from_edge_index",
     "from_networkx",
     "from_pyg",
@@ -91,6 +104,7 @@ __all__ = [
     "metrics",
     "models",
     "nn",
+    "normalised_cut",
     "partition",
     "poisson_labels",
     "random_walker",
@@ -108,5 +122,6 @@ __all__ = [
     "to_pyg",
     "to_scipy",
     "to_torch_sparse",
+    "transforms",
     "walk",
 ]

@@ -15,7 +15,8 @@ MOST_POSITIONAL = 4
 MOST_NAMES = 45  # in the hall, before later ones
 
 LATER_NAMES = {  # each with the issue that made it
-    *("Session", "build", "convert", "functional", "segment", "spectral"),
+    *("Session", "build", "convert", "functional", "segment", "spectral", "transforms"),
+    *("attention_walk", "feature_graph", "normalised_cut"),
     *("absorption_time", "commute_time", "fate_probabilities", "geodesic_distance", "heat", "hitting_time"),
 }
 

@@ -28,7 +28,8 @@ def test_importing_loads_nothing_else():
         HEAD + WALK + "rw.diffusion_map(walk, 1.0, 3)",
         HEAD + "import numpy\n" + SEEDS + "rw.random_walker(numpy.random.rand(30, 30), seeds)",
         HEAD + "rw.to_scipy(rw.grid_graph((3, 3)), torch.ones(12))",
-        HEAD + "rw.losses, rw.metrics, rw.partition, rw.solvers, rw.build, rw.convert, rw.nn, rw.estimators",
+        HEAD
+        + "rw.losses, rw.metrics, rw.partition, rw.solvers, rw.build, rw.convert, rw.nn, rw.estimators, rw.transforms",
     ],
     ids=["solve", "spectral", "image", "scipy", "rooms"],
 )
@@ -39,7 +40,7 @@ def test_what_needs_only_scipy_loads_only_scipy(code):
 def test_every_room_and_name_is_there_after_a_plain_import():
     code = """
 import graphrw as rw
-for room in (rw.nn, rw.models, rw.estimators, rw.losses, rw.metrics, rw.solvers, rw.convert, rw):
+for room in (rw.nn, rw.transforms, rw.models, rw.estimators, rw.losses, rw.metrics, rw.solvers, rw.convert, rw):
     assert {*room.__all__} <= {*dir(room)}, room
     for name in room.__all__:
         getattr(room, name)

@@ -1,6 +1,8 @@
 """Graphs from images, segmentations, meshes and points, and weights from features."""
 
 from graphrw.build.affinity import above, gaussian_affinity, l1_affinity, local_scale, self_tuning_affinity
+from graphrw.build.complete import complete_graph
+from graphrw.build.feature import cosine_similarity, feature_graph
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
 from graphrw.build.intrinsic import IntrinsicMesh, intrinsic_delaunay
 from graphrw.build.knn import edge_length, knn_graph
@@ -22,8 +24,11 @@ __all__ = [
     "IntrinsicMesh",
     "RegionFeatures",
     "above",
+    "complete_graph",
+    "cosine_similarity",
     "cotangent_weight",
     "edge_length",
+    "feature_graph",
     "forget_grids",
     "gaussian_affinity",
     "grid_graph",

@@ -1,7 +1,9 @@
 """What a walk answers, as functions from tensors to tensors; nodes come first in every shape."""
 
+from graphrw.functional.attention import attention_walk
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.functional.classes import ClassMaps, class_maps
+from graphrw.functional.cuts import normalised_cut, normalised_cut_cost
 from graphrw.functional.diffusion import diffusion_distance, diffusion_map, map_mask, unrolled_diffusion_map
 from graphrw.functional.distances import dense_squared_distance, diffusion_similarity
 from graphrw.functional.fates import fate_probabilities
@@ -31,6 +33,7 @@ __all__ = [
     "absorption_time",
     "absorption_time_variance",
     "abstain",
+    "attention_walk",
     "attentional_interpolation",
     "boundary_probabilities",
     "class_maps",
@@ -53,6 +56,8 @@ __all__ = [
     "map_mask",
     "missing_neighbours",
     "most_probable_labels",
+    "normalised_cut",
+    "normalised_cut_cost",
     "pagerank",
     "poisson_labels",
     "region_pooling",

@@ -64,7 +64,7 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
             [0., 4., 0.]], dtype=torch.float64)
     """
     check_undirected(walk)
-    return _part_by_part(walk, k, lambda part, k: _scaled(part, spectral_map(part, time, k, tolerance)[0]))
+    return _part_by_part(walk, k, lambda part, k: scaled_map(part, spectral_map(part, time, k, tolerance)[0]))
 
 
 @opaque
@@ -169,7 +169,7 @@ def unrolled_diffusion_map(
     def coordinates(part: Walk, k: int) -> Tensor:
         values, vectors = iterate(part, k, rounds=rounds, steps=steps)
         z = vectors * values**time
-        return z if as_published else _scaled(part, z)
+        return z if as_published else scaled_map(part, z)
 
     return _part_by_part(walk, k, coordinates)
 
@@ -178,7 +178,7 @@ def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]
     """(N, k): the coordinates of each graph of a batch, with columns of zeros where it has fewer nodes than k."""
     _check_k(walk.graph, k)
     maps = []
-    for part in _parts(walk):
+    for part in walks_of_batch(walk):
         own = min(k, part.graph.num_nodes)
         z = coordinates(part, own) if own else part.weight.reshape(0, 1)[:, :0]
         maps.append(pad(z, (0, k - own)))
@@ -192,13 +192,13 @@ def _check_k(graph: Graph, k: int) -> None:
         check_whole("k", k, 1, graph.num_nodes, reason=", the number of nodes")
 
 
-def _scaled(walk: Walk, z: Tensor) -> Tensor:
+def scaled_map(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
     rate = walk.rate / unit_of(walk.rate)  # whose sum is held
     return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
 
 
-def _parts(walk: Walk) -> list[Walk]:
+def walks_of_batch(walk: Walk) -> list[Walk]:
     """The walks on the graphs of a batch, or the walk alone."""
     graphs = leaves(walk.graph)
     weights = walk.weight.split([graph.num_edges for graph in graphs])

@@ -21,6 +21,7 @@ from bad_calls import (
     segmentation,
     solvers,
     spectral,
+    transforms,
 )
 
 ROOMS = (
@@ -37,5 +38,6 @@ ROOMS = (
     partition,
     losses,
     metrics,
+    transforms,
 )
 CALLS = tuple(call for room in ROOMS for call in room.CALLS)

@@ -3,7 +3,7 @@
 import torch
 
 from bad_calls.calls import call
-from bad_calls.kinds import Argument, a_graph, floats, number, scalar, several, whole, wholes
+from bad_calls.kinds import Argument, a_graph, flag, floats, number, scalar, several, whole, wholes
 from bad_calls.things import FEATURES, GRAPH, SEGMENTS, SQUARE, TRIANGLES, WEIGHT, E, N
 from graphrw import build
 
@@ -31,9 +31,18 @@ CALLS = (
     call(
         build.above, share=floats(WEIGHT / 2).without("shape", "empty", "NaN", "infinite"), floor=number(0.1, -0.5, 1.5)
     ),
+    call(build.complete_graph, num_nodes=whole(4, -1), directed=flag()),
+    call(build.cosine_similarity, graph=a_graph(GRAPH), features=floats(FEATURES)),
     call(build.cotangent_weight, **MESH),
     call(build.intrinsic_delaunay, **MESH),
     call(build.edge_length, graph=a_graph(GRAPH), points=floats(FEATURES).without("NaN", "infinite")),
+    call(
+        build.feature_graph,
+        features=floats(FEATURES.reshape(2, 2, 3)).without("shape: a row more", "empty", "shape: an axis more"),
+        radius=number(None, 0.5, -1.0),
+        temperature=scalar(0.1, 0.0, -1.0).without("shape: (2, 2)"),
+    ),
+    call(build.feature_graph, features=floats(FEATURES).without("shape").called("k"), k=whole(2, 0, N).optional()),
     call(
         build.gaussian_affinity,
         graph=a_graph(GRAPH),

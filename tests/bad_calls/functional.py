@@ -64,6 +64,7 @@ CALLS = (
         num_labels=LABELS,
         **SOLVER,
     ),
+    call(functional.attention_walk, maps=floats(SIMILAR / N, -1.0).without("shape: an axis more"), directed=flag()),
     call(
         functional.attentional_interpolation,
         values=floats(MAPS).without("NaN", "infinite"),
@@ -100,6 +101,13 @@ CALLS = (
         pseudo_labels=number(0.0, -1.0),
     ),
     call(functional.commute_time, **A_WALK, pairs=PAIRED, self_loops=LOOPS, **SOLVER),
+    call(
+        functional.normalised_cut,
+        **A_WALK,
+        num_segments=whole(2, 0).optional(),
+        threshold=number(0.5, 0.0, -1.0).without("infinite"),
+    ),
+    call(functional.normalised_cut_cost, **A_WALK, labels=wholes(SEEDS.clamp(min=0), -1)),
     call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
     call(
         functional.dense_squared_distance,

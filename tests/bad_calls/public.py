@@ -22,6 +22,7 @@ HALLS = (
     rw.partition,
     rw.segmentation,
     rw.estimators,
+    rw.transforms,
     solvers,
 )
 

@@ -1,0 +1,81 @@
+"""Encodings of nodes by the labels that walkers from them hit first."""
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from graphrw.convert.pyg import from_pyg
+from graphrw.core.opaque import opaque
+from graphrw.core.walk import walk
+from graphrw.core.whole import check_flag, check_whole
+from graphrw.functional.harmonic import hitting_probabilities
+from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
+from graphrw.transforms.inputs import checked_data, checked_name, checked_weight_name
+
+
+class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
+    """The probability that a walker from each node hits each label first: `hitting_probabilities` (Zhu et al. 2003).
+
+    Seeds are the labels in ``data.y`` where the mask is true. There the encoding is the label itself: a model that is
+    trained on it at seeds learns to copy. So train it at other nodes than those of `mask`.
+
+    Args:
+        mask: name of the attribute (N,) bool that says which labels are seeds; None: all that are ≥ 0.
+        num_labels: L; None: one more than the largest label in ``data.y``.
+        unreachable: probabilities where no seed can be hit, 1 / L each, if true; false: an error.
+        weight: name of the attribute that holds the weights, as in `from_pyg`. Self loops change nothing.
+        attr_name: of what is added, (N, L).
+        solver: how to solve.
+
+    Raises:
+        ValueError: for options of a wrong type; called with data that lacks ``y`` or the mask.
+        ConvergenceError: called, as `solve`.
+
+    >>> edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    >>> mask = torch.tensor([True, False, True])
+    >>> path = Data(edge_index=edges, y=torch.tensor([0, 1, 1]), train_mask=mask, num_nodes=3)
+    >>> AddHittingProbabilities()(path).hitting_probabilities
+    tensor([[1.0000, 0.0000],
+            [0.5000, 0.5000],
+            [0.0000, 1.0000]])
+    """
+
+    def __init__(
+        self,
+        mask: str | None = "train_mask",
+        num_labels: int | None = None,
+        *,
+        unreachable: bool = False,
+        weight: str | None = "edge_weight",
+        attr_name: str = "hitting_probabilities",
+        solver: Solver = Auto(),
+    ) -> None:
+        self.mask = None if mask is None else checked_name("mask", mask)
+        self.num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
+        self.unreachable = check_flag("unreachable", unreachable)
+        self.weight, self.attr_name = checked_weight_name(weight), checked_name("attr_name", attr_name)
+        check_solver(solver)
+        self.solver = solver
+
+    @opaque
+    @torch.no_grad()
+    def forward(self, data: Data) -> Data:
+        graph, weight, _ = from_pyg(checked_data(data), self.weight, self_loops=True)
+        seeds = self._seeds(data)
+        num_labels = self.num_labels or int(data.y.max()) + 1
+        fill = weight.new_full((num_labels,), 1 / num_labels) if self.unreachable else None
+        data[self.attr_name] = hitting_probabilities(
+            walk(graph, weight), seeds, num_labels, unreachable=fill, solver=self.solver
+        )
+        return data
+
+    def _seeds(self, data: Data) -> Tensor:
+        missing = [name for name in ("y", self.mask) if name is not None and name not in data]
+        if missing:
+            raise ValueError(f"`data` has no `{missing[0]}`, where seeds are taken from; it has {data.keys()}.")
+        return data.y if self.mask is None else torch.where(data[self.mask], data.y, -1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mask={self.mask!r}, num_labels={self.num_labels})"

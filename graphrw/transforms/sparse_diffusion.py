@@ -1,0 +1,210 @@
+"""Graphs whose edges lead where walkers are found: graph diffusion convolution without a dense inverse.
+
+Of the N × N diffusion matrix some columns are made at a time, and only their largest entries kept.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from graphrw.convert.pyg import from_pyg
+from graphrw.core.blocks import KEPT
+from graphrw.core.opaque import opaque
+from graphrw.core.walk import Walk, walk
+from graphrw.core.whole import check_flag, check_whole, is_number
+from graphrw.functional.heat import heat
+from graphrw.functional.propagation import check_alpha, damp, resolvent
+from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
+from graphrw.transforms.inputs import checked_data, checked_weight_name
+
+
+class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
+    """What is the same for every diffusion."""
+
+    def __init__(
+        self,
+        top_k: int | None,
+        threshold: float | None,
+        *,
+        self_loops: float,
+        symmetric: bool,
+        normalize: bool,
+        weight: str | None,
+        solver: Solver,
+    ) -> None:
+        if (top_k is None) == (threshold is None):
+            raise ValueError(
+                "Give `top_k`, a whole number ≥ 1, or `threshold`, a number ≥ 0, and not both; got "
+                f"{top_k!r} and {threshold!r}."
+            )
+        self.top_k = None if top_k is None else check_whole("top_k", top_k, 1)
+        self.threshold = None if threshold is None else _number("threshold", threshold, least=0.0)
+        self.self_loops = _number("self_loops", self_loops, least=0.0)
+        self.symmetric, self.normalize = check_flag("symmetric", symmetric), check_flag("normalize", normalize)
+        self.weight, self.solver = checked_weight_name(weight), solver
+        check_solver(solver)
+
+    @abstractmethod
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+        """(N, K): where walkers who start as `start` (N, K) tells are found."""
+
+    @opaque
+    @torch.no_grad()
+    def forward(self, data: Data) -> Data:
+        graph, weight, loops = from_pyg(checked_data(data), self.weight, self_loops=True)
+        found = list(self._blocks(walk(graph, weight), loops + self.self_loops))
+        edge_index = torch.cat([graph.edges[:, :0], *(index for index, _ in found)], 1)
+        value = torch.cat([weight[:0], *(value for _, value in found)])
+        if self.normalize:
+            value = value / value.new_zeros(graph.num_nodes).index_add(0, edge_index[1], value)[edge_index[1]]
+        for name in data.edge_attrs():
+            del data[name]
+        data.edge_index, data[self.weight or "edge_weight"] = edge_index, value
+        return data
+
+    def _blocks(self, walk: Walk, loops: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Edges (2, M) and their weights (M,), for some of the nodes they lead to at a time."""
+        num_nodes = walk.graph.num_nodes
+        for nodes in torch.arange(num_nodes, device=loops.device).split(max(1, KEPT // max(1, num_nodes))):
+            start = loops.new_zeros(num_nodes, len(nodes))
+            start[nodes, torch.arange(len(nodes), device=loops.device)] = 1
+            column = self._columns(walk, start, loops)
+            kept = column > 0 if self.threshold is None else (column >= self.threshold) & (column > 0)
+            if self.top_k is not None:
+                largest = column.topk(min(self.top_k, num_nodes), dim=0).indices
+                kept &= torch.zeros_like(kept).scatter_(0, largest, True)
+            place, source = kept.T.nonzero().T
+            yield torch.stack([source, nodes[place]]), column[source, place]
+
+
+class SparsePageRank(_SparseDiffusion):
+    """Edges to each node from where walkers from it are found who end with probability 1 − α before each step.
+
+        Π = (1 − α) (I − αT)⁻¹,
+
+    personalised PageRank, the first diffusion of GDC (Gasteiger et al., NeurIPS 2019), of which the largest entries are
+    kept. T = S = (D + s)^−½ (W + s) (D + s)^−½, or P = (D + s)⁻¹ (W + s). Where PyG's `GDC` inverts a dense matrix,
+    here some columns are solved for at a time, so that memory grows with the edges that are kept. Its `alpha` is 1 − α,
+    its ``normalization_in="col"`` is ``symmetric=False``, its ``normalization_out="col"`` is ``normalize=True``.
+
+    Args:
+        alpha: α in (0, 1).
+        top_k: how many edges lead to each node at most, ≥ 1.
+        threshold: in place of `top_k`, the least entry that is kept, ≥ 0.
+        self_loops: s ≥ 0, added to those of the data.
+        symmetric: S in place of P.
+        normalize: divide, so that the weights of all edges to a node sum to 1.
+        weight: name of the attribute that holds the weights, as in `from_pyg`, and gets the new ones; None: read ones.
+        solver: how to solve.
+
+    Raises:
+        ValueError: for options out of range, or both of `top_k` and `threshold`, or none; called with directed data.
+        ConvergenceError: called, as `solve`.
+
+    Edge attributes other than `weight` are removed: they belong to the old edges. The new ones are directed.
+
+    >>> path = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3)
+    >>> SparsePageRank(alpha=0.5, top_k=2)(path)
+    Data(num_nodes=3, edge_index=[2, 6], edge_weight=[6])
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.85,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        self_loops: float = 1.0,
+        symmetric: bool = True,
+        normalize: bool = True,
+        weight: str | None = "edge_weight",
+        solver: Solver = Auto(),
+    ) -> None:
+        super().__init__(
+            top_k,
+            threshold,
+            self_loops=self_loops,
+            symmetric=symmetric,
+            normalize=normalize,
+            weight=weight,
+            solver=solver,
+        )
+        self.alpha = float(check_alpha(alpha))
+
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+        ending = damp(walk, self.alpha, self_loops=loops)
+        ways = {"symmetric": self.symmetric, "transpose": not self.symmetric}
+        return (1 - self.alpha) * resolvent(ending, start, self.solver, self_loops=loops, **ways)
+
+    def __repr__(self) -> str:
+        return f"SparsePageRank(alpha={self.alpha}, top_k={self.top_k}, threshold={self.threshold})"
+
+
+class SparseHeat(_SparseDiffusion):
+    """Edges to each node from where walkers from it are found after a time.
+
+        exp(−t (I − T)) = Σ_n e⁻ᵗ tⁿ / n! Tⁿ,
+
+    the second diffusion of GDC (Gasteiger et al., NeurIPS 2019), by `heat`. All else is as for `SparsePageRank`.
+
+    Args:
+        time: t ≥ 0.
+        top_k: how many edges lead to each node at most, ≥ 1.
+        threshold: in place of `top_k`, the least entry that is kept, ≥ 0.
+        self_loops: s ≥ 0, added to those of the data.
+        symmetric: S in place of P.
+        normalize: divide, so that the weights of all edges to a node sum to 1.
+        weight: name of the attribute that holds the weights, as in `from_pyg`, and gets the new ones; None: read ones.
+        solver: how to solve.
+
+    Raises:
+        ValueError: for options out of range, or both of `top_k` and `threshold`, or none; called with directed data.
+        ConvergenceError: called, as `solve`.
+
+    >>> path = Data(edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3)
+    >>> SparseHeat(time=1.0, threshold=0.2)(path)
+    Data(num_nodes=3, edge_index=[2, 7], edge_weight=[7])
+    """
+
+    def __init__(
+        self,
+        time: float = 5.0,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        self_loops: float = 1.0,
+        symmetric: bool = True,
+        normalize: bool = True,
+        weight: str | None = "edge_weight",
+        solver: Solver = Auto(),
+    ) -> None:
+        super().__init__(
+            top_k,
+            threshold,
+            self_loops=self_loops,
+            symmetric=symmetric,
+            normalize=normalize,
+            weight=weight,
+            solver=solver,
+        )
+        self.time = _number("time", time, least=0.0)
+
+    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+        mass = walk.rate + loops
+        mass = torch.where(mass == 0, 1, mass)[:, None]  # where nothing moves
+        before = mass.sqrt() if self.symmetric else mass
+        return before * heat(walk, start / before, self.time, mass=mass[:, 0], solver=self.solver)
+
+    def __repr__(self) -> str:
+        return f"SparseHeat(time={self.time}, top_k={self.top_k}, threshold={self.threshold})"
+
+
+def _number(name: str, value: float, *, least: float) -> float:
+    if not (is_number(value) and least <= value < float("inf")):
+        raise ValueError(f"`{name}` must be a finite number ≥ {least:g}; got {value!r}.")
+    return float(value)
