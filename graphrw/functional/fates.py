@@ -7,8 +7,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from graphrw.convert.scipy import from_scipy
-from graphrw.convert.torch_sparse import from_torch_sparse
+from graphrw import convert
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.opaque import opaque
@@ -72,9 +71,9 @@ def _walk(transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor | Wal
         plainly(_check_killing, transition.killing)
         return transition
     if isinstance(transition, Tensor):
-        graph, weight, loops = from_torch_sparse(transition, directed=True, self_loops=True)
+        graph, weight, loops = convert.from_torch_sparse(transition, directed=True, self_loops=True)
     elif sparse.issparse(transition):
-        graph, weight, loops = from_scipy(transition, directed=True, self_loops=True)
+        graph, weight, loops = convert.from_scipy(transition, directed=True, self_loops=True)
     else:
         got = type(transition).__name__
         raise ValueError(f"`transition` must be a sparse matrix (N, N) of SciPy or torch, or a walk; got {got}.")
