@@ -4,3 +4,5 @@ from importlib.util import find_spec
 
 NEED_NAPARI = ("background", "controls", "layers", "panel")
 collect_ignore = [] if find_spec("napari") else [f"graphrw/napari/{name}.py" for name in NEED_NAPARI]
+if not find_spec("anndata"):
+    collect_ignore.append("graphrw/convert/anndata.py")

@@ -70,6 +70,20 @@ def test_times_of_fates_are_absorption_times_of_the_same_walk():
     torch.testing.assert_close(time[free], (visits @ share[free]) / share[free], rtol=1e-7, atol=1e-7)
 
 
+def test_a_walk_may_stand_in_place_of_its_transition_matrix():
+    matrix, states = chain()
+    graph, weight, _ = rw.from_scipy(sparse.csr_array(matrix.numpy()), directed=True, self_loops=True)
+    scaled = (7 * torch.rand(40, generator=torch.Generator().manual_seed(3), dtype=DOUBLE))[graph.edges[0]] * weight
+    torch.testing.assert_close(rw.fate_probabilities(rw.walk(graph, scaled), states), dense(matrix, states))
+    path = rw.walk(rw.grid_graph((5,)), torch.ones(4, dtype=DOUBLE))
+    ends = torch.tensor([0, -1, -1, -1, 1])
+    torch.testing.assert_close(
+        rw.fate_probabilities(path, ends)[:, 1], torch.arange(5) / torch.tensor(4.0, dtype=DOUBLE)
+    )
+    with pytest.raises(ValueError, match="kills nobody; got killing at node 0"):
+        rw.fate_probabilities(rw.walk(path.graph, path.weight, 0.1), ends)
+
+
 def test_fates_that_cannot_be_right_are_refused(monkeypatch):
     matrix, states = chain()
     for wrong in (lambda fates: fates * (1 + 1e-5), lambda fates: fates + torch.tensor([-1e-3, 1e-3, 0])):

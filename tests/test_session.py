@@ -236,11 +236,12 @@ def test_a_listener_hears_what_comes_and_may_stop_it() -> None:
     shares = [share for share, _ in heard]
     assert shares == sorted(shares)
     assert shares[0] == 0
-    assert len(heard) == 4
+    assert len(heard) == 5
     assert shares[-1] == 1
     stopping = painted(progress=lambda share, what: share < 0.5)
-    with pytest.raises(Cancelled, match="Cancelled before: "):
+    with pytest.raises(Cancelled, match="Cancelled before: walking over the regions"), rw.record_solves() as reports:
         _ = stopping.labels
+    assert not reports  # the colour model is made, and nothing is solved
     assert stopping.undo()
     assert stopping.redo()
     np.testing.assert_array_equal(painted().labels, labels)

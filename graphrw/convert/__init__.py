@@ -1,4 +1,5 @@
-"""Graphs from and to other libraries; each ``from_…`` returns the graph and its weights (E,).
+"""Graphs from and to other libraries; each ``from_…`` returns the graph and its weights (E,), but for `from_anndata`,
+which returns what `fate_probabilities` takes.
 
 `node_seeds`, `node_values` and `node_dict` translate between the numbers of nodes and their names in networkx.
 """

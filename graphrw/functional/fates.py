@@ -7,8 +7,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from graphrw.convert.scipy import from_scipy
-from graphrw.convert.torch_sparse import from_torch_sparse
+from graphrw import convert
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.opaque import opaque
@@ -24,7 +23,7 @@ CERTAIN = 1e-6  # how far fate probabilities may be from a sum of 1, and below 0
 
 @opaque
 def fate_probabilities(
-    transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor",
+    transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor | Walk",
     terminal_states: Tensor,
     *,
     solver: Solver = TEN_DIGITS,
@@ -40,36 +39,55 @@ def fate_probabilities(
     then ``absorption_time(walk(graph, weight), terminal_states, self_loops=loops)``.
 
     Args:
-        transition: T, (N, N), of SciPy's sparse formats or a sparse tensor of torch, entries ≥ 0, rows with sum 1.
+        transition: T, (N, N), of SciPy's sparse formats or a sparse tensor of torch, entries ≥ 0, rows with sum 1; or a
+            walk that kills nobody, directed or not, whose weights need no sum.
         terminal_states: (N,) int64, of torch or NumPy: the terminal state that a cell belongs to, −1 for the others.
         solver: how to solve.
 
     Returns:
         (N, L) in [0, 1], with rows that sum to 1; differentiable with respect to a tensor `transition`, as weights of
-        which each row is divided by its sum.
+        which each row is divided by its sum, or to the weights of a walk.
 
     Raises:
         SingularWalkError: if some cell can reach no terminal state.
         ConvergenceError: as `solve`, and for rows or signs that cannot be right.
-        ValueError: for a wrong shape, type or value, or rows that do not sum to 1.
+        ValueError: for a wrong shape, type or value, rows that do not sum to 1, or a walk with killing.
 
     >>> chain = sparse.csr_array([[0.0, 1.0, 0.0], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]])
     >>> fate_probabilities(chain, torch.tensor([0, -1, 1]))[1]
     tensor([0.2500, 0.7500], dtype=torch.float64)
     """
-    if isinstance(transition, Tensor):
-        graph, weight, loops = from_torch_sparse(transition, directed=True, self_loops=True)
-    elif sparse.issparse(transition):
-        graph, weight, loops = from_scipy(transition, directed=True, self_loops=True)
-    else:
-        got = type(transition).__name__
-        raise ValueError(f"`transition` must be a sparse matrix (N, N) of SciPy or torch; got {got}.")
-    walk = Walk(graph, weight, torch.zeros_like(loops))
-    states = as_tensor("terminal_states", terminal_states, f"({graph.num_nodes},) int64")
-    plainly(_check_rows, walk.degree + loops)
-    found = hitting_probabilities(walk, _checked_states(states, graph.num_nodes), solver=solver)
+    walk = _walk(transition)
+    num_cells = walk.graph.num_nodes
+    states = as_tensor("terminal_states", terminal_states, f"({num_cells},) int64")
+    found = hitting_probabilities(walk, _checked_states(states, num_cells), solver=solver)
     plainly(partial(_check_fates, solver), found)
     return found.clamp(0, 1)
+
+
+def _walk(transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor | Walk") -> Walk:
+    """Without those who stay where they are, which changes no fate."""
+    if isinstance(transition, Walk):
+        plainly(_check_killing, transition.killing)
+        return transition
+    if isinstance(transition, Tensor):
+        graph, weight, loops = convert.from_torch_sparse(transition, directed=True, self_loops=True)
+    elif sparse.issparse(transition):
+        graph, weight, loops = convert.from_scipy(transition, directed=True, self_loops=True)
+    else:
+        got = type(transition).__name__
+        raise ValueError(f"`transition` must be a sparse matrix (N, N) of SciPy or torch, or a walk; got {got}.")
+    walk = Walk(graph, weight, torch.zeros_like(loops))
+    plainly(_check_rows, walk.degree + loops)
+    return walk
+
+
+def _check_killing(killing: Tensor) -> None:
+    if bool((killing != 0).any()):
+        raise ValueError(
+            "`transition` must be a walk that kills nobody; got killing at node "
+            f"{int(killing.nonzero()[0])}. Of those who may be killed, `hitting_probabilities` tells where they end."
+        )
 
 
 def _checked_states(states: Tensor, num_nodes: int) -> Tensor:

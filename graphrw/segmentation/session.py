@@ -25,7 +25,7 @@ from graphrw.solvers.base import check_solver
 
 Array = NDArray[Any] | Tensor
 APART = 0.05  # of the longest side: how far suggestions lie apart
-STEPS = 3  # that a listener hears of: the image, the walk, the borders
+STEPS = 4  # that a listener hears of: the image, the strokes, the walk, the borders
 
 
 class Session:

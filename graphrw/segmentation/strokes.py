@@ -1,10 +1,12 @@
 """What of a segmentation depends on the strokes: the probabilities of labels in each region."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from graphrw.core.progress import silent
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities
@@ -19,7 +21,9 @@ ROUNDS = 2  # of sharpening
 STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
 
 
-def region_probabilities(regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool) -> Tensor:
+def region_probabilities(
+    regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool, progress: Callable[[str], None] = silent
+) -> Tensor:
     """(R, L) float64: where walkers from each region end, in strokes or absorbed on the way; 0 where they cannot end.
 
     Regions with strokes are seeds, of the label that has most pixels in them; `absorption_rates` says what absorbs.
@@ -34,6 +38,7 @@ def region_probabilities(regions: ImageRegions, strokes: StrokePixels, *, colour
         regions: R of them.
         strokes: L labels on the image.
         colour_model: whether colours absorb.
+        progress: told when what absorbs is known, and the walk comes.
     """
     num_labels = len(strokes.ids)
     region = regions.segments[strokes.where].long()
@@ -43,6 +48,7 @@ def region_probabilities(regions: ImageRegions, strokes: StrokePixels, *, colour
     if bool((held >= 0).all()):  # nothing is left to label
         return one_hot(held, num_labels, regions.weight)
     rates = absorption_rates(regions, strokes, held, colour_model=colour_model and num_labels > 1)
+    progress("walking over the regions")
     # A walker whom nothing awaits is killed, so that its probabilities are 0.
     lost = stranded(Walk(regions.graph, regions.weight, rates.sum(1)), (held >= 0) | (rates.sum(1) > 0)).double()
     solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=SOLVER)

@@ -11,11 +11,20 @@ from bad_calls.kinds import a_graph, flag, floats, instance, number, whole, whol
 from bad_calls.things import EDGE_INDEX, EDGE_WEIGHT, GRAPH, WEIGHT, N
 from graphrw import convert
 
+try:
+    from anndata import AnnData
+except ImportError:
+    AnnData = None
+
 NETWORK = convert.to_networkx(GRAPH, WEIGHT)
 MATRIX = convert.to_scipy(GRAPH, WEIGHT)
 TENSOR = convert.to_torch_sparse(GRAPH, WEIGHT)
 DATA = convert.to_pyg(GRAPH, WEIGHT)
 WORDS = {"directed": flag(), "self_loops": flag()}
+COLUMN = {"term_states_fwd": ["a", "b", None]}
+CELLS = AnnData and AnnData(
+    np.zeros((3, 1)), obs=COLUMN, obsp={"T_fwd": sparse.eye_array(3).tocsr(), "dense": np.eye(3)}
+)
 ATTRIBUTE = instance("weight", "name").without("type: text", "None").also({"range: no such": "capacity"})
 OUT = {
     "graph": a_graph(GRAPH),
@@ -54,6 +63,21 @@ DATAS = {
     fault: Data(edge_index=EDGE_INDEX, edge_weight=EDGE_WEIGHT * value, num_nodes=N) for fault, value in VALUED.items()
 }
 
+OF_CELLS = AnnData and (
+    call(
+        convert.from_anndata,
+        cells=instance(CELLS, "AnnData", matrix=MATRIX),
+        transition=instance("T_fwd", "name").also({"range: no such": "T_bwd", "type: dense": "dense"}),
+        states=instance("term_states_fwd", "name").also({"range: no such": "clusters"}),
+    ),
+    call(
+        convert.to_anndata,
+        cells=instance(CELLS, "AnnData", matrix=MATRIX),
+        values=floats(torch.ones(3, 2)).without("dtype", "NaN", "infinite"),
+        names=instance(["a", "b"], "list").without("type: list").also({"range: twice": ["a", "a"]}),
+        key=instance("fates", "name").without("type: text"),
+    ),
+)
 CALLS = (
     call(
         convert.from_edge_index,
@@ -129,4 +153,5 @@ CALLS = (
     call(convert.to_pyg, **OUT),
     call(convert.to_scipy, **OUT),
     call(convert.to_torch_sparse, **OUT),
+    *(OF_CELLS or ()),
 )

@@ -134,7 +134,13 @@ CALLS = (
     call(
         functional.fate_probabilities,
         transition=instance(CHAIN, "sparse", tensor=CHAIN.to_dense(), graph=GRAPH)
-        .also({"range: a row of sum 2": 2 * CHAIN, "shape: not square": torch.ones(2, 3).to_sparse()})
+        .also(
+            {
+                "range: a row of sum 2": 2 * CHAIN,
+                "range: killing": KILLED,
+                "shape: not square": torch.ones(2, 3).to_sparse(),
+            }
+        )
         .called("tensor"),
         terminal_states=wholes(STATES, -2, 3).without("shape: a row more").also({"empty: none": STATES.clamp(max=-1)}),
         **SOLVER,

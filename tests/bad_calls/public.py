@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -45,6 +46,7 @@ UNCHECKED: dict[Any, str] = {
     solvers.Solver: "a base class, for whoever writes a solver",
     solvers.Inverse: "a base class, for whoever writes a solver",
     rw.models.FeatureTrunk: "a protocol",
+    **({} if find_spec("anndata") else dict.fromkeys((convert.from_anndata, convert.to_anndata), "need anndata")),
     convert.to_sparse_tensor: "needs torch-sparse; its arguments are those of `to_edge_index`, which checks them",
 }
 # For whoever writes a solver; what PyG or torch call by themselves.
