@@ -91,7 +91,7 @@ def _check_size(image: Image.Image, name: str, most_pixels: int | None) -> None:
 
 def _check_depth(image: Image.Image, name: str) -> None:
     """Refuse colours of 16 bits, of which Pillow would drop the lower half without a word."""
-    stored = [str(tile.args) for tile in getattr(image, "tile", [])]  # as Pillow calls it, before it is unpacked
+    stored = [str(tile[3]) for tile in getattr(image, "tile", [])]  # as Pillow calls it, before it is unpacked
     if image.mode not in DEEP and any(";16" in kind for kind in stored):
         raise ValueError(
             f"{name} has channels of 16 bits, of which only 8 would be read. Save it as TIFF or NPY, or with 8 bits."
