@@ -171,7 +171,7 @@ def test_diffusions_are_those_of_pyg(make, diffusion, ours, sparse, symmetric):
 def test_columns_come_in_blocks_that_change_nothing(transform, monkeypatch):
     data = random_data()
     whole = transform(data)
-    monkeypatch.setattr("graphrw.transforms.sparse_diffusion.KEPT", 30)  # two columns of 14 at a time
+    monkeypatch.setattr("graphrw.transforms.sparse_diffusion.AT_ONCE", 30)  # two columns of 14 at a time
     parts = transform(data)
     assert torch.equal(parts.edge_index, whole.edge_index)
     torch.testing.assert_close(parts.edge_weight, whole.edge_weight)

@@ -4,7 +4,7 @@ Of the N × N diffusion matrix some columns are made at a time, and only their l
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -12,15 +12,20 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from graphrw.convert.pyg import from_pyg
-from graphrw.core.blocks import KEPT
+from graphrw.core.blocks import AT_ONCE
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag, check_whole, is_number
 from graphrw.functional.heat import heat
-from graphrw.functional.propagation import check_alpha, damp, resolvent
+from graphrw.functional.propagation import check_alpha, damp
+from graphrw.solve import factorize
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 from graphrw.transforms.inputs import checked_data, checked_weight_name
+
+Columns = Callable[[Tensor], Tensor]
+
+RTOL = 1e-8  # of heat: a column's largest entries, which are kept, are right to seven digits
 
 
 class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
@@ -50,8 +55,8 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
         check_solver(solver)
 
     @abstractmethod
-    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
-        """(N, K): where walkers who start as `start` (N, K) tells are found."""
+    def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
+        """What makes of starts (N, K) where walkers are found (N, K)."""
 
     @opaque
     @torch.no_grad()
@@ -69,11 +74,11 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
 
     def _blocks(self, walk: Walk, loops: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Edges (2, M) and their weights (M,), for some of the nodes they lead to at a time."""
-        num_nodes = walk.graph.num_nodes
-        for nodes in torch.arange(num_nodes, device=loops.device).split(max(1, KEPT // max(1, num_nodes))):
+        num_nodes, columns = walk.graph.num_nodes, self._diffusion(walk, loops)
+        for nodes in torch.arange(num_nodes, device=loops.device).split(max(1, AT_ONCE // max(1, num_nodes))):
             start = loops.new_zeros(num_nodes, len(nodes))
             start[nodes, torch.arange(len(nodes), device=loops.device)] = 1
-            column = self._columns(walk, start, loops)
+            column = columns(start)
             kept = column > 0 if self.threshold is None else (column >= self.threshold) & (column > 0)
             if self.top_k is not None:
                 largest = column.topk(min(self.top_k, num_nodes), dim=0).indices
@@ -136,10 +141,15 @@ class SparsePageRank(_SparseDiffusion):
         )
         self.alpha = float(check_alpha(alpha))
 
-    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+    def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
         ending = damp(walk, self.alpha, self_loops=loops)
-        ways = {"symmetric": self.symmetric, "transpose": not self.symmetric}
-        return (1 - self.alpha) * resolvent(ending, start, self.solver, self_loops=loops, **ways)
+        rate = ending.rate + loops
+        lost = rate == 0  # where nothing moves, which would make A singular
+        factor = factorize(Walk(walk.graph, walk.weight, torch.where(lost, 1, ending.killing)), self.solver)
+        rate = (1 - self.alpha) * torch.where(lost, 1, rate)[:, None]
+        if not self.symmetric:  # `resolvent`, transposed, with one factor for all columns
+            return lambda start: rate * factor.solve(start)
+        return lambda start: rate.sqrt() * factor.solve(rate.sqrt() * start)
 
     def __repr__(self) -> str:
         return f"SparsePageRank(alpha={self.alpha}, top_k={self.top_k}, threshold={self.threshold})"
@@ -194,11 +204,15 @@ class SparseHeat(_SparseDiffusion):
         )
         self.time = _number("time", time, least=0.0)
 
-    def _columns(self, walk: Walk, start: Tensor, loops: Tensor) -> Tensor:
+    def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
         mass = walk.rate + loops
         mass = torch.where(mass == 0, 1, mass)[:, None]  # where nothing moves
         before = mass.sqrt() if self.symmetric else mass
-        return before * heat(walk, start / before, self.time, mass=mass[:, 0], solver=self.solver)
+
+        def columns(start: Tensor) -> Tensor:
+            return before * heat(walk, start / before, self.time, mass=mass[:, 0], rtol=RTOL, solver=self.solver)
+
+        return columns
 
     def __repr__(self) -> str:
         return f"SparseHeat(time={self.time}, top_k={self.top_k}, threshold={self.threshold})"
