@@ -50,6 +50,15 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     assert all(0 <= row["VOI"] < 4 for row in rows)
 
 
+def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cuts.json"
+    told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out)
+    assert "colour" in told
+    rows = figures(out)
+    assert {row["method"] for row in rows} >= {"colour"}
+    assert all(0 <= row["IoU"] <= 100 for row in rows)
+
+
 def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "strokes.json"
     methods = ["random_walker", "watershed"]

