@@ -3,12 +3,12 @@ An object that nobody marked
 ============================
 
 A network that was trained to name what is in photographs knows more of this one than its colours do. Its patches are
-the nodes of a graph, joined where their features point the same way. A segment is what walkers seldom leave: of all cuts
+the nodes of a graph, joined where their features point the same way. A segment is what walkers seldom leave:
 
 .. math:: \mathrm{Ncut}(A, B) = \frac{\mathrm{cut}(A, B)}{\mathrm{vol}(A)} + \frac{\mathrm{cut}(A, B)}{\mathrm{vol}(B)}
 
-is the least for the best threshold of the walk's second eigenvector, nearly (Shi & Malik, PAMI 2000). On features it is
-known as TokenCut (Wang et al., CVPR 2022).
+is nearly the least at the best threshold of the walk's second eigenvector (Shi & Malik, PAMI 2000). On features of a
+transformer this is TokenCut (Wang et al., CVPR 2022).
 """
 
 import numpy as np
