@@ -58,7 +58,7 @@ class Setting:
 
 
 CHOSEN = (
-    Setting("colour", None, 0.002, 6, 0.5),
+    Setting("colour", None, 0.001, 8, 0.5),
     Setting("features, stride 16", None, 0.3, 6, 0.3),
     Setting("features, strides 8 and 16", None, 0.2, 6, 0.3),
 )
