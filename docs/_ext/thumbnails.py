@@ -21,6 +21,7 @@ PARTS = {
     "plot_resistance": (0.0, 0.85, 0.0, 1.0),
     "plot_diffusion_map": (0.5, 1.0, 0.0, 0.95),
     "plot_mesh_parts": (0.37, 0.66, 0.05, 0.95),
+    "plot_heat": (0.5, 0.75, 0.0, 1.0),
 }
 SIZE = (480, 320)
 

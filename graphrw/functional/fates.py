@@ -17,7 +17,7 @@ from graphrw.functional.harmonic import hitting_probabilities
 from graphrw.solvers import BiCGStab, Solver
 
 ROW = 1e-4  # how far rows of a transition matrix may be from 1: those in float32 are this far, and are divided by it
-TEN_DIGITS = BiCGStab(rtol=1e-10)  # factors of kNN graphs of cells fill up
+STRICT = BiCGStab(rtol=1e-12)  # factors of kNN graphs of cells fill up; long walks make errors of residuals
 CERTAIN = 1e-6  # how far fate probabilities may be from a sum of 1, and below 0
 
 
@@ -26,7 +26,7 @@ def fate_probabilities(
     transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor | Walk",
     terminal_states: Tensor,
     *,
-    solver: Solver = TEN_DIGITS,
+    solver: Solver = STRICT,
 ) -> Tensor:
     """The probability that a cell, going from cell to cell as `transition` tells, first ends in each terminal state.
 
