@@ -3,9 +3,9 @@ Distances along a surface, found by heat
 ========================================
 
 How far is it from one place of a surface to another, for somebody who stays on it? Let a source be warm for a moment.
-Heat that has just left it falls along the shortest ways: −∇u over its length is the direction away from the source, and the
-distance is the function with this gradient [1]_. That is two linear systems with the operator of a random walk, one
-of a walk that is killed soon, one of a walk that ends at the source.
+Heat that has just left it falls along the shortest ways: −∇u over its length is the direction away from the source,
+and the distance is the function with this gradient [1]_. That is two linear systems with the operator of a random
+walk, one of a walk that is killed soon, one of a walk that ends at the source.
 
 .. [1] K. Crane, C. Weischedel, M. Wardetzky, *Geodesics in heat*, ACM Transactions on Graphics 32, 2013.
 """
