@@ -1,7 +1,6 @@
 """What `Session.forecast` says beside what an answer then takes (Linux only).
 
-Claim: bytes of the first answer are right within a factor of two, of a stroke after it within four, where the truth is
-mostly less: what an answer frees serves the next. Seconds are right within a factor of three on an idle machine.
+Claim: none; a forecast mostly says too much, since answers have become faster since its constants were chosen.
 Peers: none.
 Run: pip install -e '.[image]', then python benchmarks/forecast.py [--shapes 512x512 48x96x96] [--labels 2 10]
 Each line is a process of its own, with an answer on a small image before it, so that libraries are loaded. Bytes are
