@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from threading import RLock
 from typing import Any, TypeVar, cast
 
+from graphrw.core.opaque import opaque
 from graphrw.core.sizes import sizes_of
 from graphrw.core.transforms import plainly
 
@@ -20,6 +21,7 @@ class Plans:
     Copies and pickles are empty, since plans hold compiled objects that can be neither copied nor sent.
     """
 
+    @opaque  # a compiler may warn of locks
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._working = RLock()  # plans are made of others
