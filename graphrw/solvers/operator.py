@@ -88,19 +88,20 @@ def csr(indptr: Tensor, indices: Tensor, values: Tensor, size: tuple[int, int]) 
     """A compressed sparse matrix of torch's, with 32-bit indices where they will do: products are faster by a third."""
     if max(len(indices), *size) < 2**31:
         indptr, indices = indptr.int(), indices.int()
-    _hear_of_the_beta_state()
+    _hear_all_about_sparse_tensors()
     return torch.sparse_csr_tensor(indptr, indices, values, size, check_invariants=False)
 
 
 @cache
-def _hear_of_the_beta_state() -> None:
-    """torch says once a process, with the first CSR tensor, that they are in beta: let that pass unheard.
+def _hear_all_about_sparse_tensors() -> None:
+    """Once a process, with its first CSR tensor, torch says that they are in beta, or unchecked: let that pass unheard.
 
     Once, not around every tensor: `catch_warnings` changes the filters of all threads for a while, and makes Python
     forget which warnings it has shown, so that one of ours would come again at every training step.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        for message in ("Sparse CSR tensor support is in beta", "Sparse invariant checks are implicitly disabled"):
+            warnings.filterwarnings("ignore", message=message)
         torch.sparse_csr_tensor([0], [], [], (0, 0), check_invariants=False)
 
 
