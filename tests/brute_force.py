@@ -22,7 +22,8 @@ def markers(shape: tuple[int, ...], ids: tuple[int, ...] = (1, 2, 3), seed: int 
 
 
 def brute_force(image: Array, labels: Array, **keywords: Any) -> Array:
-    answer: Array = reference(image, labels, mode="bf", return_full_prob=True, **keywords)
+    exact = image.astype(np.float64) if image.dtype.kind == "f" else image  # beside NumPy 1.26 it computes in float32
+    answer: Array = reference(exact, labels, mode="bf", return_full_prob=True, **keywords)
     return answer
 
 
