@@ -89,6 +89,28 @@ def test_without_typer_one_sentence_names_the_extra(tmp_path: Path) -> None:
     assert done.stderr == "The command line needs typer and rich: pip install 'graphrw[image]'\n"
 
 
+BOTH = """
+import warnings
+import graphrw.cli.segment as command
+class Both(UserWarning, DeprecationWarning): pass
+by_session = command.by_session
+def warns(*arguments, **options):
+    warnings.warn("of another package", Both)
+    warnings.warn("of this run")
+    print("now", flush=True)
+    return by_session(*arguments, **options)
+command.by_session = warns
+"""
+
+
+def test_deprecations_in_other_packages_are_not_for_users(tmp_path: Path) -> None:
+    image, seeds = written(tmp_path, ".npy")
+    process = patched(BOTH, "walk", image, seeds, "-o", tmp_path / "o.npy")
+    _, errors = process.communicate(timeout=120)
+    assert errors.splitlines()[0] == "Warning: of this run"
+    assert "of another package" not in errors
+
+
 def test_a_reader_who_leaves_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "edges.txt").write_text("".join(f"{i} {i + 1}\n" for i in range(50_000)))
     (tmp_path / "known.txt").write_text("0 a\n50000 b\n")

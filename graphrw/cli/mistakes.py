@@ -22,6 +22,7 @@ class Commands(TyperGroup):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)  # some packages' are both
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # Python calls it by position
             try:
                 return super().invoke(ctx)
