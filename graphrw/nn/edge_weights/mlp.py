@@ -51,9 +51,9 @@ class EdgeWeightsMLP(nn.Module):
 
     def forward(self, x: Tensor | None, graph: Graph | Tensor, edge_attr: Tensor | None = None) -> Tensor:
         """The weight of each edge; see the class."""
-        if (x is None) == (self.in_channels > 0):
+        if (x is None) == bool(self.in_channels):  # torch 2.7 does not compile `> 0` here
             raise ValueError(f"`x` must be {_wanted('N', self.in_channels)}; got {_shape(x)}.")
-        if (edge_attr is None) == (self.num_attributes > 0):
+        if (edge_attr is None) == bool(self.num_attributes):
             raise ValueError(f"`edge_attr` must be {_wanted('E', self.num_attributes)}; got {_shape(edge_attr)}.")
         x = None if x is None else checked_features(x, self.in_channels)
         pairs = pairs_of(graph, None if x is None else len(x))
