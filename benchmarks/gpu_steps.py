@@ -1,19 +1,18 @@
-"""A training step on a GPU: the walk's solve, forward and backward, without leaving the device.
+"""Training steps on a GPU, forward and backward, that never leave the device.
 
 Claim: on an H100 or H200, to a true relative residual of 1e-6, forward and backward take at most 40 ms at 1024² with 8
 labels, and at most 150 ms at 128³ with 4 labels.
 Peers: the same machine's CPU with `Auto`; and the floor, the time in which the memory of the device could move, once,
 what one product with A must move (values and columns of A, all columns of x and of b).
-Run: pip install -e '.[benchmark]', then python benchmarks/gpu_solvers.py
-Without a GPU it can be tried by --device cpu --problems image-64.
+Run: make gpu (or python benchmarks/gpu.py --device cpu --steps image-64, to try it without a GPU).
 Last result: none yet; no machine with a GPU has run it.
 """
 
-import argparse
-import platform
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import problems
 import torch
@@ -22,8 +21,17 @@ from torch import Tensor
 import graphrw as rw
 
 RTOL = 1e-6
-STEPS = (("image-1024", 8), ("volume-128", 4), ("knn-50000", 8), ("power-200000", 8))
 TRIAD = 50_000_000  # numbers; three arrays of them
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step reads, and how it is taken: `run` gives a number to differentiate, `leaf` is where it starts."""
+
+    leaf: Tensor
+    run: Callable[[], Tensor]
+    floor: int  # bytes
+    solver: str
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,93 @@ class Timing:
     forward: float
     backward: float
     iterations: int
-    residual: float
-    peak: float  # GiB
+    residual: float | None  # the largest; None where nothing was solved
+    peak: float | None  # GiB of the GPU
+
+
+def walk_step(name: str, labels: int) -> Callable[[torch.device], Step]:
+    """Hitting probabilities of all labels, and the gradient of a loss in every edge weight."""
+
+    def make(device: torch.device) -> Step:
+        case = problems.make(name)
+        return _labelled(case.walk.graph, case.walk.weight, torch.from_numpy(case.labels(labels)), labels, device)
+
+    return make
+
+
+def batch_step(count: int, name: str, labels: int) -> Callable[[torch.device], Step]:
+    """The same for `count` images at once."""
+
+    def make(device: torch.device) -> Step:
+        case = problems.make(name)
+        graph = rw.Graph.batch([case.walk.graph] * count)
+        weight, seeds = case.walk.weight.repeat(count), torch.from_numpy(case.labels(labels)).repeat(count)
+        return _labelled(graph, weight, seeds, labels, device)
+
+    return make
+
+
+def _labelled(graph: rw.Graph, weight: Tensor, seeds: Tensor, labels: int, device: torch.device) -> Step:
+    solver = rw.solvers.Auto(RTOL) if device.type == "cpu" else rw.solvers.Multigrid(RTOL)
+    graph, leaf, seeds = graph.to(device), weight.to(device, copy=True).requires_grad_(), seeds.to(device)
+
+    def run() -> Tensor:
+        return rw.hitting_probabilities(rw.walk(graph, leaf), seeds, labels, solver=solver).square().mean()
+
+    return Step(leaf, run, _product_bytes(graph, labels), type(solver).__name__)
+
+
+def distance_step(side: int, radius: float, k: int) -> Callable[[torch.device], Step]:
+    """Neural Diffusion Distance: features to all distances of a grid."""
+
+    def make(device: torch.device) -> Step:
+        generator = torch.Generator().manual_seed(0)
+        graph = rw.grid_graph((side, side), radius=radius).to(device)
+        leaf = torch.rand(graph.num_nodes, 16, generator=generator).to(device).requires_grad_()
+        layer = rw.nn.DiffusionDistance(k).to(device)
+        return Step(leaf, lambda: layer(leaf, graph).mean(), _product_bytes(graph, k), "DiffusionDistance")
+
+    return make
+
+
+def propagation_step(side: int, radius: float, columns: int, alpha: float) -> Callable[[torch.device], Step]:
+    """Convolutional Random Walk Networks: features to an affinity, and the limit of the walk."""
+
+    def make(device: torch.device) -> Step:
+        generator = torch.Generator().manual_seed(0)
+        graph = rw.grid_graph((side, side), radius=radius).to(device)
+        leaf = torch.rand(graph.num_nodes, 16, generator=generator).to(device).requires_grad_()
+        f = torch.rand(graph.num_nodes, columns, generator=generator).to(device)
+        affinity, layer = rw.nn.FeatureAffinity(16).to(device), rw.nn.Propagation(alpha).to(device)
+
+        def run() -> Tensor:
+            return layer(f, graph, affinity(leaf, graph)).square().mean()
+
+        return Step(leaf, run, _product_bytes(graph, columns), "Propagation")
+
+    return make
+
+
+STEPS: dict[str, Callable[[torch.device], Step]] = {
+    "image-1024, 8 labels": walk_step("image-1024", 8),
+    "volume-128, 4 labels": walk_step("volume-128", 4),
+    "knn-50000, 8 labels": walk_step("knn-50000", 8),
+    "power-200000, 8 labels": walk_step("power-200000", 8),
+    "10 × image-256, 10 labels": batch_step(10, "image-256", 10),
+    "NDD 41², radius 5, k = 50": distance_step(41, 5.0, 50),
+    "RWN 128², radius 5, 21 columns": propagation_step(128, 5.0, 21, 0.5),
+    # For a first look, and for tests:
+    "image-64, 8 labels": walk_step("image-64", 8),
+    "2 × image-32, 3 labels": batch_step(2, "image-32", 3),
+    "NDD 12², radius 2, k = 8": distance_step(12, 2.0, 8),
+    "RWN 16², radius 2, 3 columns": propagation_step(16, 2.0, 3, 0.5),
+}
+LARGE, SMALL = tuple(STEPS)[:7], tuple(STEPS)[7:]
+
+
+def _product_bytes(graph: rw.Graph, columns: int) -> int:
+    """Of one product with A in float64: each entry with an index of four bytes, x and b."""
+    return 12 * (graph.num_nodes + 2 * graph.num_edges) + 16 * columns * graph.num_nodes
 
 
 def now(device: torch.device) -> float:
@@ -43,25 +136,25 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def step(graph: rw.Graph, weight: Tensor, seeds: Tensor, solver: rw.solvers.Solver) -> Timing:
-    """Hitting probabilities of all labels, and the gradient of a loss in every edge weight."""
-    device, weight = graph.device, weight.clone().requires_grad_()
+def timed(step: Step, device: torch.device) -> Timing:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+    step.leaf.grad = None
     with rw.record_solves() as reports:
         start = now(device)
-        z = rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=solver)
+        loss = step.run()
         middle = now(device)
-        z.square().mean().backward()
+        loss.backward()
         end = now(device)
-    peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else float("nan")
-    worst = max(report.relative_residual for report in reports)
-    return Timing(middle - start, end - middle, max(report.iterations for report in reports), worst, peak)
+    peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
+    worst = max((report.relative_residual for report in reports), default=None)
+    iterations = max((report.iterations for report in reports), default=0)
+    return Timing(middle - start, end - middle, iterations, worst, peak)
 
 
 def medians(steps: list[Timing]) -> Timing:
     forward, backward = (statistics.median(getattr(one, name) for one in steps) for name in ("forward", "backward"))
-    return Timing(forward, backward, steps[0].iterations, max(one.residual for one in steps), steps[0].peak)
+    return Timing(forward, backward, steps[0].iterations, steps[0].residual, steps[0].peak)
 
 
 def bandwidth(device: torch.device) -> float:
@@ -75,40 +168,9 @@ def bandwidth(device: torch.device) -> float:
     return 3 * 8 * TRIAD / best
 
 
-def floor_bytes(graph: rw.Graph, columns: int) -> int:
-    """Of one product with A in float64: each entry with an index of four bytes, x and b."""
-    return 12 * (graph.num_nodes + 2 * graph.num_edges) + 16 * columns * graph.num_nodes
-
-
-def report(name: str, labels: int, device: torch.device, runs: int) -> None:
-    case = problems.make(name)
-    seeds = torch.from_numpy(case.labels(labels))
-    floor = floor_bytes(case.walk.graph, labels) / bandwidth(device)
-    places = {str(device): rw.solvers.Multigrid(RTOL), "cpu": rw.solvers.Auto(RTOL)}
-    for place, solver in places.items():
-        graph, weight = case.walk.graph.to(place), case.walk.weight.to(place)
-        timing = medians([step(graph, weight, seeds.to(place), solver) for _ in range(runs + 1)][1:])
-        both = timing.forward + timing.backward
-        row = f"{timing.forward * 1e3:.1f} | {timing.backward * 1e3:.1f} | {both * 1e3:.1f} | {both / floor:.0f}"
-        row += f" | {timing.iterations} | {timing.residual:.1e} | {timing.peak:.2f}"
-        print(f"| {name} | {labels} | {type(solver).__name__}, {place} | {row} |".replace("nan", "–"), flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", nargs="+", default=[name for name, _ in STEPS])
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--runs", type=int, default=5)
-    options = parser.parse_args()
-    device = torch.device(options.device)
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU"
-    print(f"{gpu}, {platform.platform()}, torch {torch.__version__}, residual {RTOL:g}, medians of {options.runs} runs")
-    print(f"memory of {device}: {bandwidth(device) / 1e9:.0f} GB/s\n")
-    print("| problem | labels | solver | forward (ms) | backward (ms) | both (ms) | floors | steps | residual | GiB |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for name in options.problems:
-        report(name, dict(STEPS).get(name, 8), device, options.runs)
-
-
-if __name__ == "__main__":
-    main()
+def measured(name: str, device: torch.device, runs: int, speed: float) -> dict[str, Any]:
+    """One step on one device: the first is not counted; `speed` is its memory's, in bytes per second."""
+    step = STEPS[name](device)
+    timing = medians([timed(step, device) for _ in range(runs + 1)][1:])
+    floors = (timing.forward + timing.backward) * speed / step.floor
+    return {"step": name, "device": str(device), "solver": step.solver, **asdict(timing), "floors": floors}
