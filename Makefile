@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo page napari test check docs nightly release clean
+.PHONY: demo page napari test check docs nightly release gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a photograph; learn from clicks through the walk; pictures in results/demo"
@@ -18,6 +18,7 @@ help:
 	@echo "make check    ruff, mypy, import rules, examples"
 	@echo "make docs     the pages, with every example run; results/docs/index.html"
 	@echo "make nightly  tests too slow for every run, the pages, and all tests with the lowest versions allowed"
+	@echo "make gpu      tests and timings on a GPU, with the Python that has torch for it: make PYTHON=python3 gpu"
 	@echo "make release  wheel and sdist in dist/, and both tried in an empty environment"
 	@echo "make clean    remove .venv and results"
 
@@ -53,6 +54,17 @@ check: $(VENV)/test-installed
 
 release: $(VENV)/release-installed
 	$(BIN)/python .ci/smoke.py
+
+# Nothing is downloaded: `make gpu-wheels`, elsewhere, brings what such a machine may lack, for `make WHEELS=results/gpu-wheels gpu`.
+gpu:
+	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target results/gpu-site $(WHEELS)/*.whl)
+	PYTHONPATH=$(CURDIR):$(CURDIR)/results/gpu-site:$$PYTHONPATH $(PYTHON) benchmarks/gpu.py
+
+GPU_PYTHON ?= 3.12
+gpu-wheels:
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) --implementation cp \
+	  --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+	  --dest results/gpu-wheels rslab
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-napari results dist

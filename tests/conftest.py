@@ -12,6 +12,18 @@ torch.set_num_threads(1)  # the problems are tiny: threads would only wait for e
 FORWARD = Sequential.forward
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The one place that knows whether there is a GPU."""
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a test computes: here, and on a GPU (`make gpu`)."""
+    return request.param
+
+
 @pytest.fixture(autouse=True)
 def _sequential_as_it_was():
     """PyG's `Sequential` leaves the forward of its latest instance on the class, where others may fall back to it."""

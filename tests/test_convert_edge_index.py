@@ -172,10 +172,9 @@ def test_edge_weights_that_no_walk_can_use_are_refused(edge_weight, message):
         from_edge_index(torch.tensor([[0, 1], [1, 0]]), edge_weight)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_graph_and_weights_stay_on_the_gpu():
-    graph, weight = from_edge_index(torch.tensor([[0, 1], [1, 0]], device="cuda"))
-    assert (graph.device.type, weight.device.type) == ("cuda", "cuda")
+def test_graph_and_weights_stay_on_the_device(device):
+    graph, weight = from_edge_index(torch.tensor([[0, 1], [1, 0]], device=device))
+    assert (graph.device.type, weight.device.type) == (device, device)
 
 
 # --- arrays of NumPy, one column, and numbers that int64 does not hold -----------------------------------------------

@@ -149,14 +149,13 @@ def test_state_survives_saving_and_moving() -> None:
     assert layer().float()(features().float(), GRAPH).dtype == torch.float32
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_it_runs_on_cuda() -> None:
+def test_distances_do_not_depend_on_the_device(device: str) -> None:
     for shape in ((4, 5), (30, 30)):
         graph = grid_graph(shape, radius=2.0)
         x, net = features(graph.num_nodes), layer()
         moved = net(x, graph)
-        leaf = x.cuda().requires_grad_()
-        got = layer().cuda()(leaf, graph.to("cuda"))
+        leaf = x.to(device, copy=True).requires_grad_()
+        got = layer().to(device)(leaf, graph.to(device))
         torch.testing.assert_close(got.cpu(), moved, **CLOSE)
         got.sum().backward()
         assert leaf.grad is not None

@@ -150,22 +150,20 @@ def test_a_compiled_model_around_boundary_labels_answers_and_learns_as_before() 
     assert all(bool(slope.any()) for slope in slopes[0])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @every_layer
-def test_labels_on_cuda_are_those_on_the_cpu(make: Callable[..., nn.Module]) -> None:
+def test_labels_do_not_depend_on_the_device(make: Callable[..., nn.Module], device: str) -> None:
     images, seeds = batch(make)
     layer = make(unreachable=PRIOR)
     expected, slope = answer_and_slope(layer, images, seeds)
-    ours, ours_slope = answer_and_slope(layer.to("cuda"), images.cuda(), seeds.cuda())
+    ours, ours_slope = answer_and_slope(layer.to(device), images.to(device), seeds.to(device))
     torch.testing.assert_close(ours.cpu(), expected)
     torch.testing.assert_close(ours_slope.cpu(), slope)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_feature_affinity_on_cuda_is_that_on_the_cpu() -> None:
+def test_feature_affinity_does_not_depend_on_the_device(device: str) -> None:
     layer, x = FeatureAffinity(3, bias=True), torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
     expected, slope = answer_and_slope(layer, x, RING)
-    ours, ours_slope = answer_and_slope(layer.to("cuda"), x.cuda(), RING.cuda())
+    ours, ours_slope = answer_and_slope(layer.to(device), x.to(device), RING.to(device))
     torch.testing.assert_close(ours.cpu(), expected)
     torch.testing.assert_close(ours_slope.cpu(), slope)
 

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import graphrw as rw
 from graphrw.solvers import CG, BiCGStab, Multigrid
@@ -73,6 +74,38 @@ def test_a_cycle_reads_nothing():
     with Reads() as reads:
         factor.precondition(b)
     assert not reads.counts
+
+
+class Takings(TorchDispatchMode):
+    """The sizes of what is computed into new memory, rather than into what is there."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        given = {each.untyped_storage().data_ptr() for each in tree_leaves((args, kwargs)) if dense(each)}
+        new = [each for each in tree_leaves(found) if dense(each) and each.untyped_storage().data_ptr() not in given]
+        self.sizes += [each.numel() for each in new]
+        return found
+
+
+def dense(value):
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+def test_a_cycle_takes_no_memory_but_for_numbers_per_column(columns):
+    """So a GPU can record it once, and play it at every iteration."""
+    walk, b = volume(12)
+    factor = Multigrid().inverse_of(walk)
+    factor.precondition(b.repeat(1, columns))
+    with Takings() as takings:
+        factor.precondition(b.repeat(1, columns))
+    repeated, *others = takings.sizes
+    assert repeated == columns * walk.graph.num_nodes
+    assert max(others, default=0) <= columns
 
 
 def test_a_set_up_reads_a_few_numbers_for_each_level(monkeypatch):

@@ -51,9 +51,6 @@ def test_parameters_move_with_the_module() -> None:
     assert model.double()[1].logit.dtype == torch.float64
 
 
-@pytest.mark.parametrize(
-    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
-)
 @every_layer
 def test_the_answer_does_not_depend_on_the_device(layer: Propagation, device: str) -> None:
     graph, x = grid_graph((12, 13)), normal(156, 2)

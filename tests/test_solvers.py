@@ -29,10 +29,8 @@ def listed(traits):
 
 EVERY = [listed(traits) for traits in SOLVERS]
 DIRECT = [listed(traits) for traits in SOLVERS if not traits.iterative and not isinstance(traits.solver, Auto)]
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("traits", EVERY)
 def test_every_solver_is_right_on_every_graph(traits, name, device):

@@ -1,0 +1,71 @@
+"""What `make gpu` runs and writes, tried where there is no GPU."""
+
+import importlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    return importlib.import_module("gpu")
+
+
+@pytest.fixture
+def steps(gpu):
+    return gpu.run_steps(list(gpu.SMALL), torch.device("cpu"), 1, time.monotonic() + 600)
+
+
+def test_small_steps_run_here_and_make_a_page_and_plain_json(gpu, steps):
+    assert [row.get("error") for row in steps] == [None] * len(gpu.SMALL)
+    tests = {"passed": 3, "skipped": 1, "failed": ["tests.test_a::test_b"], "ended": "", "seconds": 2.0}
+    found = {"gpu": "a GPU", "machine": "m", "bandwidth": 1e12, "missing": [], "tests": tests, "steps": steps}
+    page = gpu.page(found)
+    assert "3 passed, 1 skipped, 1 failed" in page
+    assert "* tests.test_a::test_b" in page
+    assert all(f"| {name} | cpu |" in page for name in gpu.SMALL)
+    json.loads(json.dumps(found, allow_nan=False))
+
+
+def test_a_step_that_fails_or_comes_too_late_is_told_and_keeps_no_other_from_running(gpu, monkeypatch):
+    measured = gpu.measured
+
+    def fails(name, *others):
+        if name == gpu.SMALL[0]:
+            raise RuntimeError("out of memory")
+        return measured(name, *others)
+
+    monkeypatch.setattr(gpu, "measured", fails)
+    first, second = gpu.run_steps(list(gpu.SMALL[:2]), torch.device("cpu"), 1, time.monotonic() + 600)
+    assert first["error"] == "RuntimeError: out of memory"
+    assert "error" not in second
+    (late,) = gpu.run_steps(list(gpu.SMALL[:1]), torch.device("cpu"), 1, time.monotonic() - 1)
+    assert gpu.line(late).startswith(f"| {gpu.SMALL[0]} | cpu | no time was left |")
+    assert gpu.line(late).count("|") == gpu.line(second).count("|")
+
+
+def test_tests_are_counted_by_how_they_ended(gpu, tmp_path):
+    report = tmp_path / "tests.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="a" name="b"/>'
+        '<testcase classname="a" name="c"><failure/></testcase>'
+        '<testcase classname="a" name="d"><skipped/></testcase></testsuite></testsuites>'
+    )
+    assert gpu._counts(report) == {"passed": 1, "skipped": 1, "failed": ["a::c"]}
+
+
+def test_every_test_that_needs_a_gpu_is_found_by_its_file(gpu):
+    files = {path.name: path.read_text() for path in Path(__file__).parent.glob("test_*.py")}
+    chosen = {name for name, text in files.items() if gpu.NEEDS_A_GPU.search(text)}
+    assert {"test_devices.py", "test_solvers.py", "test_multigrid.py", "test_label_layers.py"} <= chosen
+    assert len(chosen) < len(files) / 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_says_so(gpu, tmp_path, capsys):
+    assert gpu.main(["--out", str(tmp_path)]) == 2
+    assert "sees no CUDA device" in capsys.readouterr().err
