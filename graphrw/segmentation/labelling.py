@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.threads import threads_for
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.image_regions import image_regions
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
@@ -88,7 +89,8 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
     if not options.superpixels:
         beta = PIXEL_BETA if options.beta is None else options.beta
         return partial(label_pixels, ImagePixels(pixels, inside, beta, options.spacing), solver=solver)
-    regions = image_regions(
+    few = threads_for(inside.numel())
+    regions = few(image_regions)(
         pixels.reshape(*shape, -1),
         inside,
         options.spacing or [1.0] * inside.ndim,
@@ -97,7 +99,7 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
         beta=REGION_BETA if options.beta is None else options.beta,
         convert2lab=options.convert2lab,
     )
-    return partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver)
+    return few(partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver))
 
 
 def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
