@@ -48,7 +48,7 @@ class Session:
         convert2lab: whether channels are red, green and blue.
         colour_model: whether colours of strokes count wherever they occur.
         band: how far from a border, in pixels, pixels are labelled one by one.
-        solver: how to solve over pixels, as in `segment`.
+        solver: how to solve, as in `segment`.
         progress: called with the share that is done, from 0 to 1, and what comes now, while an answer is made. If it
             returns false, the run ends with `Cancelled`, and the session is as it was before.
 

@@ -62,7 +62,7 @@ def label_strokes(
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
     strokes = stroke_pixels(labels, regions.inside)
     progress("comparing with the strokes")
-    z = region_probabilities(regions, strokes, colour_model=colour_model, progress=progress)
+    z = region_probabilities(regions, strokes, colour_model=colour_model, solver=solver, progress=progress)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
     found = at_pixels(likeliest.int(), regions.segments, -1)
     progress("drawing the borders")

@@ -1,6 +1,7 @@
 """What of a segmentation depends on the strokes: the probabilities of labels in each region."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -14,15 +15,19 @@ from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.absorption import absorption_rates
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.stroke_pixels import StrokePixels
-from graphrw.solvers import Auto
+from graphrw.solvers import Auto, Solver
 
-SOLVER = Auto(rtol=1e-3, max_bytes=0.0)  # no factor: absorption keeps the system well conditioned at every size
 ROUNDS = 2  # of sharpening
 STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
 
 
 def region_probabilities(
-    regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool, progress: Callable[[str], None] = silent
+    regions: ImageRegions,
+    strokes: StrokePixels,
+    *,
+    colour_model: bool,
+    solver: Solver,
+    progress: Callable[[str], None] = silent,
 ) -> Tensor:
     """(R, L) float64: where walkers from each region end, in strokes or absorbed on the way; 0 where they cannot end.
 
@@ -38,6 +43,7 @@ def region_probabilities(
         regions: R of them.
         strokes: L labels on the image.
         colour_model: whether colours absorb.
+        solver: how to solve.
         progress: told when what absorbs is known, and the walk comes.
     """
     num_labels = len(strokes.ids)
@@ -51,12 +57,22 @@ def region_probabilities(
     progress("walking over the regions")
     # A walker whom nothing awaits is killed, so that its probabilities are 0.
     lost = stranded(Walk(regions.graph, regions.weight, rates.sum(1)), (held >= 0) | (rates.sum(1) > 0)).double()
-    solve = partial(hitting_probabilities, seeds=held, num_labels=num_labels, absorption=rates, solver=SOLVER)
+    solve = partial(
+        hitting_probabilities,
+        seeds=held,
+        num_labels=num_labels,
+        absorption=rates,
+        solver=on_regions(solver),
+    )
     z = solve(walk(regions.graph, regions.weight, lost))
     for _ in range(ROUNDS):
         z = solve(walk(regions.graph, _sharper(regions, z), lost), start=z)
-    z = z.clamp(min=0)
-    return torch.where(lost[:, None] > 0, 0.0, z / z.sum(1, keepdim=True))  # a rough solution, but probabilities
+    return z
+
+
+def on_regions(solver: Solver) -> Solver:
+    """`solver`; of `Auto` no factor, since each would serve for one solve, and absorption keeps iterations few."""
+    return replace(solver, max_bytes=0.0) if isinstance(solver, Auto) else solver
 
 
 def _sharper(regions: ImageRegions, z: Tensor) -> Tensor:
