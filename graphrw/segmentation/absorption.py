@@ -11,14 +11,13 @@ from graphrw.segmentation.stroke_pixels import StrokePixels
 # These, and the constants of the modules beside this one, are chosen by `experiments/interactive/tune.py`.
 RATE = 0.05  # ρ, for each unit of a region's extent: these shares decide where no border does
 COLOUR = 0.2  # γ
-SURE = 20.0  # by how much a log-likelihood may lie below the best: densities are too sure of themselves far out
 COLOUR_PATH = 10.0  # the weight of the second distance
 
 
 def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor, *, colour_model: bool) -> Tensor:
     """(R, L) float64: a_il = ρ V_i^((d−1)/d) s_il, V the volume of a region in d dimensions, with the shares
 
-        s_il ∝ exp(γ max(log p(f_i | l) − max_k log p(f_i | k), −20) − g_il − 10 h_il),   Σ_l s_il = 1.
+        s_il ∝ exp(γ log p(f_i | l) − g_il − 10 h_il),   Σ_l s_il = 1.
 
     p(· | l) is the colour model of label l. g is the length of the shortest path to a stroke of l, where a step costs
     what the colours differ by and how far it is (`ImageRegions.step`), and h that where a step costs by how much the
@@ -41,8 +40,7 @@ def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor,
         share = likelihood.softmax(1)
         tail, head = regions.touching.edges
         change = (share[tail] - share[head]).abs().sum(1) / 2
-        below = likelihood - likelihood.amax(1, keepdim=True)
-        score = score + COLOUR * below.clamp(min=-SURE) - COLOUR_PATH * _path(regions, change, held, num_labels)[0]
+        score = score + COLOUR * likelihood - COLOUR_PATH * _path(regions, change, held, num_labels)[0]
         found = torch.ones_like(found)
     axes = len(regions.spacing)
     rate = RATE * regions.volume ** ((axes - 1) / axes) * found
