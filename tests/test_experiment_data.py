@@ -67,7 +67,7 @@ def test_graphs_are_read_with_their_splits(data: Path, name: str, kind: str) -> 
 
 
 def test_meshes_have_a_part_for_each_face_and_person(data: Path) -> None:
-    (mesh,) = meshes.psb(data, "test")
+    mesh, _ = meshes.psb(data, "test")
     assert mesh.parts.shape == (2, len(mesh.faces))
     assert mesh.category == "Tetrahedron"
 

@@ -98,6 +98,33 @@ def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path) -> Non
     assert "| mean | 20 % of nodes |" in told
 
 
+def test_meshes_are_parted_and_the_weights_learned_on_other_categories(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "meshes.json"
+    options = ["--data", data, "--split", "test", "--out", out, "--runs", 1, "--steps", 2, "--folds", 2]
+    told = run("meshes/evaluate.py", *options, "--train-on", "test")
+    assert "faces, learned GNN" in told
+    rows = figures(out)
+    assert len(rows) == 2 * 2 * 2 * 8  # meshes, people, draws, methods
+    assert {row["mesh"] for row in rows} == {"one", "two"}
+    assert all(0.2 < row["accuracy"] <= 1 for row in rows)  # the seeds at least
+
+
+def test_without_meshes_to_learn_from_the_rest_is_scored_and_words_say_so(data: Path, tmp_path: Path) -> None:
+    told = run("meshes/evaluate.py", "--data", data, "--split", "test", "--draws", 1)
+    assert "there is no `meshes_psb/train`" in told
+    assert "faces, crease_weight" in told
+    assert "learned GNN" not in told
+    options = ["--data", data, "--split", "test", "--train-on", "test", "--largest", 3]
+    assert "There are no methods ['x']" in run("meshes/evaluate.py", *options, "--methods", "x", expect=1)
+
+
+def test_costs_of_creases_are_chosen(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tune.json"
+    told = run("meshes/tune.py", "--data", data, "--split", "test", "--concave", 1, 10, "--out", out)
+    assert "of all 2 meshes of test" in told
+    assert len(figures(out)) == 2 * 2 * 2  # concave, convex, floors
+
+
 def test_without_data_a_script_says_what_it_needs(tmp_path: Path) -> None:
     assert "Give --data DIR" in run("lrw/evaluate.py", expect=1)
     assert "There is no folder" in run("lrw/evaluate.py", "--data", tmp_path / "none", expect=1)

@@ -17,11 +17,8 @@ def make_sets(data: Path, split: str) -> Path:
     _strokes(data, split, chance)
     graph(data / "graphs" / "ring.npz", "masks")
     graph(data / "graphs" / "citations.npz", "public")
-    (data / "meshes_psb" / split).mkdir(parents=True)
-    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
-    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
-    parts = np.array([[0, 0, 1, 1], [0, 1, 1, 1]], np.uint8)
-    np.savez(data / "meshes_psb" / split / "one.npz", V=corners, F=faces, face_segs=parts, category="Tetrahedron")
+    mesh(data / "meshes_psb" / split / "one.npz", "Tetrahedron", 1.0)
+    mesh(data / "meshes_psb" / split / "two.npz", "Spike", 5.0)
     (data / "em_cremi_lrw_example").mkdir()
     target = np.kron(np.arange(4).reshape(2, 2), np.ones((16, 16), np.uint8)).astype(np.uint8)
     seeds = np.zeros((32, 32), np.int16)
@@ -55,6 +52,15 @@ def graph(path: Path, kind: str) -> None:
         arrays = {f"{part}_masks": np.isin(np.arange(2 * size), nodes)[None] for part, nodes in parts.items()}
         arrays["x"] = x
     np.savez(path, edges=edges.astype(np.int32), y=y.astype(np.int16), **arrays)
+
+
+def mesh(path: Path, category: str, height: float) -> None:
+    """Four faces, as two people parted them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, height]], np.float32)
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+    parts = np.array([[0, 0, 1, 1], [0, 1, 1, 1]], np.uint8)
+    np.savez(path, V=corners, F=faces, face_segs=parts, category=category)
 
 
 def _tissue(data: Path, split: str, chance: np.random.Generator) -> None:

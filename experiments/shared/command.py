@@ -54,6 +54,7 @@ def parsed(kind: type[T], about: str | None, arguments: list[str] | None = None)
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
     chosen["data"] = _data(chosen["data"])
     torch.set_num_threads(chosen["threads"])
+    os.environ.setdefault("RAYON_NUM_THREADS", str(chosen["threads"]))  # of `Cholesky`, which spin where cores are few
     return kind(**chosen)
 
 

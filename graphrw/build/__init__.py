@@ -2,6 +2,7 @@
 
 from graphrw.build.affinity import above, gaussian_affinity, l1_affinity, local_scale, self_tuning_affinity
 from graphrw.build.complete import complete_graph
+from graphrw.build.crease import centroid_distance, crease_features, crease_weight
 from graphrw.build.feature import cosine_similarity, feature_graph
 from graphrw.build.grid import grid_graph, grid_weight, weight_images
 from graphrw.build.intrinsic import IntrinsicMesh, intrinsic_delaunay
@@ -24,9 +25,12 @@ __all__ = [
     "IntrinsicMesh",
     "RegionFeatures",
     "above",
+    "centroid_distance",
     "complete_graph",
     "cosine_similarity",
     "cotangent_weight",
+    "crease_features",
+    "crease_weight",
     "edge_length",
     "feature_graph",
     "forget_grids",

@@ -105,7 +105,7 @@ def mesh_dual_graph(vertices: Tensor, faces: Tensor) -> tuple[Graph, Tensor]:
     (tensor([[0, 1]]), tensor([90.]))
     """
     vertices, faces = checked_mesh(vertices, faces)
-    first, second = _shared_sides(faces, len(vertices))
+    first, second = shared_sides(faces, len(vertices))
     normals = _unit(_normals(_side_vectors(vertices, faces), faces))
     tails, heads = (faces[:, corners].flatten() for corners in ([1, 2, 0], [2, 0, 1]))
     along = _unit(vertices.index_select(0, heads[first]) - vertices.index_select(0, tails[first]))
@@ -138,7 +138,7 @@ def shared_edge_length(vertices: Tensor, faces: Tensor) -> Tensor:
     """
     vertices, faces = checked_mesh(vertices, faces)
     graph, side = side_edges(faces, len(vertices))
-    first, _ = _shared_sides(faces, len(vertices))
+    first, _ = shared_sides(faces, len(vertices))
     return edge_length(graph, vertices)[side.flatten()[first]]
 
 
@@ -154,7 +154,7 @@ def side_edges(faces: Tensor, num_vertices: int) -> tuple[Graph, Tensor]:
     return unchecked(edges, num_vertices), side
 
 
-def _shared_sides(faces: Tensor, num_vertices: int) -> tuple[Tensor, Tensor]:
+def shared_sides(faces: Tensor, num_vertices: int) -> tuple[Tensor, Tensor]:
     """All pairs of sides (numbered 3·face + corner) that are the same edge, ordered by their faces.
 
     No two faces share more than one edge, as no two have the same three vertices.

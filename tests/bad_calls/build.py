@@ -33,7 +33,16 @@ CALLS = (
     ),
     call(build.complete_graph, num_nodes=whole(4, -1), directed=flag()),
     call(build.cosine_similarity, graph=a_graph(GRAPH), features=floats(FEATURES)),
+    call(build.centroid_distance, **MESH),
     call(build.cotangent_weight, **MESH),
+    call(build.crease_features, **MESH),
+    call(
+        build.crease_weight,
+        **MESH,
+        concave=number(10.0, -1.0),
+        convex=number(0.0, -1.0),
+        floor=number(0.1, -0.5, 1.5),
+    ),
     call(build.intrinsic_delaunay, **MESH),
     call(build.edge_length, graph=a_graph(GRAPH), points=floats(FEATURES).without("NaN", "infinite")),
     call(

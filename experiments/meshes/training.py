@@ -1,0 +1,62 @@
+"""Edge weights of the dual graph that are learned through the walk."""
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GraphSAGE
+
+import graphrw as rw
+from experiments.meshes.methods import walked
+from experiments.meshes.surfaces import Surface
+
+FACES, EDGES = 17, 4  # features of each
+RATE = 1e-2
+
+
+class LearnedMLP(nn.Module):
+    """From the angles and proportions of an edge alone, on the flat walk ℓ / d."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = rw.nn.EdgeWeightsMLP(num_attributes=EDGES, hidden=16)
+
+    def forward(self, surface: Surface) -> Tensor:
+        share: Tensor = self.weights(None, surface.dual, surface.edge_features)
+        return share.double() * (surface.length / surface.distance)
+
+
+class LearnedGNN(nn.Module):
+    """A factor on `crease_weight`, from these and from how the surface bends around both faces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        encoder = GraphSAGE(FACES, 16, num_layers=2, dropout=0.3)
+        self.weights = rw.nn.EdgeWeightsGNN(encoder, num_attributes=EDGES, hidden=16)
+
+    def forward(self, surface: Surface) -> Tensor:
+        share: Tensor = self.weights(surface.face_features, surface.dual, surface.edge_features)
+        return share.double() * surface.crease
+
+
+LEARNED: dict[str, type[nn.Module]] = {"faces, learned MLP": LearnedMLP, "faces, learned GNN": LearnedGNN}
+
+
+def trained(kind: type[nn.Module], surfaces: list[Surface], seed: int, steps: int) -> nn.Module:
+    """So many steps of Adam, each on one mesh as one person parted it, with random deep seeds."""
+    torch.manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
+    model = kind()
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    order: list[int] = []
+    for _ in range(steps):
+        order = order or torch.randperm(len(surfaces), generator=chance).tolist()
+        surface = surfaces[order.pop()]
+        parts = surface.parts(int(torch.randint(len(surface.mesh.parts), (), generator=chance)))
+        seeds = surface.seeds(parts, chance)
+        optimizer.zero_grad()
+        answer = walked(surface, model(surface), seeds)
+        rw.losses.cross_entropy(answer, parts, weight=surface.area).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return model.eval()
