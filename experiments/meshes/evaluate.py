@@ -1,9 +1,9 @@
 """Parts of meshes from one seed in each: walks with learned and unlearned weights, and geodesic Voronoi cells.
 
 Every person's parts are taken as the truth in turn, with a seed at the deepest face of each part (draw 0) or at a
-random deep one. Learned weights never saw the category of the mesh on which they are scored: the categories are dealt into
-folds, and the weights for one fold come from the train meshes of all others. Scores are shares of the area that get the
-right part. Results are kept after each fold; the same command goes on from those in `--out`.
+random deep one. Learned weights never saw the category of the mesh on which they are scored: the categories are dealt
+into folds, and the weights for one fold come from the train meshes of all others. Scores are shares of the area that
+get the right part. Results are kept after each mesh; the same command goes on from those in `--out`.
 
 `experiments/README.md` says how to run this and which data it needs.
 """

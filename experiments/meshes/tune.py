@@ -31,7 +31,7 @@ from graphrw.build import crease_weight
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
     split: str = option("train", "whose meshes choose")
-    concave: tuple[float, ...] = option((2.0, 5.0, 10.0, 20.0, 40.0, 80.0), "to try")
+    concave: tuple[float, ...] = option((5.0, 10.0, 20.0, 40.0), "to try")
     convex: tuple[float, ...] = option((0.0, 1.0), "to try")
     floors: tuple[float, ...] = option((1e-6, 1e-3), "to try")
     all: bool = option(False, "choose by all meshes, not by the smallest of each category")

@@ -78,14 +78,14 @@ def crease_weight(
         w = ℓ / d · (ε + (1 − ε) exp(−a max(−θ, 0) − b max(θ, 0)))
 
     with the length ℓ of the shared edge (`shared_edge_length`), the distance d of the faces over it
-    (`centroid_distance`), the dihedral angle θ of `mesh_dual_graph`, a = `concave` and b = `convex`. Without angles it is
-    the walk ℓ / d, as in finite volumes. The floor ε keeps every face within a walker's reach: the exponential of a
+    (`centroid_distance`), the dihedral angle θ of `mesh_dual_graph`, a = `concave` and b = `convex`. Without angles it
+    is the walk ℓ / d, as in finite volumes. The floor ε keeps every face within a walker's reach: the exponential of a
     sharp angle alone underflows.
 
     After Lai, Hu, Martin & Rosin, *Fast mesh segmentation using random walks*, SPM 2008, who let walkers cross in
-    proportion to ℓ exp(−η (1 − cos θ) / mean), η smaller at convex edges. Departures: |θ| in place of 1 − cos θ, no mean
-    over the mesh, ℓ / d, and a floor. The defaults are those that label most of the area rightly on meshes that people
-    parted (`experiments/meshes/tune.py`).
+    proportion to ℓ exp(−η (1 − cos θ) / mean), η smaller at convex edges. Departures: |θ| in place of 1 − cos θ, no
+    mean over the mesh, ℓ / d, and a floor. The defaults are those that label most of the area rightly on meshes that
+    people parted (`experiments/meshes/tune.py`).
 
     Args:
         vertices: (V, 3) float32 or float64, finite.
