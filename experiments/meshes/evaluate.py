@@ -69,14 +69,18 @@ def to_learn_from(config: Config) -> list[Surface]:
             file=sys.stderr,
         )
         return []
-    return [Surface(mesh) for mesh in psb(data, config.train_on) if len(mesh.faces) <= config.largest]
+    found = [Surface(mesh) for mesh in psb(data, config.train_on) if len(mesh.faces) <= config.largest]
+    if not found:
+        raise SystemExit(f"`{config.train_on}` has no mesh of at most {config.largest} faces: give a larger --largest.")
+    return found
 
 
 def learned(config: Config, others: list[Surface]) -> Iterator[tuple[str, int, Method]]:
     """Each learned method and run, as trained on the meshes of other categories."""
     if not others:
         raise SystemExit(
-            f"`{config.train_on}` has no mesh of another category with at most {config.largest} faces to learn from."
+            f"`{config.train_on}` has no mesh of another category, of at most {config.largest} faces, to learn from: give "
+            "a larger --largest, or more --folds."
         )
     for name in config.methods:
         for run in range(config.runs if name in LEARNED else 0):
