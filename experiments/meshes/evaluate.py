@@ -79,8 +79,8 @@ def learned(config: Config, others: list[Surface]) -> Iterator[tuple[str, int, M
     """Each learned method and run, as trained on the meshes of other categories."""
     if not others:
         raise SystemExit(
-            f"`{config.train_on}` has no mesh of another category, of at most {config.largest} faces, to learn from: give "
-            "a larger --largest, or more --folds."
+            f"`{config.train_on}` has no mesh of another category, of at most {config.largest} faces, to learn from: "
+            "give a larger --largest, or more --folds."
         )
     for name in config.methods:
         for run in range(config.runs if name in LEARNED else 0):
