@@ -10,6 +10,7 @@ from graphrw.functional.fates import fate_probabilities
 from graphrw.functional.geodesic import geodesic_distance
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.heat import heat
+from graphrw.functional.influence import Influence, blame, influence
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
 from graphrw.functional.most_probable import MostProbable, most_probable_labels
@@ -29,12 +30,14 @@ from graphrw.functional.uncertainty import abstain, entropy
 
 __all__ = [
     "ClassMaps",
+    "Influence",
     "MostProbable",
     "absorption_time",
     "absorption_time_variance",
     "abstain",
     "attention_walk",
     "attentional_interpolation",
+    "blame",
     "boundary_probabilities",
     "class_maps",
     "class_mass_normalize",
@@ -53,6 +56,7 @@ __all__ = [
     "hitting_probabilities",
     "hitting_time",
     "hitting_time_variance",
+    "influence",
     "map_mask",
     "missing_neighbours",
     "most_probable_labels",
