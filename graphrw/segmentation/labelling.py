@@ -13,6 +13,7 @@ from graphrw.core.whole import check_flag, check_not_negative, check_positive, c
 from graphrw.segmentation.image_regions import image_regions
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
 from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
+from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_labels import label_strokes
 from graphrw.solvers import Solver
 
@@ -63,6 +64,10 @@ class Answer(Protocol):
     @property
     def ids(self) -> Tensor:
         """(L,) int64, ascending."""
+
+    @property
+    def seeded(self) -> SeededWalk:
+        """The walk that is labelled, with its seeds."""
 
     @property
     def entropy(self) -> Tensor:

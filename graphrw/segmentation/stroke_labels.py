@@ -13,8 +13,9 @@ from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.image_regions import ImageRegions, at_pixels
 from graphrw.segmentation.pixel_band import PixelBand, pixel_band
+from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
-from graphrw.segmentation.strokes import region_probabilities
+from graphrw.segmentation.strokes import region_probabilities, seeded_regions
 from graphrw.solvers import Auto, Solver
 
 
@@ -25,6 +26,7 @@ class StrokeLabels:
     labels: Tensor  # (*spatial) int64: ids as the strokes have them; −1 outside and where no stroke reaches
     ids: Tensor  # (L,) int64, ascending
     regions: ImageRegions
+    seeded: SeededWalk  # over the regions
     region_probability: Tensor  # (R, L) float64
     strokes: StrokePixels
     band: PixelBand | None
@@ -62,7 +64,9 @@ def label_strokes(
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
     strokes = stroke_pixels(labels, regions.inside)
     progress("comparing with the strokes")
-    z = region_probabilities(regions, strokes, colour_model=colour_model, progress=progress)
+    seeded = seeded_regions(regions, strokes, colour_model=colour_model)
+    progress("walking over the regions")
+    z = region_probabilities(seeded)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
     found = at_pixels(likeliest.int(), regions.segments, -1)
     progress("drawing the borders")
@@ -70,4 +74,4 @@ def label_strokes(
     if thin is not None:
         found[thin.pixels] = thin.labels.int()
     found[strokes.where] = strokes.number.int()
-    return StrokeLabels(at_pixels(strokes.ids, found, -1), strokes.ids, regions, z, strokes, thin)
+    return StrokeLabels(at_pixels(strokes.ids, found, -1), strokes.ids, regions, seeded, z, strokes, thin)

@@ -1,0 +1,70 @@
+"""Which strokes bring about what, and which look wrong."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphrw.functional import Influence, blame, influence
+from graphrw.segmentation.image_regions import at_pixels
+from graphrw.segmentation.places import Array
+from graphrw.segmentation.seeded_walk import SeededWalk
+from graphrw.solvers import Auto
+
+SOLVER = Auto(rtol=1e-8)
+
+
+@dataclass(frozen=True, eq=False)
+class StrokeInfluence:
+    """What one stroke brings about: made by `Session.influence`. Arrays are as the image came in."""
+
+    label: int
+    where: Array  # (*spatial) bool: its pixels that are still there; `Session.erase` takes them
+    change: Array  # (*spatial) in [0, 1]: how far the probabilities move without it, ½ Σ_l |difference|
+    agreement: float  # the probability of its label at its own place, told by all others
+
+
+@dataclass(frozen=True, eq=False)
+class StrokeGroups:
+    """The seeds of a walk, by the strokes that they come from: made by `stroke_groups`."""
+
+    seeded: SeededWalk
+    strokes: Tensor  # (G,) int64: their numbers, ascending
+    groups: Tensor  # (N,) int64: which of them each seed comes from, −1 elsewhere
+
+    def blame(self) -> Tensor:
+        """(G,) in nats; see `functional.blame`."""
+        seeded = self.seeded
+        return blame(seeded.walk, seeded.seeds, self.groups, absorption=seeded.absorption, solver=SOLVER)
+
+    def influence(self, stroke: int) -> Influence | None:
+        """That of one of them; None where others have the most pixels in all of its regions, so that it seeds none."""
+        seeded, place = self.seeded, (self.strokes == stroke).nonzero()
+        if len(place) == 0:
+            return None
+        groups = torch.where(self.groups == place[0], 0, -1)
+        return influence(seeded.walk, seeded.seeds, groups, absorption=seeded.absorption, solver=SOLVER)[0]
+
+    def at_pixels(self, values: Tensor) -> Tensor:
+        """(\\*spatial): what each pixel's node has of `values` (N,); 0 outside."""
+        return at_pixels(values, self.seeded.node, 0.0)
+
+
+def stroke_groups(seeded: SeededWalk, owner: Tensor, labels: Tensor) -> StrokeGroups:
+    """A group for each stroke that seeds something: of the strokes with a seed's label, the one with most pixels in it.
+
+    Args:
+        seeded: the walk.
+        owner: (number of pixels,) int64: the number of the stroke on each pixel, −1 where there is none, or none that
+            may be doubted.
+        labels: (number of pixels,) int64: what is painted.
+    """
+    node, wanted = seeded.node.reshape(-1).long(), torch.where(seeded.seeds < 0, 0, seeded.ids[seeded.seeds])
+    drawn = ((owner >= 0) & (node >= 0)).nonzero().squeeze(1)
+    drawn = drawn[labels[drawn] == wanted[node[drawn]]]
+    count = int(owner.max()) + 1
+    pairs, votes = (node[drawn] * count + owner[drawn]).unique(return_counts=True)
+    place, stroke = pairs // count, pairs % count
+    best = torch.zeros_like(seeded.seeds).scatter_reduce(0, place, votes * count + stroke, "amax")  # (votes, stroke)
+    strokes, group = (best[best > 0] % count).unique(return_inverse=True)
+    return StrokeGroups(seeded, strokes, torch.full_like(best, -1).masked_scatter(best > 0, group))
