@@ -130,10 +130,7 @@ def blame(
     2
     """
     answer, members = _answered(walk, seeds, groups, num_labels=num_labels, absorption=absorption, solver=solver)
-    network = answer.network(members)
-    with_all = network.likelihood()
-    others = [with_all.sum() - each for each in with_all]
-    return torch.stack([network.without(number).likelihood().sum() - before for number, before in enumerate(others)])
+    return answer.network(members).blame()
 
 
 def _answered(

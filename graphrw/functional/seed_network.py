@@ -105,6 +105,12 @@ class SeedNetwork:
         own = [(self.there(part) * self.values[part]).sum(1) for part in self.parts]
         return torch.stack([each.clamp(min=LEAST).log().mean() for each in own])
 
+    def blame(self) -> Tensor:
+        """(G,): what all others gain in `likelihood` by setting each group free."""
+        with_all = self.likelihood()
+        others = with_all.sum() - with_all
+        return torch.stack([self.without(each).likelihood().sum() for each in range(len(self.sizes))]) - others
+
 
 def _solved(matrix: Tensor, columns: Tensor) -> Tensor:
     """`matrix`⁻¹ `columns`; `SingularWalkError` where walkers from the seeds would never end."""

@@ -77,7 +77,7 @@ class History:
         return self._canvas
 
     def owners(self, num_pixels: int) -> Tensor:
-        """(num_pixels,) int64: the number, from 0, of the stroke that each pixel is painted by; −1 for none, or kept."""
+        """(num_pixels,) int64: the number, from 0, of the stroke that painted each pixel; −1 for none, or kept."""
         owner = torch.full((num_pixels,), -1)
         canvas = Canvas(torch.zeros(num_pixels, dtype=torch.int64), owner < -1)
         for number, stroke in enumerate(self.strokes[: self.done]):

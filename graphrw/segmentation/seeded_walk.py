@@ -1,10 +1,15 @@
 """The walk behind an answer, with its seeds: what is asked about strokes is asked of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
 from graphrw.core.walk import Walk
+from graphrw.functional.seed_network import SeededAnswer
+from graphrw.solvers import Auto
+
+SOLVER = Auto(rtol=1e-8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,3 +21,9 @@ class SeededWalk:
     absorption: Tensor  # (N, L) float64: rates into each label
     node: Tensor  # (*spatial) integers: of each pixel, −1 outside
     ids: Tensor  # (L,) int64: labels as the strokes have them
+
+    @cached_property
+    def answer(self) -> SeededAnswer:
+        """Its hitting probabilities, with the factor that more can be asked of."""
+        killing = self.walk.killing + self.absorption.sum(1)
+        return SeededAnswer.of(Walk(self.walk.graph, self.walk.weight, killing), self.seeds, self.absorption, SOLVER)

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.functional import Influence, blame, influence
+from graphrw.functional import Influence
 from graphrw.segmentation.image_regions import at_pixels
 from graphrw.segmentation.places import Array
 from graphrw.segmentation.seeded_walk import SeededWalk
-from graphrw.solvers import Auto
-
-SOLVER = Auto(rtol=1e-8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +31,23 @@ class StrokeGroups:
 
     def blame(self) -> Tensor:
         """(G,) in nats; see `functional.blame`."""
-        seeded = self.seeded
-        return blame(seeded.walk, seeded.seeds, self.groups, absorption=seeded.absorption, solver=SOLVER)
+        return self.seeded.answer.network([self._nodes(group) for group in range(len(self.strokes))]).blame()
 
     def influence(self, stroke: int) -> Influence | None:
         """That of one of them; None where others have the most pixels in all of its regions, so that it seeds none."""
-        seeded, place = self.seeded, (self.strokes == stroke).nonzero()
+        place = (self.strokes == stroke).nonzero()
         if len(place) == 0:
             return None
-        groups = torch.where(self.groups == place[0], 0, -1)
-        return influence(seeded.walk, seeded.seeds, groups, absorption=seeded.absorption, solver=SOLVER)[0]
+        nodes, answer = self._nodes(int(place[0])), self.seeded.answer
+        network = answer.network([nodes])
+        return Influence(nodes, network.there(network.parts[0]), answer)
 
     def at_pixels(self, values: Tensor) -> Tensor:
         """(\\*spatial): what each pixel's node has of `values` (N,); 0 outside."""
         return at_pixels(values, self.seeded.node, 0.0)
+
+    def _nodes(self, group: int) -> Tensor:
+        return (self.groups == group).nonzero().squeeze(1)
 
 
 def stroke_groups(seeded: SeededWalk, owner: Tensor, labels: Tensor) -> StrokeGroups:

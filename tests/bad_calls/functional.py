@@ -41,6 +41,7 @@ SIMILAR = torch.ones(N, N)
 
 CHAIN = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]], dtype=torch.float64).to_sparse()
 STATES = torch.tensor([0, -1, 1])
+GROUPS = torch.where(SEEDS < 0, -1, (SEEDS >= 0).cumsum(0) - 1)
 HELD = wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")
 FILL = number(7.0, -1.0).without("infinite").optional()
 LABELLED = {
@@ -50,6 +51,15 @@ LABELLED = {
     "absorption": floats(torch.ones(N, 2), -1.0).optional(),
     "self_loops": LOOPS,
     "unreachable": FILL,
+    **SOLVER,
+}
+
+SEEDED_IN_GROUPS = {
+    **A_WALK,
+    "seeds": SEEDED.without("empty: no seed"),
+    "groups": wholes(GROUPS, -2).optional(),
+    "num_labels": LABELS.called("absorption"),
+    "absorption": floats(torch.ones(N, 2), -1.0).optional(),
     **SOLVER,
 }
 
@@ -74,6 +84,8 @@ CALLS = (
         window=whole(3, 0),
         align_corners=flag(),
     ),
+    call(functional.blame, **SEEDED_IN_GROUPS),
+    call(functional.influence, **SEEDED_IN_GROUPS),
     call(
         functional.boundary_probabilities,
         graph=a_graph(GRAPH),
