@@ -40,6 +40,13 @@ class SeededAnswer:
         """(N, K): what `values` at seeds make of the other nodes, A_UU⁻¹ W_UM x_M; 0 at seeds."""
         return torch.where(self.held[:, None], 0.0, self.factor.solve(inflow(self.walk, self.held, values)))
 
+    def visits(self, nodes: Tensor) -> Tensor:
+        """(N, K): the probability that a walker from each node comes by each of `nodes` (K,), which are no seeds."""
+        columns = torch.arange(len(nodes), device=nodes.device)
+        unit = self.probability.new_zeros(len(self.held), len(nodes))
+        green = self.factor.solve(unit.index_put((nodes, columns), unit.new_ones(())))
+        return torch.where(self.held[:, None], 0.0, green / green[nodes, columns])
+
     def network(self, groups: list[Tensor]) -> "SeedNetwork":
         """The walk watched at the seeds of these groups alone."""
         nodes = torch.cat(groups)
