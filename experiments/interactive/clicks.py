@@ -22,6 +22,7 @@ import numpy as np
 import graphrw as rw
 from experiments.data.strokes import BACKGROUND, OBJECT, SETS, Case
 from experiments.interactive.methods import BETAS, channel_axis, cv2, grabcut, watershed_on_gradient
+from experiments.interactive.pretrained import pretrained_features
 from experiments.interactive.robot import GOALS, Game, Mask, Tool, play
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import read, table, write
@@ -65,6 +66,23 @@ def segment(case: Case, choice: None) -> Tool:
     return in_session(rw.Session(case.image, channel_axis(case)))
 
 
+def learning(case: Case, features: bool) -> Tool:
+    """A session that learns after each click, once both labels have strokes."""
+    session = rw.Session(case.image, channel_axis(case))
+    given = [pretrained_features(case.image).numpy()] if features else []
+    labels = set()
+
+    def click(label: int, where: Mask) -> Mask:
+        session.paint(label, where)
+        labels.add(label)
+        if len(labels) > 1:
+            session.learn(*given)
+            given.clear()
+        return session.labels == OBJECT
+
+    return click
+
+
 def random_walker(case: Case, beta: float) -> Tool:
     return in_session(rw.Session(case.image, channel_axis(case), superpixels=False, beta=beta))
 
@@ -86,6 +104,8 @@ class Method:
 
 METHODS = {
     "segment": Method(segment),
+    "learned, colours": Method(learning, False),
+    "learned, features": Method(learning, True),
     "random_walker": Method(random_walker, 1000, BETAS),
     "watershed": Method(watershed, 1.5, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)),
     "GrabCut of OpenCV": Method(

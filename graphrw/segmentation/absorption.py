@@ -33,23 +33,39 @@ def absorption_rates(regions: ImageRegions, strokes: StrokePixels, held: Tensor,
     Returns:
         (R, L); 0 where there is no path to any stroke, and no colour model.
     """
-    num_labels = len(strokes.ids)
-    path, found = _path(regions, regions.step, held, num_labels)
-    score = -path
-    if colour_model:
-        likelihood = colour_likelihoods(regions.mean, regions.features[strokes.where], strokes.number, num_labels)
-        share = likelihood.softmax(1)
-        tail, head = regions.touching.edges
-        change = (share[tail] - share[head]).abs().sum(1) / 2
-        below = likelihood - likelihood.amax(1, keepdim=True)
-        score = score + COLOUR * below.clamp(min=-SURE) - COLOUR_PATH * _path(regions, change, held, num_labels)[0]
-        found = torch.ones_like(found)
+    terms, found = absorption_terms(regions, strokes, held, colour_model=colour_model)
+    score = terms[0] + COLOUR * terms[1] + COLOUR_PATH * terms[2]
+    return score.softmax(1) * (RATE * extent(regions) * found)[:, None]
+
+
+def extent(regions: ImageRegions) -> Tensor:
+    """(R,): V_i^((d−1)/d)."""
     axes = len(regions.spacing)
-    rate = RATE * regions.volume ** ((axes - 1) / axes) * found
-    return score.softmax(1) * rate[:, None]
+    return regions.volume ** ((axes - 1) / axes)
 
 
-def _path(regions: ImageRegions, length: Tensor, held: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
+def absorption_terms(
+    regions: ImageRegions, strokes: StrokePixels, held: Tensor, *, colour_model: bool
+) -> tuple[Tensor, Tensor]:
+    """(3, R, L): −g, how much below the best the log-likelihood is, and −h; and (R,) bool, where anything is known."""
+    num_labels = len(strokes.ids)
+    path, found = path_length(regions, regions.step, held, num_labels)
+    if not colour_model:
+        return torch.stack([-path, torch.zeros_like(path), torch.zeros_like(path)]), found
+    likelihood = colour_likelihoods(regions.mean, regions.features[strokes.where], strokes.number, num_labels)
+    terms = [-path, *likelihood_terms(regions, likelihood, held)]
+    return torch.stack(terms), torch.ones_like(found)
+
+
+def likelihood_terms(regions: ImageRegions, likelihood: Tensor, held: Tensor) -> list[Tensor]:
+    """Two of (R, L): how far a log-likelihood (R, L) lies below the best, and minus the way over its changes."""
+    share, (tail, head) = likelihood.softmax(1), regions.touching.edges
+    change = (share[tail] - share[head]).abs().sum(1) / 2
+    below = likelihood - likelihood.amax(1, keepdim=True)
+    return [below.clamp(min=-SURE), -path_length(regions, change, held, likelihood.shape[1])[0]]
+
+
+def path_length(regions: ImageRegions, length: Tensor, held: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
     """(R, L) distances, 0 for all labels where none can be reached; and (R,) bool: where one can."""
     distance = shortest_distance(regions.touching, length, held, num_labels)
     found = distance.isfinite().any(1)

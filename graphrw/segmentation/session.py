@@ -6,17 +6,29 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.distinct import distinct
 from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
 from graphrw.segmentation.drawing import Drawing
+from graphrw.segmentation.edge_terms import region_features
 from graphrw.segmentation.forecast import Forecast, forecast
 from graphrw.segmentation.history import History, Stroke
+from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
-from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
+from graphrw.segmentation.labelling import (
+    Answer,
+    Labeller,
+    Options,
+    pixel_labeller,
+    read_mask,
+    region_labeller,
+    regions_of,
+    spatial_shape,
+)
+from graphrw.segmentation.learning import Learned, learn, start_model
 from graphrw.segmentation.places import Array, most_uncertain
-from graphrw.segmentation.stroke_influence import StrokeGroups, StrokeInfluence, stroke_groups
+from graphrw.segmentation.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
@@ -103,6 +115,7 @@ class Session(Drawing):
         self._pixels = self._options.read(self._image, self._inside)
         self._history = History()
         self._answer: Answer | None = None
+        self._features: Tensor | None = None  # of regions, when `learn` was given some
 
     def keep(self, label: int) -> int:
         """Finish an object: its pixels, as they are labelled now, keep their label; the number of them."""
@@ -192,20 +205,8 @@ class Session(Drawing):
         (2, True, 1)
         """
         check_whole("stroke", stroke, 0)
-        owner, answer = self._owner, self._found
-        where = owner == stroke
-        if answer is None or not bool(where.any()):
-            there = owner[owner >= 0].unique().tolist()
-            raise ValueError(f"`stroke` must be one of which pixels are left: {there}; got {stroke}.")
-        groups, label = self._groups(answer), int(self._canvas.labels[where][0])
-        found = groups.influence(stroke)
-        column = (groups.seeded.ids == label).nonzero()[0]
-        return StrokeInfluence(
-            label,
-            where=self._like(where.reshape(self.shape)),
-            change=self._like(torch.zeros(self.shape) if found is None else groups.at_pixels(found.change)),
-            agreement=1.0 if found is None else float(found.there[:, column].mean()),
-        )
+        groups = None if self._found is None else self._groups(self._found)
+        return influence_of(groups, stroke, self._owner, self._canvas.labels, like=self._like)
 
     def suspects(self, k: int = 1) -> Array:
         """(≤ k,) int64: the numbers of strokes that look wrong, the worst first: without them all others agree better.
@@ -219,6 +220,46 @@ class Session(Drawing):
             return self._like(torch.zeros(0, dtype=torch.int64))
         return self._like(groups.strokes[groups.blame().argsort(descending=True)[:k]])
 
+    def learn(self, features: Array | None = None) -> Learned:
+        r"""Fit the weights of edges and of absorption to the strokes made so far; labels then follow them.
+
+        Coefficients of a few terms (colours, the contrast along borders, ways, features) are fitted through the walk:
+        each stroke is held out in turn, and shall be probable, told by the others. Where fixed weights tell strokes
+        better they are kept. Strokes after that change no weights until `learn` is called again; `docs/segment.md` has
+        the equations. Logs hold strokes, not what was learned.
+
+        Args:
+            features: (C, \*cells), at any resolution, what a pretrained network says of the image; more than colours
+                tell. They are kept, and need not be given again.
+
+        Returns:
+            What was learned, true where it is used. Before there are two strokes of some label, it is the mean of other
+            images.
+
+        Raises:
+            ValueError: if the session walks over pixels, or nothing is painted, or features do not fit.
+
+        >>> import numpy as np
+        >>> image = np.zeros((20, 30))
+        >>> image[:, 15:] = 1
+        >>> session = Session(image)
+        >>> for label, column in [(1, 2), (1, 8), (2, 20), (2, 27)]:
+        ...     _ = session.paint(label, ([10], [column]))
+        >>> learned = session.learn()
+        >>> learned.strength, bool((session.labels == np.where(image, 2, 1)).all())
+        (1.0, True)
+        """
+        if not self._options.superpixels:
+            raise ValueError("`learn` needs a session over superpixels: `Session(image, superpixels=True)`.")
+        regions = self._regions
+        if features is not None:
+            self._features = region_features(regions, as_floats("features", features, "(C, *cells) floats"))
+        labels, owner = (values.reshape(self.shape) for values in (self._canvas.labels, self._owner))
+        model, learned = learn(start_model(regions, self._features), regions, labels, owner)
+        self._label = region_labeller(regions, self._options, self._solver, model)
+        self._answer = None
+        return learned
+
     @property
     def _owner(self) -> Tensor:
         return self._history.owners(self._inside.numel())
@@ -228,7 +269,13 @@ class Session(Drawing):
 
     @cached_property
     def _label(self) -> Labeller:
-        return labeller(self._pixels, self._inside, self._options, self._solver)
+        if not self._options.superpixels:
+            return pixel_labeller(self._pixels, self._inside, self._options, self._solver)
+        return region_labeller(self._regions, self._options, self._solver)
+
+    @cached_property
+    def _regions(self) -> ImageRegions:
+        return regions_of(self._pixels, self._inside, self._options)
 
     @property
     def _found(self) -> Answer | None:

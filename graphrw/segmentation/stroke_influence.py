@@ -1,5 +1,6 @@
 """Which strokes bring about what, and which look wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,21 @@ class StrokeGroups:
 
     def _nodes(self, group: int) -> Tensor:
         return (self.groups == group).nonzero().squeeze(1)
+
+
+def influence_of(
+    groups: StrokeGroups | None, stroke: int, owner: Tensor, labels: Tensor, *, like: Callable[[Tensor], Array]
+) -> StrokeInfluence:
+    """That of one stroke, with arrays as `like` makes them of tensors; `owner` and `labels` as in `stroke_groups`."""
+    where = owner == stroke
+    if groups is None or not bool(where.any()):
+        there = owner[owner >= 0].unique().tolist()
+        raise ValueError(f"`stroke` must be one of which pixels are left: {there}; got {stroke}.")
+    label, shape = labels[where][0], groups.seeded.node.shape
+    found = groups.influence(stroke)
+    change = torch.zeros(shape, dtype=torch.float64) if found is None else groups.at_pixels(found.change)
+    agreement = 1.0 if found is None else float(found.there[:, groups.seeded.ids == label].mean())
+    return StrokeInfluence(int(label), like(where.reshape(shape)), like(change), agreement)
 
 
 def stroke_groups(seeded: SeededWalk, owner: Tensor, labels: Tensor) -> StrokeGroups:

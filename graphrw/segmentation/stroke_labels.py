@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
 from graphrw.segmentation.strokes import region_probabilities, seeded_regions
 from graphrw.solvers import Auto, Solver
+
+RegionModel = Callable[[ImageRegions, StrokePixels], SeededWalk]  # what strokes make of the regions
+WITH_COLOURS = partial(seeded_regions, colour_model=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +59,16 @@ def label_strokes(
     regions: ImageRegions,
     labels: Tensor,
     *,
-    colour_model: bool = True,
+    model: RegionModel = WITH_COLOURS,
     band: int = 4,
     solver: Solver = Auto(rtol=1e-6),
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
-    """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
+    """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`;
+    `model` says how walkers go."""
     strokes = stroke_pixels(labels, regions.inside)
     progress("comparing with the strokes")
-    seeded = seeded_regions(regions, strokes, colour_model=colour_model)
+    seeded = model(regions, strokes)
     progress("walking over the regions")
     z = region_probabilities(seeded)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)

@@ -1,7 +1,5 @@
 """What of a segmentation depends on the strokes: the probabilities of labels in each region."""
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
@@ -13,7 +11,7 @@ from graphrw.segmentation.absorption import absorption_rates
 from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_pixels import StrokePixels
-from graphrw.solvers import Auto
+from graphrw.solvers import Auto, Solver
 
 SOLVER = Auto(rtol=1e-3, max_bytes=0.0)  # no factor: absorption keeps the system well conditioned at every size
 ROUNDS = 2  # of sharpening
@@ -57,15 +55,22 @@ def region_probabilities(seeded: SeededWalk) -> Tensor:
     held, moves, num_labels = seeded.seeds, seeded.walk, len(seeded.ids)
     if bool((held >= 0).all()):
         return one_hot(held, num_labels, moves.weight)
-    solve = partial(
-        hitting_probabilities, seeds=held, num_labels=num_labels, absorption=seeded.absorption, solver=SOLVER
-    )
-    z = solve(moves)
+    z = region_step(seeded, None, solver=SOLVER)
     for _ in range(ROUNDS):
-        z = solve(walk(moves.graph, _sharper(moves, z), moves.killing), start=z)
+        z = region_step(seeded, z, solver=SOLVER)
     z = z.clamp(min=0)
     lost = moves.killing[:, None] > 0
     return torch.where(lost, 0.0, z / z.sum(1, keepdim=True))  # a rough solution, but probabilities
+
+
+def region_step(seeded: SeededWalk, before: Tensor | None, *, solver: Solver) -> Tensor:
+    """(R, L): hitting probabilities, of the walk sharpened by those `before`; differentiable."""
+    moves = seeded.walk
+    if before is not None:
+        moves = walk(moves.graph, _sharper(moves, before), moves.killing)
+    return hitting_probabilities(
+        moves, seeded.seeds, len(seeded.ids), absorption=seeded.absorption, solver=solver, start=before
+    )
 
 
 def _sharper(moves: Walk, z: Tensor) -> Tensor:
