@@ -68,6 +68,27 @@ def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     assert all(row["error"] < 20 for row in rows)
 
 
+def test_a_robot_clicks_on_every_set_and_goes_on(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clicks.json"
+    for methods in (["segment"], ["segment", "watershed"]):
+        run("interactive/clicks.py", "--data", data, "--split", "test", "--out", out, "--methods", *methods)
+    rows = figures(out)
+    assert {(row["set"], row["method"]) for row in rows} == {
+        (name, method) for name in ("grabcut", "berkeley", "coco_mval") for method in ("segment", "watershed")
+    }
+    assert all(row["IoU"] >= 90 and row["clicks to 85 %"] <= row["clicks to 90 %"] <= 6 for row in rows)
+
+
+def test_wrong_strokes_are_ranked_and_suggestions_answered(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "wrong.json"
+    run("interactive/wrong_strokes.py", "--data", data, "--split", "test", "--out", out)
+    assert all(1 <= row["suspects"] <= row["strokes"] for row in figures(out))
+    out = tmp_path / "suggestions.json"
+    criteria = ["--criteria", "expected change", "entropy of pixels"]
+    run("interactive/suggestions.py", "--data", data, "--split", "test", "--out", out, *criteria)
+    assert {row["method"] for row in figures(out)} == {"expected change", "entropy of pixels"}
+
+
 def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "nodes.json"
     methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]

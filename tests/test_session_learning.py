@@ -1,7 +1,5 @@
 """Sessions that learn from their strokes."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -81,7 +79,9 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
 def test_features_that_tell_the_object_make_strokes_more_probable() -> None:
     drawn = session()
     learned = drawn.learn(FEATURES)
-    assert learned
+    assert learned.strength > 0
+    assert learned.before is not None
+    assert learned.after is not None
     assert learned.after > learned.before - learning.MARGIN
     assert (drawn.labels == TRUTH).mean() > 0.97
     drawn.paint(2, ([30], [55]))
@@ -106,8 +106,8 @@ def test_one_stroke_of_a_label_tells_nothing_about_it() -> None:
     few.paint(1, ([5], [5]))
     few.paint(2, ([5], [50]))
     learned = few.learn()
-    assert learned
-    assert math.isnan(learned.before)
+    assert learned.strength == 1
+    assert learned.before is None
     assert set(np.unique(few.labels)) == {1, 2}
 
 

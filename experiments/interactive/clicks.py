@@ -26,6 +26,7 @@ from experiments.interactive.pretrained import pretrained_features
 from experiments.interactive.robot import GOALS, Game, Mask, Tool, play
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import read, table, write
+from graphrw.models.pretrained import EfficientNet
 
 CLICKED = ("grabcut", "berkeley", "coco_mval")
 SAMPLES = 10_000  # of the bootstrap
@@ -174,11 +175,15 @@ def tune(config: Config, names: list[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    names = [name for name in config.methods or METHODS if cv2 is not None or "OpenCV" not in name]
+    names = list(config.methods or METHODS)
     if cv2 is None:
         print("GrabCut is left out: `pip install opencv-python-headless`.")
+        names = [name for name in names if "OpenCV" not in name]
     else:
         cv2.setNumThreads(1)
+    if EfficientNet is None:
+        print("Features are left out: `pip install graphrw[pretrained]`.")
+        names = [name for name in names if "features" not in name]
     if config.tune:
         return tune(config, names)
     rows: list[dict[str, Any]] = []

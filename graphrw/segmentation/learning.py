@@ -1,6 +1,5 @@
 """Weights of edges and of absorption that fit the strokes on one image, learned through the walk."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,7 +22,7 @@ EDGE = 3  # coefficients of edges: of colours, of the contrast along borders, of
 # Coefficients: those of edges; of ways, colours, ways over colours, features, ways over features; the rate.
 FIXED = (1.0, 0.0, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
 # What learning begins with, and is drawn to; from `experiments/interactive/prior.py`, on training images alone.
-PRIOR = (10.0, 0.6, 2.0, 0.4, 1.0, 9.0, 1.0, 8.0, 0.7)
+PRIOR = (40.0, 3.0, 8.0, 0.6, 2.0, 19.0, 0.35, 11.0, 3.0)
 WITHOUT_FEATURES = (1.0, 0.1, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
 STEPS, RATE_OF_STEPS = 5, 0.2  # of Adam, on the logarithms of coefficients
 DRAWN = 0.05  # how much a squared logarithm away from the prior costs, beside the mean log-likelihood of strokes
@@ -66,8 +65,8 @@ class Learned:
     """What `Session.learn` has found."""
 
     strength: float  # 0: fixed weights are better; ½: halfway to what was learned; 1
-    before: float  # the mean log-probability of held-out strokes with fixed weights, nats
-    after: float  # … with what is used now
+    before: float | None  # the mean log-probability of strokes held out, with fixed weights; None: too few
+    after: float | None  # … with what is used now
     coefficients: tuple[float, ...]
 
     def __bool__(self) -> bool:
@@ -97,7 +96,7 @@ def learn(
     problem = _held_out(model, regions, labels, owner)
     prior, fixed = model.coefficients, torch.tensor(FIXED, dtype=torch.float64)
     if problem is None:
-        return model, Learned(1.0, math.nan, math.nan, tuple(prior.tolist()))
+        return model, Learned(1.0, None, None, tuple(prior.tolist()))
     fitted = _fitted(problem, prior)
     with torch.no_grad():
         before = float(problem(fixed))
