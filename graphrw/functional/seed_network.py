@@ -122,7 +122,8 @@ class SeedNetwork:
 def _solved(matrix: Tensor, columns: Tensor) -> Tensor:
     """`matrix`⁻¹ `columns`; `SingularWalkError` where walkers from the seeds would never end."""
     rate = matrix.diagonal().abs()
-    found, failed = torch.linalg.solve_ex(matrix, torch.cat([columns, rate[:, None]], dim=1))
+    answer: tuple[Tensor, Tensor] = torch.linalg.solve_ex(matrix, torch.cat([columns, rate[:, None]], dim=1))
+    found, failed = answer
     if int(failed) or not bool(found[:, -1].abs().max() < NEVER):
         raise SingularWalkError(
             "Without some of the groups walkers never end. Add seeds, absorption or some killing; or put seeds into no "

@@ -56,4 +56,5 @@ def _contrast(regions: ImageRegions) -> Tensor:
     edge = torch.minimum(tail, head) * count + torch.maximum(tail, head)
     found = torch.searchsorted(pairs, edge).clamp(max=len(pairs) - 1)
     touch = pairs[found] == edge
-    return torch.where(touch, mean[found], 0.0) / mean.mean().clamp(min=torch.finfo(mean.dtype).tiny)
+    unit = max(float(mean.mean()), torch.finfo(mean.dtype).tiny)
+    return torch.where(touch, mean[found], 0.0).div(unit)

@@ -21,8 +21,8 @@ from graphrw.solvers import Auto
 EDGE = 3  # coefficients of edges: of colours, of the contrast along borders, of features
 # Coefficients: those of edges; of ways, colours, ways over colours, features, ways over features; the rate.
 FIXED = (1.0, 0.0, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
-# What learning begins with, and is drawn to; from `experiments/interactive/prior.py`, on training images alone.
-PRIOR = (40.0, 3.0, 8.0, 0.6, 2.0, 19.0, 0.35, 11.0, 3.0)
+# What learning begins with, and is drawn to: fixed weights, and a little of each other term.
+PRIOR = (1.0, 0.1, 0.1, 1.0, COLOUR, COLOUR_PATH, 0.2, 3.0, RATE)
 WITHOUT_FEATURES = (1.0, 0.1, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
 STEPS, RATE_OF_STEPS = 5, 0.2  # of Adam, on the logarithms of coefficients
 DRAWN = 0.05  # how much a squared logarithm away from the prior costs, beside the mean log-likelihood of strokes
@@ -121,7 +121,7 @@ def _fitted(problem: Callable[[Tensor], Tensor], prior: Tensor) -> Tensor:
         score = problem(coefficients) - DRAWN * (logarithm - start).square().sum()
         if float(score.detach()) > best:
             best, found = float(score.detach()), coefficients.detach()
-        (-score).backward()  # type: ignore[no-untyped-call]
+        (-score).backward()
         adam.step()
     return found
 
