@@ -12,24 +12,23 @@ from graphrw.segmentation.absorption import COLOUR, COLOUR_PATH, RATE, extent
 from graphrw.segmentation.edge_terms import edge_terms
 from graphrw.segmentation.image_regions import FLOOR, ImageRegions
 from graphrw.segmentation.label_terms import label_terms
-from graphrw.segmentation.seeded_walk import SeededWalk
+from graphrw.segmentation.seeded_walk import SeededWalk, for_many_columns
 from graphrw.segmentation.stroke_influence import stroke_groups
 from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
 from graphrw.segmentation.strokes import seeded_regions
-from graphrw.solvers import Auto
 
 EDGE = 3  # coefficients of edges: of colours, of the contrast along borders, of features
 # Coefficients: those of edges; of ways, colours, ways over colours, features, ways over features; the rate.
 FIXED = (1.0, 0.0, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
 # What learning begins with, and is drawn to: fixed weights, and a little of each other term.
-PRIOR = (1.0, 0.1, 0.1, 1.0, COLOUR, COLOUR_PATH, 0.2, 3.0, RATE)
+PRIOR = (1.0, 0.1, 0.1, 1.0, COLOUR, COLOUR_PATH, 0.5, 8.0, RATE)
 WITHOUT_FEATURES = (1.0, 0.1, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0, RATE)
-STEPS, RATE_OF_STEPS = 5, 0.2  # of Adam, on the logarithms of coefficients
+STEPS, RATE_OF_STEPS = 4, 0.25  # of Adam, on the logarithms of coefficients
 DRAWN = 0.05  # how much a squared logarithm away from the prior costs, beside the mean log-likelihood of strokes
-HELD_OUT = 12  # strokes, at most, the last ones
+HELD_OUT = 10  # strokes, at most, the last ones
 MARGIN = 0.1  # nats a stroke: by so much fixed weights must be better to be kept
 STRENGTHS = (1.0, 0.5)
-SOLVER = Auto(rtol=1e-6)
+RTOL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +146,12 @@ def _held_out(
     if not held:
         return None
 
+    solver = for_many_columns(len(seeded.seeds), RTOL)
+
     def problem(coefficients: Tensor) -> Tensor:
         moves = model.at(coefficients).walk(regions, seeded, terms)
         killed = Walk(moves.walk.graph, moves.walk.weight, moves.walk.killing + moves.absorption.sum(1))
-        answer = SeededAnswer.of(killed, moves.seeds, moves.absorption, SOLVER)
+        answer = SeededAnswer.of(killed, moves.seeds, moves.absorption, solver)
         return answer.network(held).likelihood().mean()
 
     return problem

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from graphrw.core.walk import Walk
 from graphrw.functional.seed_network import SeededAnswer
-from graphrw.solvers import Auto
+from graphrw.solvers import Auto, Cholesky, Solver, rslab
 
-SOLVER = Auto(rtol=1e-8)
+MANY = 10_000  # regions, to which a factor serves hundreds of columns better than `Auto`, which counts on few
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,5 +25,11 @@ class SeededWalk:
     @cached_property
     def answer(self) -> SeededAnswer:
         """Its hitting probabilities, with the factor that more can be asked of."""
+        solver = for_many_columns(len(self.seeds), rtol=1e-8)
         killing = self.walk.killing + self.absorption.sum(1)
-        return SeededAnswer.of(Walk(self.walk.graph, self.walk.weight, killing), self.seeds, self.absorption, SOLVER)
+        return SeededAnswer.of(Walk(self.walk.graph, self.walk.weight, killing), self.seeds, self.absorption, solver)
+
+
+def for_many_columns(num_nodes: int, rtol: float) -> Solver:
+    """A solver for hundreds of columns on a walk over regions."""
+    return Cholesky(rtol=rtol) if rslab.AVAILABLE and num_nodes <= MANY else Auto(rtol=rtol)
