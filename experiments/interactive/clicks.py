@@ -122,7 +122,7 @@ def cases(config: Config, name: str, split: str) -> list[Case]:
 
 def games(config: Config, names: list[str]) -> Iterator[dict[str, Any]]:
     """A row for each method and image; those that an earlier run has kept, of whatever methods, are not made again."""
-    done = {(row["set"], row["method"], row["image"]): row for row in read(config.out, _kept_as(config))}
+    done = {_key(row): row for row in read(config.out, _kept_as(config))}
     for set_name in config.sets:
         for case in cases(config, set_name, config.split):
             for name in names:
@@ -149,6 +149,10 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             line["s a click"] = f"{np.mean([row['seconds'] for row in mine]):.2f}"
             lines.append(line)
     return lines
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["set"], row["method"], row["image"]
 
 
 def _kept_as(config: Config) -> Config:
@@ -187,10 +191,13 @@ def main(arguments: list[str] | None = None) -> None:
     if config.tune:
         return tune(config, names)
     rows: list[dict[str, Any]] = []
+    kept = read(config.out, _kept_as(config))
     for row in games(config, names):
         rows.append(row)
         if row["method"] == names[-1]:
-            write(config.out, _kept_as(config), rows, summary=summary(rows))
+            there = {_key(each) for each in rows}
+            found = rows + [each for each in kept if _key(each) not in there]
+            write(config.out, _kept_as(config), found, summary=summary(found))
     print(f"split {config.split}\n\n{table(summary(rows))}")
     return None
 
