@@ -7,7 +7,8 @@ from graphrw.build.grid import check_radius
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.whole import check_whole
-from graphrw.losses import affinity_loss, cross_entropy
+from graphrw.functional.local import local_affinity_loss, local_step
+from graphrw.losses import cross_entropy
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
@@ -91,23 +92,34 @@ class RWN(Model):
 
     def forward(self, image: Tensor) -> Tensor:
         """The logits after the walk: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
-        return self._walked(image)[0]
+        f = self.scores(image)
+        if self.training:
+            return local_step(f, self.early_features(image), self.affinity.coefficients, self.training_radius)
+        rows = f.movedim(1, -1)
+        walked = self.limit(rows.flatten(0, -2), *self.affinities(image))
+        return walked.reshape(rows.shape).movedim(-1, 1).contiguous()
 
     def scores(self, image: Tensor) -> Tensor:
         """f, the logits before the walk, at the pixels: (B, L, H, W)."""
         return upsampled(self.classes(self._features(image, self.trunk)), self.stride, image.shape[2:])
 
-    def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
-        """The graph of the pixels of all images of the batch, and its weights (E,), in training or in evaluation."""
+    def early_features(self, image: Tensor) -> Tensor:
+        """What the weights of the walk come from: the image and two convolutions on it, (B, C + 2 · early, H, W)."""
         self._check_image(image)
-        radius = self.training_radius if self.training else self.radius
-        graph = self._grids.batch(len(image), tuple(image.shape[2:]), image.device, radius)
         first = torch.relu(self.early[0](image))
-        second = torch.relu(self.early[1](first))
-        return graph, self.affinity(torch.cat([image, first, second], 1), graph)
+        return torch.cat([image, first, torch.relu(self.early[1](first))], 1)
+
+    def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
+        """The graph of the pixels of all images of the batch within `radius`, and its weights (E,).
+
+        The step in training has no such list: see `functional.local.local_step`.
+        """
+        features = self.early_features(image)
+        graph = self._grids.batch(len(features), tuple(features.shape[2:]), features.device, self.radius)
+        return graph, self.affinity(features, graph)
 
     def loss(self, image: Tensor, target: Tensor, *, side: float = 1.0) -> Tensor:
-        """Cross entropy of the classes + `side` · squared error of the weights against the true affinity.
+        """Cross entropy of the classes + `side` · squared error of the weights against the true affinity, balanced.
 
         Args:
             image: as in `forward`.
@@ -116,13 +128,8 @@ class RWN(Model):
         """
         check_factor("side", side)
         target = as_tensor("target", target, "(B, H, W) int64 classes")
-        logits, weight, graph = self._walked(image)
-        fit = cross_entropy(torch.softmax(logits, 1), target)
-        return fit if side == 0 else fit + side * affinity_loss(weight, graph.edges, target.flatten())
-
-    def _walked(self, image: Tensor) -> tuple[Tensor, Tensor, Graph]:
-        """The logits after the walk, its weights and its graph."""
-        f = self.scores(image).movedim(1, -1)
-        graph, weight = self.affinities(image)
-        walked = (self.step if self.training else self.limit)(f.flatten(0, -2), graph, weight)
-        return walked.reshape(f.shape).movedim(-1, 1).contiguous(), weight, graph
+        fit = cross_entropy(torch.softmax(self(image), 1), target)
+        if side == 0:
+            return fit
+        features = self.early_features(image)
+        return fit + side * local_affinity_loss(features, self.affinity.coefficients, target, self.radius)

@@ -53,6 +53,9 @@ LABELLED = {
     **SOLVER,
 }
 
+PLANES, MARKS = floats(torch.linspace(0, 1, 12).reshape(1, 2, 2, 3)), torch.arange(6).reshape(1, 2, 3) // 3
+COEFFICIENT, RADIUS = scalar(0.5, -1.0).without("shape: (2, 2)"), number(1.0, 0.5)
+
 CALLS = (
     call(functional.absorption_time, **LABELLED),
     call(functional.absorption_time_variance, **LABELLED),
@@ -108,6 +111,17 @@ CALLS = (
         threshold=number(0.5, 0.0, -1.0).without("infinite"),
     ),
     call(functional.normalised_cut_cost, **A_WALK, labels=wholes(SEEDS.clamp(min=0), -1)),
+    call(
+        functional.local_step, f=PLANES.called("features"), features=PLANES.called("f"), beta=COEFFICIENT, radius=RADIUS
+    ),
+    call(
+        functional.local_affinity_loss,
+        features=PLANES.called("target"),
+        beta=COEFFICIENT,
+        target=wholes(MARKS).called("features"),
+        radius=RADIUS,
+        ignore_index=whole(-1),
+    ),
     call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
     call(
         functional.dense_squared_distance,

@@ -105,6 +105,7 @@ CALLS = (
     call(RWN.forward, image=AN_IMAGE),
     call(RWN.scores, image=AN_IMAGE),
     call(RWN.affinities, image=AN_IMAGE),
+    call(RWN.early_features, image=AN_IMAGE),
     call(RWN.loss, image=AN_IMAGE, target=TARGET, side=number(1.0, -1.0)),
     call(models.RAWKS, **MADE, num_classes=NUM_CLASSES, boundary_trunk=A_TRUNK, solver=a_solver()),
     call(models.RAWKS.load, path=a_path(SAVED[RAWKS]), trunk=A_TRUNK, boundary_trunk=A_TRUNK),
