@@ -74,10 +74,8 @@ def main() -> None:
         held = {name: child.run(peak, (case, name), 300)[0]["peak"] for name in took}
         ratio = took["edges"] / took["blocks"]
         times = f"{took['edges']:.2f} | {took['blocks']:.2f} | {ratio:.1f}"
-        side, radius, channels = case
-        print(
-            f"| {side} | {radius:g} | {channels} | {times} | {held['edges']:.0f} | {held['blocks']:.0f} |", flush=True
-        )
+        row = [*(f"{number:g}" for number in case), times, *(f"{held[name]:.0f}" for name in took)]
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

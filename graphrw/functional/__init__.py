@@ -12,6 +12,7 @@ from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.heat import heat
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.limit import limit
 from graphrw.functional.local import local_affinity_loss, local_step
 from graphrw.functional.most_probable import MostProbable, most_probable_labels
 from graphrw.functional.numbering import renumber_labels, restore_labels
@@ -54,6 +55,7 @@ __all__ = [
     "hitting_probabilities",
     "hitting_time",
     "hitting_time_variance",
+    "limit",
     "local_affinity_loss",
     "local_step",
     "map_mask",

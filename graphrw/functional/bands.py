@@ -87,6 +87,10 @@ class Band:
         distance = torch.cdist(self.tiles(here), self.windows(there), p=1.0)
         return torch.exp(-distance) * self.within(distance)
 
+    def gathered(self, weight: Tensor, mine: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+        """W v of the pixels of one row over those of the other, and the other way round; v (R, W, K) of both rows."""
+        return self.rows(weight @ self.windows(theirs)), self.folded(weight.mT @ self.tiles(mine))
+
     def within(self, like: Tensor) -> Tensor:
         """(tile, window): 1 where there is a pair."""
         first, second = (torch.arange(size, device=like.device) for size in (self.tile, self.window))

@@ -39,22 +39,10 @@ def local_step(f: Tensor, features: Tensor, beta: Tensor | float, radius: float)
     >>> local_step(line, torch.zeros(1, 1, 4), beta=1.0, radius=1)
     tensor([[[1., 1., 2., 2.]]])
     """
-    rows = _scaled(features, beta)
-    f = as_floats("f", f, "(B, K, …) floats of the pixels of `features`")
-    if f.ndim != rows.ndim or f.movedim(1, -1).shape[:-1] != rows.shape[:-1]:
-        raise ValueError(
-            f"`f` and `features` must have the same pixels; got {tuple(f.shape)}, {tuple(features.shape)}."
-        )
-    check_finite("f", f, DIVERGED)
-    kind = torch.promote_types(f.dtype, rows.dtype)
-    columns = torch.cat([f, torch.ones_like(f[:, :1])], 1).movedim(1, -1).to(kind)  # the last gathers the degree
-    rows, total = rows.to(kind), torch.zeros_like(columns)
-    for here, there, band in bands(tuple(rows.shape[1:-1]), check_radius("radius", radius)):
-        parts = in_parts(_gathered, band, rows[here], rows[there], columns[here], columns[there])
-        for ends, found in zip((here, there), zip(*parts, strict=True), strict=True):
-            total[ends] += torch.cat(found).view(total[ends].shape)
-    degree = total[..., -1:]
-    return (total[..., :-1] / torch.where(degree > 0, degree, 1.0)).movedim(-1, 1)
+    rows, values = checked(f, features, beta)
+    check_radius("radius", radius)
+    total = neighbour_sum(rows, torch.cat([values, torch.ones_like(values[..., :1])], -1), radius)
+    return (total[..., :-1] / divisor(total[..., -1:])).movedim(-1, 1)
 
 
 @opaque
@@ -91,7 +79,7 @@ def local_affinity_loss(
         wanted = f"`target` must be {tuple(rows.shape[:-1])} int64, as the pixels of `features`"
         raise ValueError(f"{wanted}; got {tuple(target.shape)} {target.dtype}.")
     ignored = target == check_id("ignore_index", ignore_index)
-    # From 1 on, so that what rows are filled up with, zeros, does not count either; floats, which `unfold` can pad.
+    # From 1 on, so that zeros, with which rows are filled up, do not count either.
     labels = torch.where(ignored, 0, target - target.amin() + 1)[..., None]
     total = rows.new_zeros(2, 2)
     for here, there, band in bands(tuple(rows.shape[1:-1]), check_radius("radius", radius)):
@@ -99,16 +87,23 @@ def local_affinity_loss(
             total = total + found
     error, count = total.unbind()
     if not bool(count.any()):
-        raise ValueError(
-            f"No pair is left to score: all of them have a pixel with target {ignore_index}, or there are none."
-        )
+        raise ValueError(f"No pair is left to score: all have a pixel with target {ignore_index} (`ignore_index`).")
     return (error / count.clamp(min=1)).sum() / (count > 0).sum()
 
 
+def neighbour_sum(rows: Tensor, values: Tensor, radius: float) -> Tensor:
+    """W v for v (B, …, K)."""
+    total = torch.zeros_like(values)
+    for here, there, band in bands(tuple(rows.shape[1:-1]), radius):
+        parts = in_parts(_gathered, band, rows[here], rows[there], values[here], values[there])
+        for ends, found in zip((here, there), zip(*parts, strict=True), strict=True):
+            total[ends] += torch.cat(found).view(total[ends].shape)
+    return total
+
+
 def _gathered(band: Band, here: Tensor, there: Tensor, mine: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """W v of the pixels `here`, over those `there`, and the other way round; v are `mine` and `theirs` (R, W, K)."""
-    weight = band.weights(here, there)
-    return band.rows(weight @ band.windows(theirs)), band.folded(weight.mT @ band.tiles(mine))
+    """As `Band.gathered`, from the features of both rows."""
+    return band.gathered(band.weights(here, there), mine, theirs)
 
 
 def _errors(band: Band, here: Tensor, there: Tensor, mine: Tensor, theirs: Tensor) -> tuple[Tensor]:
@@ -119,6 +114,23 @@ def _errors(band: Band, here: Tensor, there: Tensor, mine: Tensor, theirs: Tenso
     same, other = counts & (mine == theirs), counts & (mine != theirs)
     errors = torch.stack([(same * (1 - weight).square()).sum(), (other * weight.square()).sum()])
     return (torch.stack([errors, torch.stack([same.sum(), other.sum()]).to(errors.dtype)]),)
+
+
+def divisor(degree: Tensor) -> Tensor:
+    """The degree, and 1 where nothing is to be divided."""
+    return torch.where(degree > 0, degree, 1.0)
+
+
+def checked(f: Tensor, features: Tensor, beta: Tensor | float) -> tuple[Tensor, Tensor]:
+    """β φ (B, …, C) and f (B, …, K), in their common type."""
+    rows = _scaled(features, beta)
+    f = as_floats("f", f, "(B, K, …) floats of the pixels of `features`")
+    if f.ndim != rows.ndim or f.movedim(1, -1).shape[:-1] != rows.shape[:-1]:
+        shapes = f"{tuple(f.shape)} and {tuple(features.shape)}"
+        raise ValueError(f"`f` and `features` must have the same pixels; got {shapes}.")
+    check_finite("f", f, DIVERGED)
+    kind = torch.promote_types(f.dtype, rows.dtype)
+    return rows.to(kind), f.movedim(1, -1).to(kind)
 
 
 def _scaled(features: Tensor, beta: Tensor | float) -> Tensor:

@@ -6,17 +6,25 @@ from torch import Tensor, nn
 from graphrw.build.grid import check_radius
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
+from graphrw.core.precision import widened
+from graphrw.core.walk import walk
 from graphrw.core.whole import check_whole
+from graphrw.functional.limit import check_share, limit
 from graphrw.functional.local import local_affinity_loss, local_step
+from graphrw.functional.propagation import check_alpha
 from graphrw.losses import cross_entropy
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
 from graphrw.models.features import channels_of
 from graphrw.models.scale import InputScale
-from graphrw.nn import FeatureAffinity, Propagation
+from graphrw.nn import FeatureAffinity
 from graphrw.nn.grids import Grids
-from graphrw.solvers import Auto, Solver
+
+# Neighbours differ by a few hundredths of the range of an image. Without this factor all weights start near 1, and θ
+# would have to grow a hundredfold before the walk respects an edge, which at usual learning rates takes thousands of
+# steps.
+CONTRAST = 100.0
 
 
 class RWN(Model):
@@ -37,12 +45,12 @@ class RWN(Model):
             the walk has little to repair.
         early: channels of each of the two convolutions for affinities.
         alpha: α in (0, 1), for evaluation.
+        rtol: to which residual the limit is computed; see `functional.limit.limit`.
         radius: R of the walk in evaluation, in pixels, ≥ 1.
         training_radius: R of the step in training.
         axes: 2 for images, 3 for volumes.
         trunk: any `FeatureTrunk` in place of our own.
         input_scale: how `as_input` reads a NumPy image.
-        solver: how to solve for the limit.
 
     Raises:
         ValueError: for values out of range, or a trunk that does not fit.
@@ -61,14 +69,14 @@ class RWN(Model):
         stride: int | None = None,
         early: int = 16,
         alpha: float = 0.5,
+        rtol: float = 1e-4,
         radius: float = 5.0,
         training_radius: float = 10.0,
         axes: int = 2,
         trunk: nn.Module | None = None,
         input_scale: InputScale = InputScale(),
-        solver: Solver = Auto(),
     ) -> None:
-        arguments = {"num_classes": num_classes, "early": early, "alpha": alpha}
+        arguments = {"num_classes": num_classes, "early": early, "alpha": alpha, "rtol": rtol}
         super().__init__(
             in_channels,
             width,
@@ -84,8 +92,7 @@ class RWN(Model):
         self.classes = convolution(channels_of(self.trunk), check_whole("num_classes", num_classes, 1), 1)
         self.early = nn.ModuleList(convolution(channels, early, 3, padding=1) for channels in (in_channels, early))
         self.affinity = FeatureAffinity(in_channels + 2 * early)
-        self.step = Propagation(None, steps=1)
-        self.limit = Propagation(alpha, solver=solver)
+        self.alpha, self.rtol = check_alpha(alpha), check_share("rtol", rtol)
         self.radius = check_radius("radius", radius)
         self.training_radius = check_radius("training_radius", training_radius)
         self._grids = Grids()
@@ -96,7 +103,8 @@ class RWN(Model):
         if self.training:
             return local_step(f, self.early_features(image), self.affinity.coefficients, self.training_radius)
         rows = f.movedim(1, -1)
-        walked = self.limit(rows.flatten(0, -2), *self.affinities(image))
+        moved = walk(*self.affinities(image))
+        walked = limit(moved, widened(rows.flatten(0, -2)), self.alpha, rtol=self.rtol)
         return walked.reshape(rows.shape).movedim(-1, 1).contiguous()
 
     def scores(self, image: Tensor) -> Tensor:
@@ -107,7 +115,7 @@ class RWN(Model):
         """What the weights of the walk come from: the image and two convolutions on it, (B, C + 2 · early, H, W)."""
         self._check_image(image)
         first = torch.relu(self.early[0](image))
-        return torch.cat([image, first, torch.relu(self.early[1](first))], 1)
+        return CONTRAST * torch.cat([image, first, torch.relu(self.early[1](first))], 1)
 
     def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
         """The graph of the pixels of all images of the batch within `radius`, and its weights (E,).

@@ -112,6 +112,13 @@ CALLS = (
     ),
     call(functional.normalised_cut_cost, **A_WALK, labels=wholes(SEEDS.clamp(min=0), -1)),
     call(
+        functional.limit,
+        **A_WALK,
+        f=floats(FEATURES),
+        alpha=scalar(0.5, 0.0, 1.0),
+        rtol=number(1e-4, 0.0, 1.0),
+    ),
+    call(
         functional.local_step, f=PLANES.called("features"), features=PLANES.called("f"), beta=COEFFICIENT, radius=RADIUS
     ),
     call(

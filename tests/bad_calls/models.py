@@ -100,7 +100,7 @@ CALLS = (
         alpha=number(0.5, 0.0, 1.0),
         radius=number(5.0, 0.5),
         training_radius=number(5.0, 0.5),
-        solver=a_solver(),
+        rtol=number(1e-4, 0.0, 1.0),
     ),
     call(RWN.forward, image=AN_IMAGE),
     call(RWN.scores, image=AN_IMAGE),
