@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from graphrw.core.blocks import AT_ONCE
 
 NARROWEST = 8  # pixels of a tile, at least: smaller matrices cost more in calls than they save in pairs
+FEW = 2**17  # pairs that are kept for backward: to make them again costs more calls than memory
 
 Ends = tuple[slice, ...]
 
@@ -123,6 +124,8 @@ def bands(shape: tuple[int, ...], radius: float) -> Iterator[tuple[Ends, Ends, B
 def in_parts(visit: Callable[..., tuple[Tensor, ...]], band: Band, *rows: Tensor) -> list[tuple[Tensor, ...]]:
     """What `visit(band, *rows)` gives for part after part of `rows` (B, …, W, C); backward makes each of them again."""
     flat = [row.reshape(-1, *row.shape[-2:]) for row in rows]
+    if band.pairs * len(flat[0]) <= FEW:
+        return [visit(band, *flat)]
     at_once = max(1, AT_ONCE // band.pairs)
     parts = zip(*(row.split(at_once) for row in flat), strict=True)
     return [checkpoint(visit, band, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
