@@ -50,6 +50,13 @@ def test_more_digits_are_as_good_as_many_steps() -> None:
     assert errors[2] < 1e-6
 
 
+def test_nodes_that_hardly_hang_together_are_no_obstacle() -> None:
+    graph, weight, f = problem()
+    moved = rw.walk(graph, weight.detach() ** 40)
+    expected = 0.1 * resolvent(damp(moved, 0.9), f.detach())
+    torch.testing.assert_close(limit(moved, f.detach(), 0.9, rtol=1e-10), expected, rtol=1e-6, atol=1e-8)
+
+
 def test_a_vector_in_float32_keeps_shape_and_type() -> None:
     graph, weight, f = problem()
     found = limit(rw.walk(graph, weight.detach().float()), f[:, 0].detach().float(), 0.5)

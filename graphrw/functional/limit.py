@@ -98,8 +98,10 @@ class _Steps:
     def limit(self, b: Tensor) -> Tensor:
         """(I − αP)⁻¹ b for b (N, K), by Chebyshev's iteration."""
         target = self.rtol * torch.linalg.vector_norm(b, dim=0)
-        bound = self.alpha / (1 + math.sqrt(1 - self.alpha**2))
-        most = math.ceil(math.log(self.rtol / 4) / math.log(bound)) + SLACK
+        factor = self.alpha / (1 + math.sqrt(1 - self.alpha**2))
+        # The factor is that of norms weighted by the rates, in which P is symmetric; these may be so much smaller.
+        span = math.sqrt(float(self.rate.max()) / float(self.rate.min())) if len(self.rate) else 1.0
+        most = math.ceil(math.log(self.rtol / (4 * span)) / math.log(factor)) + SLACK
         before, x, omega = torch.zeros_like(b), b, 1.0
         for iteration in range(most):
             moved = multiply(self._weights, x).mul_(self._share).add_(b)
