@@ -52,9 +52,9 @@ class Scored:
         if weights == "uniform":
             return torch.ones(graph.num_edges)
         if weights == "colours":
-            return rw.build.l1_affinity(graph, image, number)
+            return rw.build.above(rw.build.l1_affinity(graph, image, number))
         if weights == "gaussian":
-            return rw.gaussian_affinity(graph, image, 0.5 / number**2)
+            return rw.build.above(rw.gaussian_affinity(graph, image, 0.5 / number**2))
         learned = self.model.affinity(self.model.early_features(self.scene.image), graph)
         return rw.build.above(learned**number)
 

@@ -104,7 +104,7 @@ class _Steps:
         most = math.ceil(math.log(self.rtol / (4 * span)) / math.log(factor)) + SLACK
         before, x, omega = torch.zeros_like(b), b, 1.0
         for iteration in range(most):
-            moved = multiply(self._weights, x).mul_(self._share).add_(b)
+            moved = multiply(self._weights, x).div_(self._share).add_(b)
             if bool((torch.linalg.vector_norm(moved - x, dim=0) <= target).all()):
                 return moved
             before, x = x, moved.sub_(before).mul_(omega).add_(before)
@@ -124,7 +124,7 @@ class _Steps:
 
     @cached_property
     def _share(self) -> Tensor:
-        return (self.alpha / self.rate)[:, None]
+        return (self.rate / self.alpha)[:, None]  # divided by: its inverse may overflow
 
     @cached_property
     def _weights(self) -> Tensor:

@@ -101,13 +101,15 @@ def neighbour_sum(rows: Tensor, values: Tensor, radius: float) -> Tensor:
     return total
 
 
-def _gathered(band: Band, here: Tensor, there: Tensor, mine: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
-    """As `Band.gathered`, from the features of both rows."""
+def _gathered(band: Band, *rows: Tensor) -> tuple[Tensor, Tensor]:
+    """As `Band.gathered`, from features and values of both rows, (R, W, C) and (R, W, K)."""
+    here, there, mine, theirs = rows
     return band.gathered(band.weights(here, there), mine, theirs)
 
 
-def _errors(band: Band, here: Tensor, there: Tensor, mine: Tensor, theirs: Tensor) -> tuple[Tensor]:
+def _errors(band: Band, *rows: Tensor) -> tuple[Tensor]:
     """(2, 2): the summed errors of pairs of one label and of two, and how many there are; labels from 1, or 0."""
+    here, there, mine, theirs = rows
     weight = band.weights(here, there)
     mine, theirs = band.tiles(mine), band.windows(theirs).mT
     counts = (mine > 0) & (theirs > 0) & (band.within(weight) > 0)
