@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -108,4 +109,4 @@ def crf(scored: Scored, kernel: Kernel) -> Tensor:
     field_.addPairwiseGaussian(sxy=3, compat=SMOOTH)
     image = (255 * scored.scene.image[0]).round().byte().movedim(0, -1).contiguous().numpy()
     field_.addPairwiseBilateral(sxy=kernel.place, srgb=kernel.colour, rgbim=image, compat=kernel.weight)
-    return torch.tensor(field_.inference(ROUNDS)).T
+    return torch.from_numpy(np.array(field_.inference(ROUNDS))).T
