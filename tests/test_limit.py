@@ -77,3 +77,17 @@ def test_what_the_iteration_cannot_do_is_refused() -> None:
         limit(rw.walk(graph, weight), f, 0.5, rtol=0.0)
     with pytest.raises(ValueError, match="At 1 the walk never ends"):
         limit(rw.walk(graph, weight), f, 1.0)
+
+
+def test_a_second_derivative_and_transforms_are_refused_in_words():
+    graph = rw.grid_graph((3, 4))
+    weight = torch.ones(graph.num_edges, dtype=torch.float64, requires_grad=True)
+    f = torch.rand(12, dtype=torch.float64, requires_grad=True)
+
+    def energy(weight, f):
+        return limit(rw.walk(graph, weight), f, 0.5).pow(3).sum()
+
+    with pytest.raises(NotImplementedError, match="can be differentiated once"):
+        torch.autograd.grad(energy(weight, f), f, create_graph=True)
+    with pytest.raises(NotImplementedError, match=r"does not take `torch\.func` transforms"):
+        torch.func.grad(energy)(weight.detach(), f.detach())

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.opaque import opaque
+from graphrw.core.transforms import refuse_transforms
 from graphrw.core.walk import Walk
 from graphrw.core.whole import is_number
 from graphrw.functional.propagation import check_alpha, step
@@ -45,6 +46,7 @@ def limit(walk: Walk, f: Tensor, alpha: Tensor | float, *, rtol: float = 1e-4) -
 
     Raises:
         ConvergenceError: if that type does not hold as many digits as `rtol` asks for.
+        NotImplementedError: within a `torch.func` transform, or for a second derivative: take `damp` and `resolvent`.
         ValueError: for a directed walk, a wrong shape, type or device, or `alpha` or `rtol` out of range.
 
     >>> from graphrw import Graph, walk
@@ -52,6 +54,7 @@ def limit(walk: Walk, f: Tensor, alpha: Tensor | float, *, rtol: float = 1e-4) -
     >>> limit(path, torch.tensor([0.0, 0.0, 1.0]), alpha=0.5, rtol=1e-6)
     tensor([0.1250, 0.2500, 0.6250])
     """
+    refuse_transforms("limit", "`damp` and `resolvent`")
     alpha = check_alpha(alpha)
     check_share("rtol", rtol)
     held, columns, loops, unit = prepared(walk, f, 0.0)
@@ -118,6 +121,8 @@ class _Steps:
         """λ = g + αPᵀλ: with μ = λ / c it is μ = g / c + αPμ. None where nothing comes in from behind."""
         if upon is None:
             return None
+        if torch.is_grad_enabled():  # λ depends on the weights, too
+            raise NotImplementedError("`limit` can be differentiated once; take `damp` and `resolvent` for more.")
         with torch.no_grad():
             rate = self.rate[:, None]
             return (rate * self.limit(upon.reshape(len(upon), -1) / rate)).reshape(upon.shape)
