@@ -6,7 +6,8 @@ used first costs at most one CPU second more than that, but for its layers and m
 Peers: torch itself.
 Run: python benchmarks/import_time.py [--rounds 7]
 Each line runs in processes of its own, in turns, so that a busy machine is busy for all of them; given are medians of
-the CPU seconds, of user and system, that the process has used when it ends, less those of an empty one.
+the CPU seconds, of user and system, that the process has used when it ends, less those of an empty one. Modules are
+compiled once and kept, as pip does it, also where PYTHONDONTWRITEBYTECODE forbids it.
 Last result: docs/benchmarks.md.
 """
 
@@ -38,6 +39,7 @@ rw.segment(image, seeds, channel_axis=-1)
 """
 LAYER = "import torch, graphrw as rw\nrw.nn.HarmonicLabels"
 MODEL = "import torch, graphrw as rw\nrw.models.LearnedRandomWalker"
+COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 LINES = {
     "nothing": EMPTY,
     "import torch": TORCH,
@@ -53,7 +55,7 @@ LINES = {
 def cpu_seconds(code: str) -> float:
     """User and system seconds of a fresh process that runs `code`."""
     before = os.times()
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, env=COMPILED)
     after = os.times()
     return after.children_user - before.children_user + after.children_system - before.children_system
 

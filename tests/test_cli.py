@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 from test_files import AFFINE, SPACING
 
 import graphrw as rw
+from graphrw.cli.answers import Answer, by_walker
+from graphrw.cli.task import Task
 from graphrw.files import ImageFile, read_image, write_image
 
 ENDINGS = (".png", ".tif", ".nii", ".nii.gz", ".nrrd", ".zarr", ".npy")
@@ -188,6 +191,28 @@ def test_a_model_labels_in_place_of_superpixels(tmp_path: Path) -> None:
     for name in "ab":
         np.testing.assert_array_equal(read_image(tmp_path / f"{name}.png").values, expected)
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), share, atol=1e-6)
+
+
+def test_on_a_device_walk_is_random_walker_on_its_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image, seeds = written(tmp_path)
+    common = ("walk", image, seeds, "--beta", 300, "-o")
+    run(*common, tmp_path / "a.png", "--probabilities", tmp_path / "a.npy", "--entropy", tmp_path / "e.npy")
+    devices = []
+
+    def on_cpu(task: Task, device: torch.device, **options: Any) -> Answer:
+        devices.append(device)
+        return by_walker(task, torch.device("cpu"), **options)
+
+    monkeypatch.setattr("graphrw.cli.segment.by_walker", on_cpu)
+    monkeypatch.setattr("graphrw.cli.options.device_of", torch.device)
+    run(*common, tmp_path / "b.png", "--device", "cuda:1")
+    wanted = ("--probabilities", tmp_path / "c.npy", "--entropy", tmp_path / "f.npy")
+    run(*common, tmp_path / "c.png", "--device", "cuda:1", *wanted)
+    assert devices == [torch.device("cuda:1")] * 2
+    for name in "bc":
+        np.testing.assert_array_equal(*(read_image(tmp_path / f"{each}.png").values for each in (name, "a")))
+    np.testing.assert_allclose(np.load(tmp_path / "c.npy"), np.load(tmp_path / "a.npy"), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "f.npy"), np.load(tmp_path / "e.npy"), atol=1e-4)
 
 
 def test_quiet_says_nothing(tmp_path: Path) -> None:

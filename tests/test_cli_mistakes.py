@@ -91,6 +91,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("tpu", "there is no device 'tpu'"),
+        ("cuda:99", "there is no 'cuda:99' here"),
+        ("meta", "'meta' lacks float64 or is of no use here"),
+    ],
+)
+def test_walk_refuses_devices_that_are_not_there(device: str, message: str, folder: Path) -> None:
+    answer = run("walk", folder / "image.png", folder / "seeds.png", "-o", folder / "o.png", "--device", device)
+    assert answer.exit_code == USAGE
+    assert message in " ".join(answer.stderr.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_ends_in_one_sentence(mistake: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments, code, sentence = MISTAKES[mistake]

@@ -50,6 +50,21 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     assert all(0 <= row["VOI"] < 4 for row in rows)
 
 
+def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses", "--reduce", 1]
+    training = [*where, "--out", tmp_path / "run", "--train-on", "test", "--steps", 3, "--walk-steps", 3, "--crop", 16]
+    for walk in ("learned", "none"):
+        run("rwn/train.py", *training, "--walk", walk)
+    out = tmp_path / "scenes.json"
+    told = run(
+        "rwn/evaluate.py", *where, "--models", tmp_path / "run", "--tune-on", "test", "--split", "test", "--out", out
+    )
+    assert "learned walk" in told
+    rows = figures(out)
+    assert {row["method"] for row in rows} >= {"network alone", "learned walk", "unlearned: uniform"}
+    assert all(0 <= row["mean IoU"] <= 100 for row in rows)
+
+
 def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "cuts.json"
     told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out)

@@ -34,7 +34,7 @@ def image(*shape: int) -> rw.Session:
 
 
 def test_nothing_is_left_to_do_once_the_answer_is_there_until_the_next_stroke() -> None:
-    session = image(30, 40)
+    session = image(120, 160)
     first = session.forecast()
     _ = session.labels
     assert (session.forecast().seconds, session.forecast().bytes) == (0, 0)

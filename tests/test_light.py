@@ -37,6 +37,11 @@ def test_what_needs_only_scipy_loads_only_scipy(code):
     assert said(code + SAYS) <= {"scipy", "rslab"}
 
 
+def test_a_first_segmentation_loads_no_compiler_and_no_networks():
+    code = HEAD + "import numpy\n" + SEEDS + "rw.segment(numpy.random.rand(30, 30, 3), seeds, channel_axis=-1)"
+    assert said(code + SAYS) <= {"scipy", "rslab", "skimage"}
+
+
 def test_every_room_and_name_is_there_after_a_plain_import():
     code = """
 import graphrw as rw

@@ -62,7 +62,7 @@ def test_a_loaded_model_is_the_one_that_was_saved(name: str, tmp_path: Path) -> 
 
 def test_numbers_of_numpy_are_saved_as_any(tmp_path: Path) -> None:
     RWN(np.int64(1), np.int64(2), np.int64(8), alpha=np.float64(0.25)).save(tmp_path / "a")
-    assert RWN.load(tmp_path / "a").limit.alpha == 0.25
+    assert RWN.load(tmp_path / "a").alpha == 0.25
 
 
 def test_the_file_says_what_is_in_it(tmp_path: Path) -> None:

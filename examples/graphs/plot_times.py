@@ -71,7 +71,7 @@ later = torch.where(seeds < 0, time[:, 0] - time[:, 1], torch.nan)
 most = float(later[later.isfinite()].abs().max())
 pictures = (
     ("steps to a door", either, "magma_r", None, None),
-    ("steps more to upper left", later, "PuOr", -most, most),
+    ("how many more to upper left than to lower right", later, "PuOr", -most, most),
 )
 for panel, (title, values, cmap, low, high) in zip(panels, pictures):
     shown = panel.imshow(values.reshape(size, size).numpy(), cmap=cmap, vmin=low, vmax=high)

@@ -35,7 +35,6 @@ START = {  # the module of each constant and its name, and where the search begi
     "colour_model.WIDTH": 10.0,
     "absorption.RATE": 0.01,
     "absorption.COLOUR": 1.0,
-    "absorption.SURE": 10.0,
     "absorption.COLOUR_PATH": 1.0,
     "strokes.STEEP": 0.1,
 }

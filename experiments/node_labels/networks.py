@@ -4,6 +4,7 @@ Every network has the same six combinations to choose from: two of what is its o
 dropout), three of the weight decay of its first layer.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class First(nn.Module):
         return embedding_bag(self.columns, self.weight, self.starts, mode="sum", per_sample_weights=values)
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Scores (N, L) as logarithms of probabilities, and a loss."""
 
     own: tuple[float, ...] = (0.5, 0.7)  # shares of dropout
@@ -57,8 +58,9 @@ class Network(nn.Module):
         super().__init__()
         self.task, self.options = task, options
 
+    @abstractmethod
     def scores(self) -> Tensor:
-        raise NotImplementedError
+        """(N, L)"""
 
     def loss(self, done: float) -> Tensor:
         """Of one step; `done` of the steps of a run are over."""

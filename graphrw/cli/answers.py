@@ -1,6 +1,8 @@
 """From seeds to labels: by a session, or by a network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,14 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from graphrw.cli.task import Inputs, Task
+from graphrw.core.arrays import as_tensor
 from graphrw.core.progress import Listener
 from graphrw.core.warn import warn
 from graphrw.files import ImageFile, read_image
 from graphrw.functional import entropy
 from graphrw.models import LearnedRandomWalker
-from graphrw.segmentation import Session, stroke_log
+from graphrw.segmentation import Session, random_walker, stroke_log
+from graphrw.solvers import Auto
 
 Options = dict[str, Any]  # keywords of `Session`
+SOLVER = Auto(rtol=1e-6)  # as a session's
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,27 +54,47 @@ def by_session(image: ImageFile, session: Session, *, probabilities: bool, uncer
     )
 
 
-def task_for_model(inputs: Inputs) -> Task:
-    """What is to be labelled.
+def task_for(inputs: Inputs, option: str) -> Task:
+    """What is to be labelled without a session, as `option` asks.
 
     Raises:
-        ValueError: for what a model does not know.
+        ValueError: for strokes, or files that do not fit together.
     """
     if inputs.are_strokes:
-        raise ValueError(f"`{inputs.seeds}` says how its strokes were made; with --model give a label image.")
-    if inputs.spacing is not None:
-        raise ValueError("--model knows no --spacing: edges are what it has learned.")
+        raise ValueError(f"`{inputs.seeds}` says how its strokes were made; with {option} give a label image.")
     return inputs.read()
 
 
 def by_model(task: Task, model: LearnedRandomWalker, *, probabilities: bool, uncertainty: bool) -> Answer:
     """What a network answers."""
+    predict = partial(model.predict, task.image.values, task.seeds, channel_axis=task.image.channel_axis)
+    return _predicted(task, predict, probabilities=probabilities, uncertainty=uncertainty)
+
+
+def by_walker(task: Task, device: torch.device, options: Options, *, probabilities: bool, uncertainty: bool) -> Answer:
+    """What a walk over pixels answers that is solved on `device`; `options` are keywords of `random_walker`."""
+
+    def predict(*, return_full_prob: bool = False) -> NDArray[Any]:
+        return random_walker(
+            as_tensor("image", task.image.values, "").to(device),
+            torch.from_numpy(task.seeds).to(device),
+            spacing=task.spacing,
+            channel_axis=task.image.channel_axis,
+            return_full_prob=return_full_prob,
+            solver=SOLVER,
+            **options,
+        ).numpy(force=True)
+
+    return _predicted(task, predict, probabilities=probabilities, uncertainty=uncertainty)
+
+
+def _predicted(task: Task, predict: Callable[..., NDArray[Any]], *, probabilities: bool, uncertainty: bool) -> Answer:
+    """From a function that gives labels or, with `return_full_prob`, the probabilities of all."""
     ids = np.unique(task.seeds[task.seeds > 0])
-    image, axis = task.image.values, task.image.channel_axis
     if not probabilities and not uncertainty:
-        labels = model.predict(image, task.seeds, channel_axis=axis)
+        labels = predict()
         return Answer(task.image, np.where(labels < 0, 0, labels), ids, None, None)
-    share = model.predict(image, task.seeds, channel_axis=axis, return_full_prob=True)
+    share = predict(return_full_prob=True).astype(np.float32)
     labels = np.where(share.sum(0) > 0, ids[share.argmax(0)], 0)
     spread = entropy(torch.from_numpy(share), dim=0).numpy() if uncertainty else None
     return Answer(task.image, labels, ids, share if probabilities else None, spread)

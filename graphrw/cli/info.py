@@ -19,6 +19,7 @@ from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
 GIB = 2**30
 SOLVER = Auto(rtol=1e-6)  # a session's
+OVER_REGIONS = Auto(rtol=1e-6, max_bytes=0.0)  # likewise
 
 
 def info(
@@ -65,7 +66,8 @@ def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     walks = forecast(sizes, superpixels=False)
     side = max(1, round(regions ** (1 / len(sizes))))
     about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
-    yield f"segment, {size(sizes)}", f"{forecast(sizes)} with 2 labels, {regions} superpixels. {SOLVER.explain(about)}."
+    chosen = f"{OVER_REGIONS.explain(about)}."
+    yield f"segment, {size(sizes)}", f"{forecast(sizes)} with 2 labels, {regions} superpixels. {chosen}"
     chosen = f"{SOLVER.explain(grid_graph(sizes))}." if walks.bytes < free else "More than is free: take segment."
     yield f"walk, {size(sizes)}", f"{walks} with 2 labels. {chosen}"
 

@@ -61,7 +61,18 @@ ChannelAxis = Annotated[
     ),
 ]
 Device = Annotated[
-    str, typer.Option(help="Where a network runs: auto, cpu, cuda, cuda:1, …; walks run on the CPU.", metavar="DEVICE")
+    str,
+    typer.Option(
+        help="Where a network runs: auto, cpu, cuda, cuda:1, …",
+        metavar="DEVICE",
+    ),
+]
+WalkDevice = Annotated[
+    str,
+    typer.Option(
+        help="Where it is solved: cpu, by a factor where that is faster; cuda, cuda:1, …: by multigrid.",
+        metavar="DEVICE",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
 

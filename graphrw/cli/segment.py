@@ -1,18 +1,20 @@
 """`graphrw segment` and `graphrw walk`: images and volumes from seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from graphrw.cli import options as given
-from graphrw.cli.answers import Options, by_model, by_session, opened, task_for_model
+from graphrw.cli.answers import Answer, Options, by_model, by_session, by_walker, opened, task_for
 from graphrw.cli.bars import bar
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
 from graphrw.models import LearnedRandomWalker
+
+Label = Callable[..., Answer]  # of a `Task` and what is wanted
 
 
 def segment(
@@ -82,7 +84,10 @@ def segment(
     elif options:
         raise typer.BadParameter("--model brings edges of its own: superpixels, colours, beta and band are not for it.")
     else:
-        _by_model(inputs, outputs, model, where, quiet=quiet)
+        if inputs.spacing is not None:
+            raise ValueError("--model knows no --spacing: edges are what it has learned.")
+        network = LearnedRandomWalker.load(model).to(where)
+        _at_once(inputs, outputs, "--model", partial(by_model, model=network), quiet=quiet)
 
 
 def walk(
@@ -99,6 +104,7 @@ def walk(
         float | None,
         typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
     ] = None,
+    device: given.WalkDevice = "cpu",
     quiet: given.Quiet = False,
 ) -> None:
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
@@ -109,8 +115,11 @@ def walk(
     For example: graphrw walk volume.nii.gz seeds.nii.gz -o labels.nii.gz --beta 500
     """
     inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
-    options = {"superpixels": False, **_given({"beta": beta})}
-    _by_session(inputs, Outputs(out, probabilities, entropy), options, quiet=quiet)
+    outputs, options, where = Outputs(out, probabilities, entropy), _given({"beta": beta}), given.device_of(device)
+    if where.type == "cpu":
+        _by_session(inputs, outputs, {"superpixels": False, **options}, quiet=quiet)
+    else:
+        _at_once(inputs, outputs, "--device", partial(by_walker, device=where, options=options), quiet=quiet)
 
 
 def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool) -> None:
@@ -122,13 +131,14 @@ def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bo
     outputs.write(answer, quiet=quiet)
 
 
-def _by_model(inputs: Inputs, outputs: Outputs, model: Path, device: torch.device, *, quiet: bool) -> None:
+def _at_once(inputs: Inputs, outputs: Outputs, option: str, label: Label, *, quiet: bool) -> None:
+    """Without a session, as `option` asks."""
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
-        network, task = LearnedRandomWalker.load(model).to(device), task_for_model(inputs)
+        task = task_for(inputs, option)
         outputs.check_shape(task.image.shape)
         progress(0.1, "walking")
-        answer = by_model(task, network, **outputs.wanted)
+        answer = label(task, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
 
 

@@ -13,6 +13,8 @@ from graphrw.functional.heat import heat
 from graphrw.functional.influence import Influence, blame, influence
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.limit import limit
+from graphrw.functional.local import local_affinity_loss, local_step
 from graphrw.functional.most_probable import MostProbable, most_probable_labels
 from graphrw.functional.numbering import renumber_labels, restore_labels
 from graphrw.functional.pooling import region_pooling
@@ -57,6 +59,9 @@ __all__ = [
     "hitting_time",
     "hitting_time_variance",
     "influence",
+    "limit",
+    "local_affinity_loss",
+    "local_step",
     "map_mask",
     "missing_neighbours",
     "most_probable_labels",

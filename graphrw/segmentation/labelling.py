@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.threads import threads_for
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.image_regions import ImageRegions, image_regions
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
@@ -106,12 +107,14 @@ def region_labeller(
 ) -> Labeller:
     """That by a walk over regions, as `model` says; None: with fixed weights."""
     model = model or partial(seeded_regions, colour_model=options.colour_model)
-    return partial(label_strokes, regions, model=model, band=options.band, solver=solver)
+    few = threads_for(regions.segments.numel())
+    return few(partial(label_strokes, regions, model=model, band=options.band, solver=solver))
 
 
 def regions_of(pixels: Tensor, inside: Tensor, options: Options) -> ImageRegions:
     """The superpixels of an image."""
-    return image_regions(
+    few = threads_for(inside.numel())
+    return few(image_regions)(
         pixels.reshape(*inside.shape, -1),
         inside,
         options.spacing or [1.0] * inside.ndim,

@@ -92,7 +92,8 @@ def segment(
         colour_model: whether colours of strokes count wherever they occur. Without it only what is joined counts.
         band: how far from a border, in pixels, pixels are labelled one by one; 0: borders run between superpixels.
         return_full_prob: return probabilities instead of labels.
-        solver: how to solve over pixels; over superpixels a few iterations do. More digits change no label.
+        solver: how to solve, over superpixels and over pixels; `Auto` makes no factor over superpixels. On GrabCut's
+            photographs more digits than these changed no label, nor did half as many over superpixels.
 
     Returns:
         Labels of the shape and type of `labels`; or probabilities (L, \\*spatial) in float64 (for a float32 torch image

@@ -57,7 +57,7 @@ class Session(Drawing):
         convert2lab: whether channels are red, green and blue.
         colour_model: whether colours of strokes count wherever they occur.
         band: how far from a border, in pixels, pixels are labelled one by one.
-        solver: how to solve over pixels, as in `segment`.
+        solver: how to solve, as in `segment`.
         progress: called with the share that is done, from 0 to 1, and what comes now, while an answer is made. If it
             returns false, the run ends with `Cancelled`, and the session is as it was before.
 
@@ -150,8 +150,8 @@ class Session(Drawing):
     def forecast(self) -> Forecast:
         """What asking for `labels` now will take; nothing, where the answer is there already.
 
-        A rough guess that mostly says too much: bytes up to five times and at most a third too few, seconds between
-        half and eleven times the truth, as `benchmarks/forecast.py` has seen them on a machine like that of the docs.
+        A rough guess: seconds and bytes of photographs are mostly right within a half, those of volumes from half to
+        five times the truth, as `benchmarks/forecast.py` has seen them on a machine like that of the docs.
         `probabilities` add 16 bytes for each pixel and label. Before there are two labels, it is for two.
 
         >>> import numpy as np

@@ -70,7 +70,7 @@ def label_strokes(
     progress("comparing with the strokes")
     seeded = model(regions, strokes)
     progress("walking over the regions")
-    z = region_probabilities(seeded)
+    z = region_probabilities(seeded, solver)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
     found = at_pixels(likeliest.int(), regions.segments, -1)
     progress("drawing the borders")

@@ -1,5 +1,7 @@
 """What of a segmentation depends on the strokes: the probabilities of labels in each region."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,6 @@ from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_pixels import StrokePixels
 from graphrw.solvers import Auto, Solver
 
-SOLVER = Auto(rtol=1e-3, max_bytes=0.0)  # no factor: absorption keeps the system well conditioned at every size
 ROUNDS = 2  # of sharpening
 STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
 
@@ -42,7 +43,7 @@ def seeded_regions(regions: ImageRegions, strokes: StrokePixels, *, colour_model
     return SeededWalk(walk(regions.graph, regions.weight, lost), held, rates, regions.segments, strokes.ids)
 
 
-def region_probabilities(seeded: SeededWalk) -> Tensor:
+def region_probabilities(seeded: SeededWalk, solver: Solver) -> Tensor:
     """(R, L) float64: where walkers from each region end, in strokes or absorbed on the way; 0 where they cannot end.
 
     The walk is sharpened: edges where probabilities change by more than ε count less,
@@ -52,15 +53,19 @@ def region_probabilities(seeded: SeededWalk) -> Tensor:
     twice, on the way to the least Σ w_ij ε √(ε² + t_ij²): labels come to change along few, weak borders, and
     not by degrees.
     """
-    held, moves, num_labels = seeded.seeds, seeded.walk, len(seeded.ids)
+    held, weight = seeded.seeds, seeded.walk.weight
     if bool((held >= 0).all()):
-        return one_hot(held, num_labels, moves.weight)
-    z = region_step(seeded, None, solver=SOLVER)
+        return one_hot(held, len(seeded.ids), weight)
+    solver = on_regions(solver)
+    z = region_step(seeded, None, solver=solver)
     for _ in range(ROUNDS):
-        z = region_step(seeded, z, solver=SOLVER)
-    z = z.clamp(min=0)
-    lost = moves.killing[:, None] > 0
-    return torch.where(lost, 0.0, z / z.sum(1, keepdim=True))  # a rough solution, but probabilities
+        z = region_step(seeded, z, solver=solver)
+    return z
+
+
+def on_regions(solver: Solver) -> Solver:
+    """`solver`; of `Auto` no factor, since each would serve for one solve, and absorption keeps iterations few."""
+    return replace(solver, max_bytes=0.0) if isinstance(solver, Auto) else solver
 
 
 def region_step(seeded: SeededWalk, before: Tensor | None, *, solver: Solver) -> Tensor:

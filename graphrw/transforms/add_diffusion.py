@@ -1,6 +1,7 @@
 """Encodings of nodes and edges by how walkers spread."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,7 +20,25 @@ from graphrw.transforms.inputs import checked_data, checked_name, checked_times,
 TIMES = (1.0, 2.0, 4.0, 8.0)
 
 
-class AddDiffusionMap(BaseTransform):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False)
+class _AddDiffusion(BaseTransform):  # type: ignore[misc]
+    """What is the same for nodes and for edges."""
+
+    times: Sequence[float] = field(default=TIMES, kw_only=False)
+    k: int | None = field(default=None, kw_only=False)
+    weight: str | None = field(default="edge_weight", repr=False)
+    attr_name: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        self.times = checked_times(self.times)
+        if self.k is not None:
+            check_whole("k", self.k, 1)
+        checked_weight_name(self.weight)
+        checked_name("attr_name", self.attr_name)
+
+
+@dataclass(kw_only=True, eq=False)
+class AddDiffusionMap(_AddDiffusion):
     """How far a walker from each node is from equilibrium after t steps, for several t.
 
         χ²_t(i) = Σ_l (Pᵗ_il − π_l)² / π_l = Σ_m |λ_m|²ᵗ Φ_m(i)² − 1,    π = d / Σd,
@@ -47,16 +66,7 @@ class AddDiffusionMap(BaseTransform):  # type: ignore[misc]
             [3., 1.]])
     """
 
-    def __init__(
-        self,
-        times: Sequence[float] = TIMES,
-        k: int | None = None,
-        *,
-        weight: str | None = "edge_weight",
-        attr_name: str = "diffusion_map",
-    ) -> None:
-        self.times, self.k = checked_times(times), None if k is None else check_whole("k", k, 1)
-        self.weight, self.attr_name = checked_weight_name(weight), checked_name("attr_name", attr_name)
+    attr_name: str = field(default="diffusion_map", repr=False)
 
     @opaque
     @torch.no_grad()
@@ -71,11 +81,9 @@ class AddDiffusionMap(BaseTransform):  # type: ignore[misc]
         lengths = torch.stack([z.square().sum(1) for z in maps], 1) - 1
         return torch.where(part.rate[:, None] > 0, lengths.clamp(min=0), 0)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(times={self.times}, k={self.k})"
 
-
-class AddDiffusionDistance(BaseTransform):  # type: ignore[misc]
+@dataclass(kw_only=True, eq=False)
+class AddDiffusionDistance(_AddDiffusion):
     """The diffusion distance between the two ends of each edge, for several times: `diffusion_distance`, squared.
 
     An encoding of edges, small inside clusters and large between them; as `AddDiffusionMap` it knows no signs.
@@ -97,16 +105,7 @@ class AddDiffusionDistance(BaseTransform):  # type: ignore[misc]
     tensor([[4., 4., 4., 4.]])
     """
 
-    def __init__(
-        self,
-        times: Sequence[float] = TIMES,
-        k: int | None = None,
-        *,
-        weight: str | None = "edge_weight",
-        attr_name: str = "diffusion_distance",
-    ) -> None:
-        self.times, self.k = checked_times(times), None if k is None else check_whole("k", k, 1)
-        self.weight, self.attr_name = checked_weight_name(weight), checked_name("attr_name", attr_name)
+    attr_name: str = field(default="diffusion_distance", repr=False)
 
     @opaque
     @torch.no_grad()
@@ -124,11 +123,8 @@ class AddDiffusionDistance(BaseTransform):  # type: ignore[misc]
         data[self.attr_name] = distance
         return data
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(times={self.times}, k={self.k})"
 
-
-def _maps(part: Walk, times: tuple[float, ...], k: int | None) -> list[Tensor]:
+def _maps(part: Walk, times: Sequence[float], k: int | None) -> list[Tensor]:
     """The diffusion map (N, k) at each time, from one search for eigenpairs."""
     num_nodes, first = part.graph.num_nodes, min(times)
     if k is None or k >= num_nodes:  # for molecules most of the time of a search would go into preparing it

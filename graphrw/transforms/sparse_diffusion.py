@@ -5,6 +5,7 @@ Of the N × N diffusion matrix some columns are made at a time, and only their l
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from graphrw.convert.pyg import from_pyg
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, walk
-from graphrw.core.whole import check_flag, check_whole, is_number
+from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.functional.heat import heat
 from graphrw.functional.propagation import check_alpha, damp
 from graphrw.solve import factorize
@@ -28,31 +29,33 @@ Columns = Callable[[Tensor], Tensor]
 RTOL = 1e-8  # of heat: a column's largest entries, which are kept, are right to seven digits
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
     """What is the same for every diffusion."""
 
-    def __init__(
-        self,
-        top_k: int | None,
-        threshold: float | None,
-        *,
-        self_loops: float,
-        symmetric: bool,
-        normalize: bool,
-        weight: str | None,
-        solver: Solver,
-    ) -> None:
-        if (top_k is None) == (threshold is None):
+    top_k: int | None = None
+    threshold: float | None = None
+    self_loops: float = 1.0
+    symmetric: bool = True
+    normalize: bool = True
+    weight: str | None = "edge_weight"
+    solver: Solver = Auto()
+
+    def __post_init__(self) -> None:
+        if (self.top_k is None) == (self.threshold is None):
             raise ValueError(
                 "Give `top_k`, a whole number ≥ 1, or `threshold`, a number ≥ 0, and not both; got "
-                f"{top_k!r} and {threshold!r}."
+                f"{self.top_k!r} and {self.threshold!r}."
             )
-        self.top_k = None if top_k is None else check_whole("top_k", top_k, 1)
-        self.threshold = None if threshold is None else _number("threshold", threshold, least=0.0)
-        self.self_loops = _number("self_loops", self_loops, least=0.0)
-        self.symmetric, self.normalize = check_flag("symmetric", symmetric), check_flag("normalize", normalize)
-        self.weight, self.solver = checked_weight_name(weight), solver
-        check_solver(solver)
+        if self.top_k is not None:
+            check_whole("top_k", self.top_k, 1)
+        if self.threshold is not None:
+            check_not_negative("threshold", self.threshold)
+        check_not_negative("self_loops", self.self_loops)
+        check_flag("symmetric", self.symmetric)
+        check_flag("normalize", self.normalize)
+        checked_weight_name(self.weight)
+        check_solver(self.solver)
 
     @abstractmethod
     def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
@@ -87,6 +90,7 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
             yield torch.stack([source, nodes[place]]), column[source, place]
 
 
+@dataclass(repr=False, eq=False)
 class SparsePageRank(_SparseDiffusion):
     """Edges to each node from where walkers from it are found who end with probability 1 − α before each step.
 
@@ -118,28 +122,11 @@ class SparsePageRank(_SparseDiffusion):
     Data(num_nodes=3, edge_index=[2, 6], edge_weight=[6])
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.85,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        self_loops: float = 1.0,
-        symmetric: bool = True,
-        normalize: bool = True,
-        weight: str | None = "edge_weight",
-        solver: Solver = Auto(),
-    ) -> None:
-        super().__init__(
-            top_k,
-            threshold,
-            self_loops=self_loops,
-            symmetric=symmetric,
-            normalize=normalize,
-            weight=weight,
-            solver=solver,
-        )
-        self.alpha = float(check_alpha(alpha))
+    alpha: float = 0.85
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_alpha(self.alpha)
 
     def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
         ending = damp(walk, self.alpha, self_loops=loops)
@@ -155,6 +142,7 @@ class SparsePageRank(_SparseDiffusion):
         return f"SparsePageRank(alpha={self.alpha}, top_k={self.top_k}, threshold={self.threshold})"
 
 
+@dataclass(repr=False, eq=False)
 class SparseHeat(_SparseDiffusion):
     """Edges to each node from where walkers from it are found after a time.
 
@@ -181,28 +169,11 @@ class SparseHeat(_SparseDiffusion):
     Data(num_nodes=3, edge_index=[2, 7], edge_weight=[7])
     """
 
-    def __init__(
-        self,
-        time: float = 5.0,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        self_loops: float = 1.0,
-        symmetric: bool = True,
-        normalize: bool = True,
-        weight: str | None = "edge_weight",
-        solver: Solver = Auto(),
-    ) -> None:
-        super().__init__(
-            top_k,
-            threshold,
-            self_loops=self_loops,
-            symmetric=symmetric,
-            normalize=normalize,
-            weight=weight,
-            solver=solver,
-        )
-        self.time = _number("time", time, least=0.0)
+    time: float = 5.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_not_negative("time", self.time)
 
     def _diffusion(self, walk: Walk, loops: Tensor) -> Columns:
         mass = walk.rate + loops
@@ -216,9 +187,3 @@ class SparseHeat(_SparseDiffusion):
 
     def __repr__(self) -> str:
         return f"SparseHeat(time={self.time}, top_k={self.top_k}, threshold={self.threshold})"
-
-
-def _number(name: str, value: float, *, least: float) -> float:
-    if not (is_number(value) and least <= value < float("inf")):
-        raise ValueError(f"`{name}` must be a finite number ≥ {least:g}; got {value!r}.")
-    return float(value)

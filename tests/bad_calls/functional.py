@@ -62,6 +62,8 @@ SEEDED_IN_GROUPS = {
     "absorption": floats(torch.ones(N, 2), -1.0).optional(),
     **SOLVER,
 }
+PLANES, MARKS = floats(torch.linspace(0, 1, 12).reshape(1, 2, 2, 3)), torch.arange(6).reshape(1, 2, 3) // 3
+COEFFICIENT, RADIUS = scalar(0.5, -1.0).without("shape: (2, 2)"), number(1.0, 0.5)
 
 CALLS = (
     call(functional.absorption_time, **LABELLED),
@@ -120,6 +122,24 @@ CALLS = (
         threshold=number(0.5, 0.0, -1.0).without("infinite"),
     ),
     call(functional.normalised_cut_cost, **A_WALK, labels=wholes(SEEDS.clamp(min=0), -1)),
+    call(
+        functional.limit,
+        **A_WALK,
+        f=floats(FEATURES),
+        alpha=scalar(0.5, 0.0, 1.0),
+        rtol=number(1e-4, 0.0, 1.0),
+    ),
+    call(
+        functional.local_step, f=PLANES.called("features"), features=PLANES.called("f"), beta=COEFFICIENT, radius=RADIUS
+    ),
+    call(
+        functional.local_affinity_loss,
+        features=PLANES.called("target"),
+        beta=COEFFICIENT,
+        target=wholes(MARKS).called("features"),
+        radius=RADIUS,
+        ignore_index=whole(-1),
+    ),
     call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
     call(
         functional.dense_squared_distance,
