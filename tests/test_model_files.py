@@ -13,7 +13,7 @@ from torch import nn
 from graphrw.models import NDD, RAWKS, RWN, InputScale, LearnedRandomWalker, Trunk
 from graphrw.models.saving import Contents, write
 
-SCALE = InputScale(4095.0, mean=(0.4,), std=(0.2,))
+SCALE = InputScale(4095.0, mean=(0.4,), std=(0.2,), percentiles=(1.0, 99.0))
 MODELS = {
     "learned random walker": lambda: LearnedRandomWalker(1, 8, stride=4, input_scale=SCALE),
     "learned random walker in 3D": lambda: LearnedRandomWalker(1, 4, axes=3, input_scale=SCALE),
