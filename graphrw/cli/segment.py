@@ -12,7 +12,7 @@ from graphrw.cli.answers import Options, by_model, by_session, opened, task_for_
 from graphrw.cli.bars import bar
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
-from graphrw.models import LearnedRandomWalker
+from graphrw.models import LearnedRandomWalker, pretrained_names
 
 
 def segment(
@@ -58,8 +58,12 @@ def segment(
         ),
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(help="Edges from a trained network, of `graphrw train`, and a walk over pixels.", metavar="FILE"),
+        str | None,
+        typer.Option(
+            help="Edges from a trained network, and a walk over pixels: a file of `graphrw train`, or the name of "
+            "weights that come with graphrw (`graphrw info` lists them).",
+            metavar="FILE|NAME",
+        ),
     ] = None,
     device: given.Device = "auto",
     quiet: given.Quiet = False,
@@ -122,14 +126,23 @@ def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bo
     outputs.write(answer, quiet=quiet)
 
 
-def _by_model(inputs: Inputs, outputs: Outputs, model: Path, device: torch.device, *, quiet: bool) -> None:
+def _by_model(inputs: Inputs, outputs: Outputs, model: str, device: torch.device, *, quiet: bool) -> None:
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
-        network, task = LearnedRandomWalker.load(model).to(device), task_for_model(inputs)
+        network, task = _network(model).to(device), task_for_model(inputs)
         outputs.check_shape(task.image.shape)
         progress(0.1, "walking")
         answer = by_model(task, network, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
+
+
+def _network(model: str) -> LearnedRandomWalker:
+    if model in pretrained_names():
+        return LearnedRandomWalker.from_pretrained(model)
+    if not Path(model).is_file():
+        names = ", ".join(pretrained_names())
+        raise FileNotFoundError(f"There is no file `{model}`, and no such weights come with graphrw, only {names}.")
+    return LearnedRandomWalker.load(model)
 
 
 def _given(options: Mapping[str, Any]) -> Options:
