@@ -34,7 +34,8 @@ from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
 from graphrw.models import LearnedRandomWalker, pretrained_names
 
-BETAS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+MAP_BETAS = (3.0, 10.0, 30.0, 100.0)
+IMAGE_BETAS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,8 @@ Method = Callable[[Seen, NDArray[np.int64], float], NDArray[np.int64]]
 METHODS: dict[str, tuple[Method, tuple[float, ...]]] = {
     "learned walk": (lambda seen, seeds, power: by_walk(seen.learned, seeds, power), (1.0,)),
     "watershed, same map": (lambda seen, seeds, _: by_watershed(seen.learned, seeds, 0.0), (0.0,)),
-    "random walker, same map": (lambda seen, seeds, beta: by_maxima(seen.learned, seeds, beta), BETAS),
-    "random walker, image": (by_image, BETAS),
+    "random walker, same map": (lambda seen, seeds, beta: by_maxima(seen.learned, seeds, beta), MAP_BETAS),
+    "random walker, image": (by_image, IMAGE_BETAS),
 }
 
 
