@@ -71,7 +71,12 @@ def test_the_file_says_what_is_in_it(tmp_path: Path) -> None:
         described = file.metadata()
     assert (described["format"], described["version"], described["model"]) == ("graphrw.model", "1", "RWN")
     assert json.loads(described["arguments"])["alpha"] == 0.7
-    assert json.loads(described["input_scale"]) == {"unit": 4095.0, "mean": [0.4], "std": [0.2]}
+    assert json.loads(described["input_scale"]) == {
+        "unit": 4095.0,
+        "mean": [0.4],
+        "std": [0.2],
+        "percentiles": [1.0, 99.0],
+    }
 
 
 @pytest.mark.parametrize(("stored", "loaded"), [(torch.float16, torch.float32), (torch.float64, torch.float64)])
