@@ -24,7 +24,7 @@ from experiments.pretrained import nuclei
 from experiments.pretrained.evaluate import METHODS, middle, seen_by
 from experiments.pretrained.recipes import RECIPES
 from experiments.shared.command import Evaluation, option, parsed
-from graphrw.models import LearnedRandomWalker
+from graphrw.models import LearnedRandomWalker, pretrained_names
 
 OUT = Path(__file__).parents[2] / "docs" / "pictures"
 BETA = 10.0  # of the random walker on the image
@@ -35,7 +35,7 @@ COLOURS = ListedColormap(plt.get_cmap("tab20").colors)
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
     side: int = option(160, "pixels along each axis")
-    names: tuple[str, ...] = option(tuple(PLACES), "which networks")
+    names: tuple[str, ...] = option(pretrained_names(), "which networks")
 
 
 def flat(values: NDArray) -> NDArray:
