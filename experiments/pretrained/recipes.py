@@ -29,7 +29,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "validations": 8,
         "learning_rate": 2e-3,
         "walk_rate": 1e-3,
-        "minutes": 50.0,
+        "minutes": 26.0,
     },
     "nuclei_2d": {
         **COMMON,
