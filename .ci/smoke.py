@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graphrw").rglob("*") if path.is_file()}
 SHIPPED = {name for name in SOURCES if "__pycache__" not in name and not name.endswith(".pyc")}
-WEIGHTS = {f"graphrw/models/weights/{name}" for name in ("em_membranes_2d", "nuclei_2d")}
+WEIGHTS = {f"graphrw/models/weights/{name}" for name in ("em_membranes_2d", "em_membranes_3d", "nuclei_2d")}
 NEEDED = {"graphrw/py.typed", "graphrw/__init__.pyi", "graphrw/page/static/index.html", "graphrw/page/static/page.js"}
 NEEDED |= {f"{path}{ending}" for path in WEIGHTS for ending in (".safetensors", ".md")}
 

@@ -13,7 +13,7 @@ from graphrw.files import ImageFile, read_image, write_image
 from graphrw.models import LearnedRandomWalker, model_card, pretrained_names, shipped
 
 MOST = 2 * 2**20  # bytes
-LICENCES = {"em_membranes_2d": "CC BY 3.0", "nuclei_2d": "CC0"}
+LICENCES = {"em_membranes_2d": "CC BY 3.0", "em_membranes_3d": "CC BY 3.0", "nuclei_2d": "CC0"}
 
 
 def cells(shape: tuple[int, ...], count: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
@@ -47,6 +47,7 @@ def nuclei() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 
 PICTURES = {
     "em_membranes_2d": lambda: cells((96, 120), 12),
+    "em_membranes_3d": lambda: cells((32, 48, 48), 6),
     "nuclei_2d": nuclei,
 }
 
@@ -92,4 +93,4 @@ def test_the_command_line_takes_their_names(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.stderr
     expected = LearnedRandomWalker.from_pretrained("nuclei_2d").predict(image.astype(np.float32), seeds)
     assert np.array_equal(read_image(tmp_path / "out.png").values, expected)
-    assert "em_membranes_2d, nuclei_2d" in run("info").stdout
+    assert "em_membranes_2d, em_membranes_3d, nuclei_2d" in run("info").stdout
