@@ -65,6 +65,17 @@ def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
 
 
+@pytest.mark.parametrize(("name", "measure"), [("em_membranes_2d", "VOI"), ("nuclei_2d", "AP 0.5")])
+def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data: Path, tmp_path: Path) -> None:
+    training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--name", name]
+    run("pretrained/train.py", *training, "--train-on", "test", "--choose-on", "test")
+    out = tmp_path / "scores.json"
+    models = ["--models", tmp_path / f"{name}.safetensors", "--tune-on", "test", "--tune-sections", 1, "--draws", 1]
+    told = run("pretrained/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    assert f"| {name} | watershed, same map |" in told
+    assert all(0 <= row[measure] < 4 for row in figures(out))
+
+
 def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "cuts.json"
     told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out)

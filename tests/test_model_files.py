@@ -13,7 +13,7 @@ from torch import nn
 from graphrw.models import NDD, RAWKS, RWN, InputScale, LearnedRandomWalker, Trunk
 from graphrw.models.saving import Contents, write
 
-SCALE = InputScale(4095.0, mean=(0.4,), std=(0.2,))
+SCALE = InputScale(4095.0, mean=(0.4,), std=(0.2,), percentiles=(1.0, 99.0))
 MODELS = {
     "learned random walker": lambda: LearnedRandomWalker(1, 8, stride=4, input_scale=SCALE),
     "learned random walker in 3D": lambda: LearnedRandomWalker(1, 4, axes=3, input_scale=SCALE),
@@ -71,7 +71,12 @@ def test_the_file_says_what_is_in_it(tmp_path: Path) -> None:
         described = file.metadata()
     assert (described["format"], described["version"], described["model"]) == ("graphrw.model", "1", "RWN")
     assert json.loads(described["arguments"])["alpha"] == 0.7
-    assert json.loads(described["input_scale"]) == {"unit": 4095.0, "mean": [0.4], "std": [0.2]}
+    assert json.loads(described["input_scale"]) == {
+        "unit": 4095.0,
+        "mean": [0.4],
+        "std": [0.2],
+        "percentiles": [1.0, 99.0],
+    }
 
 
 @pytest.mark.parametrize(("stored", "loaded"), [(torch.float16, torch.float32), (torch.float64, torch.float64)])
