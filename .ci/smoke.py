@@ -15,7 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = {path.relative_to(ROOT).as_posix() for path in (ROOT / "graphrw").rglob("*") if path.is_file()}
 SHIPPED = {name for name in SOURCES if "__pycache__" not in name and not name.endswith(".pyc")}
+WEIGHTS = {f"graphrw/models/weights/{name}" for name in ("em_membranes_2d", "em_membranes_3d", "nuclei_2d")}
 NEEDED = {"graphrw/py.typed", "graphrw/__init__.pyi", "graphrw/page/static/index.html", "graphrw/page/static/page.js"}
+NEEDED |= {f"{path}{ending}" for path in WEIGHTS for ending in (".safetensors", ".md")}
 
 FIRST_HOUR = """
 import numpy as np, graphrw as rw
@@ -25,6 +27,8 @@ image[:, 15:] = 1.0
 seeds = np.zeros((20, 30), dtype=int)
 seeds[10, 2], seeds[10, 27] = 3, 7
 assert (rw.random_walker(image, seeds) == np.where(image > 0, 7, 3)).all()
+model = rw.models.LearnedRandomWalker.from_pretrained("nuclei_2d")
+assert (model.predict(image, seeds) == np.where(image > 0, 7, 3)).mean() > 0.9
 assert "site-packages" in rw.__file__, rw.__file__
 print("graphrw", version("graphrw"), "labels an image")
 """

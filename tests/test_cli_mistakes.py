@@ -61,7 +61,7 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "no superpixels": ("image.png seeds.png -o o.png --n-segments 0", USAGE, "--n-segments"),
     "no such device": ("image.png seeds.png -o o.png --device tpu", USAGE, "there is no device 'tpu'"),
     "no such GPU": ("image.png seeds.png -o o.png --device cuda:99", USAGE, "there is no 'cuda:99' here"),
-    "no model": ("image.png seeds.png -o o.png --model nothing", WRONG, "nothing"),
+    "no model": ("image.png seeds.png -o o.png --model nothing", WRONG, "no file `nothing`, and no such weights"),
     "a model that is none": ("image.png seeds.png -o o.png --model text.png", WRONG, "is no safetensors file"),
     "a model with options": ("image.png seeds.png -o o.png --model text.png --band 2", USAGE, "--model brings edges"),
     "no output": ("image.png seeds.png", USAGE, "'--out'"),

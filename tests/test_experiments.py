@@ -50,6 +50,32 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     assert all(0 <= row["VOI"] < 4 for row in rows)
 
 
+def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses", "--reduce", 1]
+    training = [*where, "--out", tmp_path / "run", "--train-on", "test", "--steps", 3, "--walk-steps", 3, "--crop", 16]
+    for walk in ("learned", "none"):
+        run("rwn/train.py", *training, "--walk", walk)
+    out = tmp_path / "scenes.json"
+    told = run(
+        "rwn/evaluate.py", *where, "--models", tmp_path / "run", "--tune-on", "test", "--split", "test", "--out", out
+    )
+    assert "learned walk" in told
+    rows = figures(out)
+    assert {row["method"] for row in rows} >= {"network alone", "learned walk", "unlearned: uniform"}
+    assert all(0 <= row["mean IoU"] <= 100 for row in rows)
+
+
+@pytest.mark.parametrize(("name", "measure"), [("em_membranes_2d", "VOI"), ("nuclei_2d", "AP 0.5")])
+def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data: Path, tmp_path: Path) -> None:
+    training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--name", name]
+    run("pretrained/train.py", *training, "--train-on", "test", "--choose-on", "test")
+    out = tmp_path / "scores.json"
+    models = ["--models", tmp_path / f"{name}.safetensors", "--tune-on", "test", "--tune-sections", 1, "--draws", 1]
+    told = run("pretrained/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    assert f"| {name} | watershed, same map |" in told
+    assert all(0 <= row[measure] < 4 for row in figures(out))
+
+
 def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "cuts.json"
     told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out)
@@ -66,6 +92,27 @@ def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     rows = figures(out)
     assert {row["set"] for row in rows} == {"grabcut", "medscribble", "berkeley", "coco_mval"}
     assert all(row["error"] < 20 for row in rows)
+
+
+def test_a_robot_clicks_on_every_set_and_goes_on(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clicks.json"
+    for methods in (["segment"], ["segment", "watershed"]):
+        run("interactive/clicks.py", "--data", data, "--split", "test", "--out", out, "--methods", *methods)
+    rows = figures(out)
+    assert {(row["set"], row["method"]) for row in rows} == {
+        (name, method) for name in ("grabcut", "berkeley", "coco_mval") for method in ("segment", "watershed")
+    }
+    assert all(row["IoU"] >= 90 and row["clicks to 85 %"] <= row["clicks to 90 %"] <= 6 for row in rows)
+
+
+def test_wrong_strokes_are_ranked_and_suggestions_answered(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "wrong.json"
+    run("interactive/wrong_strokes.py", "--data", data, "--split", "test", "--out", out)
+    assert all(1 <= row["suspects"] <= row["strokes"] for row in figures(out))
+    out = tmp_path / "suggestions.json"
+    criteria = ["--criteria", "expected change", "entropy of pixels"]
+    run("interactive/suggestions.py", "--data", data, "--split", "test", "--out", out, *criteria)
+    assert {row["method"] for row in figures(out)} == {"expected change", "entropy of pixels"}
 
 
 def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:

@@ -233,11 +233,32 @@ def test_a_fitted_scale_gives_mean_0_and_deviation_1_over_all_images() -> None:
     assert InputScale.fit([np.full((3, 3), 255, np.uint8)]) == InputScale(mean=(1.0,), std=(1.0,))
 
 
+def test_percentiles_make_exposures_alike_and_ignore_what_is_not_finite() -> None:
+    image = RNG.random((40, 50))
+    scale = InputScale.fit([image], percentiles=(1, 99))
+    dim = np.round(1000 + 400 * image).astype(np.uint16)
+    torch.testing.assert_close(scale.apply(dim), scale.apply(image), atol=0.02, rtol=0)
+    holes = np.full((41, 50), np.nan)
+    holes[:40] = image
+    torch.testing.assert_close(scale.apply(holes)[..., :40, :], scale.apply(image))
+    assert scale.apply(np.full((3, 3), 7.0)).isfinite().all()
+
+
+def test_percentiles_are_those_of_each_channel() -> None:
+    image = RNG.random((40, 50))
+    both = InputScale(percentiles=(0, 100)).apply(np.stack([image, 5 - 3 * image]), channel_axis=0)
+    torch.testing.assert_close(both[0, 0], 1 - both[0, 1])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: InputScale(0.0), r"`unit` must be positive and finite, or None .* got 0.0"),
         (lambda: InputScale(mean=(float("nan"),)), r"`mean` must be finite"),
+        (
+            lambda: InputScale(percentiles=(99, 1)),
+            r"`percentiles` must be two numbers in \[0, 100\], ascending, or None",
+        ),
         (lambda: InputScale(std=(0.0,)), r"`std` must be positive and finite"),
         (lambda: InputScale.fit([]), r"`images` must hold at least one image"),
         (lambda: InputScale.fit(np.ones((4, 4))), r"`images` must be several images, .* One image: `\[image\]`"),

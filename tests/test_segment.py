@@ -141,12 +141,15 @@ def test_a_constant_image_is_shared_by_distance(colour_model: bool) -> None:
     assert (answer != halves(200, 300)).mean() < 0.05
 
 
-def test_a_part_apart_gets_the_label_of_its_colour_not_of_the_nearest_stroke() -> None:
-    image, labels = 0.1 * np.random.default_rng(0).standard_normal((120, 180)), np.zeros((120, 180), dtype=int)
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_part_apart_gets_the_label_of_its_colour_not_of_the_nearest_stroke(noise: float, seed: int) -> None:
+    image = noise * np.random.default_rng(seed).standard_normal((120, 180))
     image[:, 60:120] += 1
+    labels = np.zeros((120, 180), dtype=int)
     labels[50:70, 20], labels[50:70, 90] = 1, 2
     expected = np.where((np.arange(180) // 60) % 2, 2, 1) * np.ones_like(labels)
-    assert (rw.segment(image, labels) != expected).mean() < 0.05
+    assert (rw.segment(image, labels) != expected).mean() < 0.03
 
 
 def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:

@@ -13,6 +13,7 @@ PARTS = {
     "plot_hierarchy": (0.4, 0.6, 0.09, 1.0),
     "plot_nuclei": (0.335, 0.665, 0.07, 0.7),
     "plot_superpixels": (0.335, 0.665, 0.06, 0.8),
+    "plot_wrong_stroke": (0.0, 0.335, 0.09, 1.0),
     "plot_volume": (0.5, 1.0, 0.09, 1.0),
     "plot_learn_weights": (0.75, 1.0, 0.08, 1.0),
     "plot_scribbles": (0.0, 0.5, 0.07, 1.0),

@@ -1,7 +1,7 @@
 """Microscopy whose segments are known: membranes of tissue, neurons, nuclei."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from experiments.data.folders import matching, picture, set_folder, split_folder
 
+EVERY = 6  # voxels from one section of a volume to the next
+NARROWEST = 48  # voxels along each axis of a section
+
 
 @dataclass(frozen=True, eq=False)
 class Section:
     """One image, and its segments."""
 
     name: str
-    image: NDArray[np.uint8]  # (H, W), (D, H, W) or, in colour, (H, W, 3)
+    image: NDArray  # (H, W), (D, H, W) or, in colour, (H, W, 3)
     segments: NDArray[np.int64]  # of the spatial shape, from 1; 0: in none, such as membrane
     channel_axis: int | None = None
+    has_ground: bool = False  # what lies around the segments, 0, is to be found like them
 
 
 def isbi2012(data: Path, split: str) -> list[Section]:
@@ -32,7 +36,8 @@ def vnc_sstem(data: Path, split: str) -> list[Section]:
 
 def dsb2018(data: Path, split: str) -> list[Section]:
     """Nuclei: `SPLIT/images/ID.png`, grey or in colour, `SPLIT/labels/ID.png` (0: background)."""
-    return _sections(set_folder(data, "cells_dsb2018"), split, "images", "labels")
+    sections = _sections(set_folder(data, "cells_dsb2018"), split, "images", "labels")
+    return [replace(each, has_ground=True) for each in sections]
 
 
 def fib25(data: Path, split: str) -> list[Section]:
@@ -46,10 +51,23 @@ def fib25(data: Path, split: str) -> list[Section]:
         return [Section(split, file["raw"], file["labels"].astype(np.int64))]
 
 
+def fib25_sections(data: Path, split: str) -> list[Section]:
+    """Every sixth section of that volume, along each axis across which it is wide enough: voxels are cubes."""
+    (volume,) = fib25(data, split)
+    shape = volume.segments.shape
+    return [
+        Section(f"{split}, axis {axis}, {place}", volume.image.take(place, axis), volume.segments.take(place, axis))
+        for axis in range(3)
+        if min(shape[:axis] + shape[axis + 1 :]) >= NARROWEST
+        for place in range(0, shape[axis], EVERY)
+    ]
+
+
 SETS: dict[str, Callable[[Path, str], list[Section]]] = {
     "em_isbi2012": isbi2012,
     "em_vnc_sstem": vnc_sstem,
     "em_fib25": fib25,
+    "em_fib25_sections": fib25_sections,
     "cells_dsb2018": dsb2018,
 }
 

@@ -27,7 +27,7 @@ from experiments.shared.results import table, write
 CHOSEN: dict[str, object] = {
     "segment": None,
     "random_walker": 1000,
-    "random_walker of scikit-image": 90,
+    "random_walker of scikit-image": 1000,
     "watershed": 2.0,
     "GrabCut of OpenCV": ("nearest stroke", 5),
 }

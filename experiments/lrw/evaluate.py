@@ -35,7 +35,7 @@ TOLERANCE = 2  # pixels
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, or cells_dsb2018")
+    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
     models: tuple[Path, ...] = option((), "what `train.py` has left: walk.safetensors, one for each training seed")
     detectors: tuple[Path, ...] = option((), "whose boundary maps the baselines see, one for each model; none: its own")
     draws: int = option(3, "of seeds for each section")
@@ -54,18 +54,20 @@ def scores(section: Section, found: Learned, method: str, number: float, draw: i
     began = time.process_time()
     answer = torch.from_numpy(METHODS[method][0](found, seeds_of(section, draw), number).astype(np.int64))
     seconds = time.process_time() - began
+    return {"section": section.name, "draw": draw, **measures(answer, section), "seconds": seconds}
+
+
+def measures(answer: torch.Tensor, section: Section) -> dict[str, float]:
+    """By how much an answer differs from the truth, away from boundaries."""
     options = {"ignore_index": -1, "boundary_tolerance": TOLERANCE}
     right = truth(section)
     voi = variation_of_information(answer, right, **options)
     return {
-        "section": section.name,
-        "draw": draw,
         "VOI split": voi.split,
         "VOI merge": voi.merge,
         "VOI": voi.total,
         "ARAND": adjusted_rand_error(answer, right, **options),
         "adapted": adapted_rand_error(answer, right, **options),
-        "seconds": seconds,
     }
 
 

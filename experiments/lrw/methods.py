@@ -71,12 +71,23 @@ def by_watershed(found: Learned, seeds: NDArray[np.int64], option: float) -> NDA
 
 def by_differences(found: Learned, seeds: NDArray[np.int64], beta: float) -> NDArray[np.int64]:
     """Grady's random walker on the boundary map as if it were an image: w = exp(−β (b_i − b_j)²)."""
-    return of_walk(_edge_weights(found.boundary, beta, differences=True), seeds, found.stride)
+    return of_walk(grid_weights(found.boundary, beta, differences=True), seeds, found.stride)
 
 
 def by_maxima(found: Learned, seeds: NDArray[np.int64], beta: float) -> NDArray[np.int64]:
     """The random walker that a boundary map calls for: w = exp(−β max(b_i, b_j))."""
-    return of_walk(_edge_weights(found.boundary, beta, differences=False), seeds, found.stride)
+    return of_walk(grid_weights(found.boundary, beta, differences=False), seeds, found.stride)
+
+
+def grid_weights(boundary: Tensor, beta: float, *, differences: bool) -> Tensor:
+    """Weights of the edges between cells, by their differences or their maxima: (*cells) → (axes, *cells)."""
+    images = []
+    for axis, size in enumerate(boundary.shape):
+        last = boundary.narrow(axis, size - 1, 1)
+        other = torch.cat([boundary.narrow(axis, 1, size - 1), last], axis)
+        cost = (boundary - other).square() if differences else torch.maximum(boundary, other)
+        images.append(torch.exp(-beta * cost))
+    return above(torch.stack(images))
 
 
 METHODS = {
@@ -86,14 +97,3 @@ METHODS = {
     "random walker, differences": (by_differences, BETAS),
     "random walker, maxima": (by_maxima, BETAS),
 }
-
-
-def _edge_weights(boundary: Tensor, beta: float, *, differences: bool) -> Tensor:
-    """(*cells) → (axes, *cells)."""
-    images = []
-    for axis, size in enumerate(boundary.shape):
-        last = boundary.narrow(axis, size - 1, 1)
-        other = torch.cat([boundary.narrow(axis, 1, size - 1), last], axis)
-        cost = (boundary - other).square() if differences else torch.maximum(boundary, other)
-        images.append(torch.exp(-beta * cost))
-    return above(torch.stack(images))

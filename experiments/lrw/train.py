@@ -20,7 +20,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from experiments.lrw.sections import examples, fitted_scale, read
+from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
 from experiments.shared.command import Training, device_of, option, parsed
 from experiments.shared.stages import schedule_of, stage
 from graphrw.models import LearnedRandomWalker
@@ -29,7 +29,7 @@ from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, va
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
-    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, or cells_dsb2018")
+    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
     train_on: str = option("train", "the split to learn from")
     choose_on: str = option("val", "the split whose pieces tell which weights are best")
     width: int = option(32, "of the trunk")
@@ -37,12 +37,17 @@ class Config(Training):
     crop: int = option(160, "pixels of a piece to learn from, along each axis")
     contrast: float = option(4.0, "the exponent of the weights to start from; 0: none")
     side: float = option(0.1, "weight of the side loss beside that of the walk")
+    stretch: bool = option(False, "read images in grey, and bring their own percentiles 1 and 99.8 to 0 and 1")
+    zooms: tuple[float, ...] = option((1.0,), "magnifications of the images to learn from")
+    vary: bool = option(False, "learn from pieces of varied contrast, brightness and noise")
     grown: bool = option(False, "give membrane to the nearest segments, instead of closing it")
+    walled: bool = option(False, "close the pixels on both sides of a border between segments that touch")
     walk_share: float = option(0.5, "of the time that is spent on learning through the walk")
     learning_rate: float = option(1e-3, "of the first stage")
     walk_rate: float = option(5e-4, "learning rate of the second stage")
     clip: float = option(1.0, "the largest norm of a gradient")
-    patience: int = option(0, "validations without a better one, of 20, after which a stage ends; 0: never")
+    validations: int = option(20, "in each stage")
+    patience: int = option(0, "validations without a better one, after which a stage ends; 0: never")
     judged: int = option(2, "pieces of each validation image")
 
 
@@ -57,7 +62,9 @@ def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
 
 def train(config: Config) -> LearnedRandomWalker:
     """Both stages; the models after each are in `config.out`."""
-    sections, chosen = read(config.data, config.set, config.train_on), read(config.data, config.set, config.choose_on)
+    sections, chosen = (
+        read(config.data, config.set, split, grey=config.stretch) for split in (config.train_on, config.choose_on)
+    )
     torch.manual_seed(config.seed)
     channels, axes = (sections[0].image.shape[-1] if sections[0].channel_axis else 1), sections[0].segments.ndim
     model = LearnedRandomWalker(
@@ -66,16 +73,20 @@ def train(config: Config) -> LearnedRandomWalker:
         stride=config.stride,
         axes=axes,
         contrast=config.contrast or None,
-        input_scale=fitted_scale(sections),
+        input_scale=fitted_scale(sections, DARK_AND_BRIGHT if config.stretch else None),
     ).to(device_of(config))
-    learned, judged = (examples(config.set, part, model.input_scale, grown=config.grown) for part in (sections, chosen))
+    made = partial(examples, config.set, scale=model.input_scale, grown=config.grown, walled=config.walled)
+    learned, judged = made(sections, zooms=config.zooms), made(chosen)
     _keep(config)
     _both(config, model, learned, judged)
     return model
 
 
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
-    drawn = partial(piece, learned, crop=config.crop, stride=config.stride, seed=config.seed)
+    def drawn(step: int) -> Piece:
+        part = piece(learned, step, crop=config.crop, stride=config.stride, seed=config.seed)
+        return varied(part, step, config.seed) if config.vary else part
+
     parts = [
         part
         for draw in range(config.judged)
@@ -96,7 +107,7 @@ def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], ju
                 learning_rate=rates[name],
                 clip=config.clip,
                 patience=config.patience or None,
-                validations=20,
+                validations=config.validations,
             ),
             validate=partial(mean_loss, judges[name], parts),
         )

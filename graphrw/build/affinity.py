@@ -40,7 +40,7 @@ def gaussian_affinity(graph: Graph, features: Tensor, beta: Tensor | float, leng
     tensor([0.3679])
     """
     features = _checked_features(graph, features)
-    beta = _checked_beta(beta, features)
+    beta = checked_beta(beta, features)
     # In units of about 1/√β no square that counts overflows or underflows, whatever the units of the features.
     unit = power_below(beta.detach().rsqrt())
     beta, features = beta * unit * unit, features / unit
@@ -82,7 +82,7 @@ def l1_affinity(graph: Graph, features: Tensor, beta: Tensor | float) -> Tensor:
     tensor([0.3679])
     """
     features = _checked_features(graph, features)
-    features = (features * _checked_beta(beta, features)).contiguous()  # rows are gathered by the million
+    features = (features * checked_beta(beta, features)).contiguous()  # rows are gathered by the million
     check_spread(features, "`beta` · `features`")
     size = max(1, KEPT // max(features.shape[1], 1))
     if graph.num_edges <= size:
@@ -201,7 +201,7 @@ def _checked_features(graph: Graph, features: Tensor) -> Tensor:
     return features if features.ndim == 2 else features[:, None]
 
 
-def _checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
+def checked_beta(beta: Tensor | float, features: Tensor) -> Tensor:
     """() or (C,)."""
     wanted = f"a number, a tensor () or one for each channel, {tuple(features.shape[1:])}"
     if not isinstance(beta, Tensor):

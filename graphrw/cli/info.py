@@ -12,6 +12,7 @@ import typer
 from graphrw.build import grid_graph
 from graphrw.cli.task import size
 from graphrw.core.memory import available_memory
+from graphrw.models import pretrained_names
 from graphrw.segmentation.forecast import forecast
 from graphrw.segmentation.image_regions import default_segments
 from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
@@ -53,6 +54,7 @@ def _rows() -> Iterator[tuple[str, str]]:
     missing = [name for name, is_there in there.items() if not is_there]
     if missing:
         yield "not here", ", ".join(missing)
+    yield "weights", f"{', '.join(pretrained_names())} (segment --model NAME)"
     yield "devices", ", ".join([f"cpu ({torch.get_num_threads()} threads)", *_gpus()])
     yield "memory", f"{available_memory() / GIB:.1f} GiB free"
 

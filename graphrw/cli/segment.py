@@ -12,7 +12,7 @@ from graphrw.cli.answers import Answer, Options, by_model, by_session, by_walker
 from graphrw.cli.bars import bar
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
-from graphrw.models import LearnedRandomWalker
+from graphrw.models import LearnedRandomWalker, pretrained_names
 
 Label = Callable[..., Answer]  # of a `Task` and what is wanted
 
@@ -60,8 +60,12 @@ def segment(
         ),
     ] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(help="Edges from a trained network, of `graphrw train`, and a walk over pixels.", metavar="FILE"),
+        str | None,
+        typer.Option(
+            help="Edges from a trained network, and a walk over pixels: a file of `graphrw train`, or the name of "
+            "weights that come with graphrw (`graphrw info` lists them).",
+            metavar="FILE|NAME",
+        ),
     ] = None,
     device: given.Device = "auto",
     quiet: given.Quiet = False,
@@ -86,7 +90,7 @@ def segment(
     else:
         if inputs.spacing is not None:
             raise ValueError("--model knows no --spacing: edges are what it has learned.")
-        network = LearnedRandomWalker.load(model).to(where)
+        network = _network(model).to(where)
         _at_once(inputs, outputs, "--model", partial(by_model, model=network), quiet=quiet)
 
 
@@ -140,6 +144,15 @@ def _at_once(inputs: Inputs, outputs: Outputs, option: str, label: Label, *, qui
         progress(0.1, "walking")
         answer = label(task, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
+
+
+def _network(model: str) -> LearnedRandomWalker:
+    if model in pretrained_names():
+        return LearnedRandomWalker.from_pretrained(model)
+    if not Path(model).is_file():
+        names = ", ".join(pretrained_names())
+        raise FileNotFoundError(f"There is no file `{model}`, and no such weights come with graphrw, only {names}.")
+    return LearnedRandomWalker.load(model)
 
 
 def _given(options: Mapping[str, Any]) -> Options:

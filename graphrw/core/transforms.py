@@ -66,6 +66,12 @@ def refuse_forward_over_forward() -> None:
         )
 
 
+def refuse_transforms(name: str, instead: str) -> None:
+    """Raise `NotImplementedError` within any transform of `torch.func`; `name` has no derivative there."""
+    if _functorch.peek_interpreter_stack() is not None:
+        raise NotImplementedError(f"`{name}` does not take `torch.func` transforms; take {instead}.")
+
+
 def lasting(values: Tensor) -> Tensor:
     """`values`, copied if they were made in inference mode, so that they may be kept and used in training."""
     if not values.is_inference():

@@ -10,8 +10,11 @@ from graphrw.functional.fates import fate_probabilities
 from graphrw.functional.geodesic import geodesic_distance
 from graphrw.functional.harmonic import harmonic, hitting_probabilities
 from graphrw.functional.heat import heat
+from graphrw.functional.influence import Influence, blame, influence
 from graphrw.functional.interpolation import attentional_interpolation
 from graphrw.functional.labelling import class_mass_normalize, poisson_labels
+from graphrw.functional.limit import limit
+from graphrw.functional.local import local_affinity_loss, local_step
 from graphrw.functional.most_probable import MostProbable, most_probable_labels
 from graphrw.functional.numbering import renumber_labels, restore_labels
 from graphrw.functional.pooling import region_pooling
@@ -29,12 +32,14 @@ from graphrw.functional.uncertainty import abstain, entropy
 
 __all__ = [
     "ClassMaps",
+    "Influence",
     "MostProbable",
     "absorption_time",
     "absorption_time_variance",
     "abstain",
     "attention_walk",
     "attentional_interpolation",
+    "blame",
     "boundary_probabilities",
     "class_maps",
     "class_mass_normalize",
@@ -53,6 +58,10 @@ __all__ = [
     "hitting_probabilities",
     "hitting_time",
     "hitting_time_variance",
+    "influence",
+    "limit",
+    "local_affinity_loss",
+    "local_step",
     "map_mask",
     "missing_neighbours",
     "most_probable_labels",

@@ -7,6 +7,7 @@ from graphrw.models.pretrained import EfficientNetLite0
 from graphrw.models.rawks import RAWKS
 from graphrw.models.rwn import RWN
 from graphrw.models.scale import InputScale
+from graphrw.models.shipped import model_card, pretrained_names
 from graphrw.models.tiling import apply_in_tiles
 from graphrw.models.trunk import Trunk
 
@@ -20,4 +21,6 @@ __all__ = [
     "LearnedRandomWalker",
     "Trunk",
     "apply_in_tiles",
+    "model_card",
+    "pretrained_names",
 ]

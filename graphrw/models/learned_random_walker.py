@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from graphrw.models.features import channels_of, check_image, reach_of
 from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
 from graphrw.models.scale import InputScale
 from graphrw.models.seeds import check_seeds, coarse_seeds
+from graphrw.models.shipped import shipped
 from graphrw.models.tiling import apply_in_tiles, fitting_tile
 from graphrw.nn import EdgeWeightsCNN, HarmonicLabels
 from graphrw.solvers import Auto, Solver
@@ -78,6 +79,23 @@ class LearnedRandomWalker(Model):
         self.head = EdgeWeightsCNN(channels_of(self.trunk), axes=axes)
         self.log_contrast = None if contrast is None else nn.Parameter(torch.tensor(_log_of(contrast)))
         self.walk = HarmonicLabels(solver=solver)
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> Self:
+        """A model with weights that come with graphrw, in evaluation mode, on the CPU; nothing is downloaded.
+
+        Args:
+            name: one of `pretrained_names()`. `model_card` tells what each was trained on, under which licence, how
+                well it does, and where it fails.
+
+        Raises:
+            ValueError: for another name.
+
+        >>> model = LearnedRandomWalker.from_pretrained("nuclei_2d")
+        >>> model.in_channels, model.axes, model.stride
+        (1, 2, 1)
+        """
+        return cls.load(shipped(name))
 
     def forward(self, image: Tensor, seeds: Tensor) -> Tensor:
         """Label probabilities of each pixel.

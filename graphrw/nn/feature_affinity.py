@@ -59,11 +59,16 @@ class FeatureAffinity(nn.Module):
         if self.offset is not None:
             nn.init.constant_(self.offset, math.sqrt(EXPONENT))
 
+    @property
+    def coefficients(self) -> Tensor:
+        """θ ≥ 0, (C,)."""
+        return widened(self.root).square()
+
     def forward(self, x: Tensor, graph: Graph | Tensor, weight: Tensor | None = None) -> Tensor:
         """Edge weights (E,); see the class."""
         nodes = self._nodes(x)
         pairs = pairs_of(graph, len(nodes))
-        affinity = l1_affinity(pairs.graph, nodes, widened(self.root).square())
+        affinity = l1_affinity(pairs.graph, nodes, self.coefficients)
         affinity = affinity if self.offset is None else affinity * torch.exp(-widened(self.offset).square())
         return times(pairs.spread(affinity), weight)
 

@@ -75,3 +75,13 @@ class History:
             for stroke in self.strokes[: self.done]:
                 self._canvas.draw(stroke)
         return self._canvas
+
+    def owners(self, num_pixels: int) -> Tensor:
+        """(num_pixels,) int64: the number, from 0, of the stroke that painted each pixel; −1 for none, or kept."""
+        owner = torch.full((num_pixels,), -1)
+        canvas = Canvas(torch.zeros(num_pixels, dtype=torch.int64), owner < -1)
+        for number, stroke in enumerate(self.strokes[: self.done]):
+            free = stroke.pixels[~canvas.kept[stroke.pixels]]
+            owner[free] = -1 if stroke.kept or stroke.label == 0 else number
+            canvas.draw(stroke)
+        return owner

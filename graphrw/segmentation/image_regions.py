@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.build import edge_length, gaussian_affinity, knn_graph
+from graphrw.build import edge_length, knn_graph
 from graphrw.build.touching import touching
 from graphrw.build.union import union
 from graphrw.core.blocks import slabs
@@ -37,7 +37,9 @@ class ImageRegions:
     touching: Graph  # R nodes
     step: Tensor  # (edges of `touching`,): how far it is from one region to the next, in colour and in space
     graph: Graph  # R nodes: regions that touch, and regions of like colour
-    weight: Tensor  # (E,) float64
+    length: Tensor  # (E,) float64: what weights would be if all were of one colour
+    difference: Tensor  # (E,) float64: |f_i − f_j|² / m
+    weight: Tensor  # (E,) float64: length · exp(−β · difference)
     mean: Tensor  # (R, C) float64 features of the regions
     volume: Tensor  # (R,) float64 in units of the spacing
 
@@ -89,11 +91,15 @@ def image_regions(
     edges, length = touching(segments, count, spacing)
     neighbours = unchecked(edges, count)
     scale = max(float(edge_length(neighbours, mean).square().mean()), NOISE) if neighbours.num_edges else NOISE
-    graph, weight = _joined(neighbours, length.double(), mean, beta / scale)
+    graph, length = _joined(neighbours, length.double(), mean)
+    difference = edge_length(graph, mean).square() / scale
+    weight = length * torch.exp(-beta * difference) + FLOOR * float(length.mean() if len(length) else 1.0)
     extent = max(size * step for size, step in zip(segments.shape, spacing, strict=True))
     step = edge_length(neighbours, mean) / scale**0.5 + ACROSS / extent * edge_length(neighbours, place)
     volume = size * math.prod(spacing)
-    return ImageRegions(segments, features, tuple(spacing), neighbours, step, graph, weight, mean, volume)
+    return ImageRegions(
+        segments, features, tuple(spacing), neighbours, step, graph, length, difference, weight, mean, volume
+    )
 
 
 def at_pixels(values: Tensor, numbers: Tensor, nothing: float) -> Tensor:
@@ -135,10 +141,11 @@ def _described(features: Tensor, segments: Tensor, num_regions: int) -> tuple[Te
     return mean.contiguous(), place, size
 
 
-def _joined(near: Graph, length: Tensor, mean: Tensor, beta: float) -> tuple[Graph, Tensor]:
-    unit = float(length.mean()) if len(length) else 1.0
-    parts = [(near, length * gaussian_affinity(near, mean, beta) + FLOOR * unit)]
+def _joined(near: Graph, length: Tensor, mean: Tensor) -> tuple[Graph, Tensor]:
+    """Regions that touch, by the length of their border, and those of like colour, by a part of its mean."""
+    parts = [(near, length)]
     if len(mean) > 1:
         alike, _ = knn_graph(mean, min(NEIGHBOURS, len(mean) - 1))
-        parts.append((alike, COLOUR_EDGE * unit * gaussian_affinity(alike, mean, beta)))
+        unit = float(length.mean()) if len(length) else 1.0
+        parts.append((alike, torch.full((alike.num_edges,), COLOUR_EDGE * unit, dtype=torch.float64)))
     return union(parts)

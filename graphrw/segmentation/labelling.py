@@ -11,10 +11,12 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.threads import threads_for
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
-from graphrw.segmentation.image_regions import image_regions
+from graphrw.segmentation.image_regions import ImageRegions, image_regions
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
 from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
-from graphrw.segmentation.stroke_labels import label_strokes
+from graphrw.segmentation.seeded_walk import SeededWalk
+from graphrw.segmentation.stroke_labels import RegionModel, label_strokes
+from graphrw.segmentation.strokes import seeded_regions
 from graphrw.solvers import Solver
 
 PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`
@@ -66,6 +68,10 @@ class Answer(Protocol):
         """(L,) int64, ascending."""
 
     @property
+    def seeded(self) -> SeededWalk:
+        """The walk that is labelled, with its seeds."""
+
+    @property
     def entropy(self) -> Tensor:
         """(\\*spatial), in nats."""
 
@@ -85,13 +91,31 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
         options: how to label.
         solver: how to solve.
     """
-    shape = tuple(inside.shape)
     if not options.superpixels:
-        beta = PIXEL_BETA if options.beta is None else options.beta
-        return partial(label_pixels, ImagePixels(pixels, inside, beta, options.spacing), solver=solver)
+        return pixel_labeller(pixels, inside, options, solver)
+    return region_labeller(regions_of(pixels, inside, options), options, solver)
+
+
+def pixel_labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -> Labeller:
+    """That by a walk over pixels."""
+    beta = PIXEL_BETA if options.beta is None else options.beta
+    return partial(label_pixels, ImagePixels(pixels, inside, beta, options.spacing), solver=solver)
+
+
+def region_labeller(
+    regions: ImageRegions, options: Options, solver: Solver, model: RegionModel | None = None
+) -> Labeller:
+    """That by a walk over regions, as `model` says; None: with fixed weights."""
+    model = model or partial(seeded_regions, colour_model=options.colour_model)
+    few = threads_for(regions.segments.numel())
+    return few(partial(label_strokes, regions, model=model, band=options.band, solver=solver))
+
+
+def regions_of(pixels: Tensor, inside: Tensor, options: Options) -> ImageRegions:
+    """The superpixels of an image."""
     few = threads_for(inside.numel())
-    regions = few(image_regions)(
-        pixels.reshape(*shape, -1),
+    return few(image_regions)(
+        pixels.reshape(*inside.shape, -1),
         inside,
         options.spacing or [1.0] * inside.ndim,
         n_segments=options.n_segments,
@@ -99,7 +123,6 @@ def labeller(pixels: Tensor, inside: Tensor, options: Options, solver: Solver) -
         beta=REGION_BETA if options.beta is None else options.beta,
         convert2lab=options.convert2lab,
     )
-    return few(partial(label_strokes, regions, colour_model=options.colour_model, band=options.band, solver=solver))
 
 
 def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from graphrw.core.progress import silent
+from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk
 from graphrw.segmentation.components import LabelledComponents, labelled_components, pieces
 from graphrw.segmentation.contest import Contest, contest_by, contest_on
 from graphrw.segmentation.kept_factor import KeptFactor
 from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
+from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.solvers import Solver
 
 
@@ -62,6 +64,18 @@ class PixelLabels:
     ids: Tensor  # (L,) int64, ascending
     components: LabelledComponents
     contest: Contest
+    image: ImagePixels
+    strokes: Tensor  # (*spatial) int64: > 0 a seed
+
+    @cached_property
+    def seeded(self) -> SeededWalk:
+        """The walk over all pixels inside."""
+        inside, moves = self.image.inside, self.image.walk
+        _, number = number_seeds(self.strokes[inside])
+        lost = stranded(moves, number >= 0).to(moves.weight)
+        node = torch.where(inside, (inside.reshape(-1).cumsum(0) - 1).view(inside.shape), -1)
+        nothing = moves.weight.new_zeros(len(number), len(self.ids))
+        return SeededWalk(Walk(moves.graph, moves.weight, lost), number, nothing, node, self.ids)
 
     @cached_property
     def entropy(self) -> Tensor:
@@ -86,7 +100,7 @@ def label_pixels(
     progress("walking over the pixels")
     contest = _contest(image, components, solver)
     answer = torch.where(components.reached & (flat >= 0), ids[components.likeliest(contest.column)], -1)
-    return PixelLabels(answer.view(labels.shape), ids, components, contest)
+    return PixelLabels(answer.view(labels.shape), ids, components, contest, image, labels)
 
 
 def _contest(image: ImagePixels, components: LabelledComponents, solver: Solver) -> Contest:

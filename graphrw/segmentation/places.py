@@ -9,7 +9,8 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 
-Where = NDArray[Any] | Tensor | tuple[Any, ...]
+Array = NDArray[Any] | Tensor
+Where = Array | tuple[Any, ...]
 
 
 def flat_places(where: Where, shape: tuple[int, ...]) -> Tensor:

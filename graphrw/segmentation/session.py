@@ -1,34 +1,43 @@
 """Strokes on an image, one after the other, each with an answer: what a person does with a mouse."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.distinct import distinct
 from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
-from graphrw.segmentation import stroke_log
+from graphrw.segmentation.drawing import Drawing
+from graphrw.segmentation.edge_terms import region_features
 from graphrw.segmentation.forecast import Forecast, forecast
-from graphrw.segmentation.history import Canvas, History, Stroke
+from graphrw.segmentation.history import History, Stroke
+from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
-from graphrw.segmentation.labelling import Answer, Labeller, Options, labeller, read_mask, spatial_shape
-from graphrw.segmentation.places import Where, flat_places, most_uncertain
+from graphrw.segmentation.labelling import (
+    Answer,
+    Labeller,
+    Options,
+    pixel_labeller,
+    read_mask,
+    region_labeller,
+    regions_of,
+    spatial_shape,
+)
+from graphrw.segmentation.learning import Learned, learn, start_model
+from graphrw.segmentation.places import Array, most_uncertain
+from graphrw.segmentation.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
-Array = NDArray[Any] | Tensor
 APART = 0.05  # of the longest side: how far suggestions lie apart
+FEWEST = 3  # strokes among which one may be suspected: of two that disagree, either may be wrong
 STEPS = 4  # that a listener hears of: the image, the strokes, the walk, the borders
 
 
-class Session:
+class Session(Drawing):
     """Strokes on one image, and the labels they give: `segment`, stroke by stroke.
 
     What depends on the image alone (superpixels, weights, a solver's analysis) is made once, when the first answer is
@@ -106,57 +115,12 @@ class Session:
         self._pixels = self._options.read(self._image, self._inside)
         self._history = History()
         self._answer: Answer | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the image, without channels."""
-        return self._shape
-
-    def paint(self, label: int, where: Where) -> int:
-        """Make a stroke; what was painted there before is replaced, but what is kept.
-
-        Args:
-            label: > 0.
-            where: a mask, bool of the spatial shape, or one array of indices for each axis, (row, column[, depth]).
-                What lies outside the image or the mask is left out.
-
-        Returns:
-            How many pixels have got the label.
-        """
-        return self._add(Stroke(check_whole("label", label, 1), self._places(where)))
-
-    def erase(self, where: Where) -> int:
-        """Take strokes away, but what is kept; the number of pixels that had one."""
-        places = self._places(where)
-        return self._add(Stroke(0, places[self._canvas.labels[places] > 0]))
+        self._features: Tensor | None = None  # of regions, when `learn` was given some
 
     def keep(self, label: int) -> int:
         """Finish an object: its pixels, as they are labelled now, keep their label; the number of them."""
         places = (as_tensor("labels", self.labels, "") == check_whole("label", label, 1)).cpu().reshape(-1)
         return self._add(Stroke(label, places.nonzero().squeeze(1), kept=True))
-
-    def undo(self) -> bool:
-        """Take the last stroke back (or what was erased or kept last); false if there is none."""
-        return self._changed(self._history.undo())
-
-    def redo(self) -> bool:
-        """Make the stroke again that was undone last; false if there is none."""
-        return self._changed(self._history.redo())
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a stroke to take back."""
-        return self._history.done > 0
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a stroke to make again."""
-        return self._history.done < len(self._history.strokes)
-
-    @property
-    def strokes(self) -> Array:
-        """(\\*spatial) int64: what is painted, 0 elsewhere, −1 outside; what `segment` takes as `labels`."""
-        return self._like(torch.where(self._inside, self._canvas.labels.reshape(self.shape), -1))
 
     @property
     def labels(self) -> Array:
@@ -219,48 +183,99 @@ class Session:
         apart = max(1.0, APART * max(self.shape))
         return self._like(most_uncertain(self._uncertainty(), k, apart))
 
-    def take_strokes(self, other: "Session") -> None:
-        """Take all that was done in another session on the same image, whatever its options, in place of what is here.
+    def influence(self, stroke: int) -> StrokeInfluence:
+        """What one stroke brings about: how the answer would be without it, weights and colours staying as they are.
+
+        Args:
+            stroke: its number, from 0, in the order in which strokes were made; what was erased counts, too.
 
         Raises:
-            ValueError: if it is on another image.
+            ValueError: if there is no such stroke, or nothing of it is left that `paint` has painted.
+
+        >>> import numpy as np
+        >>> image = np.zeros((20, 30))
+        >>> image[:, 15:] = 1
+        >>> session = Session(image)
+        >>> for label, row, column in [(1, 10, 2), (1, 4, 8), (2, 10, 27), (2, 4, 20), (2, 12, 6)]:
+        ...     _ = session.paint(label, ([row], [column]))
+        >>> session.suspects()
+        array([4])
+        >>> wrong = session.influence(4)
+        >>> wrong.label, wrong.agreement < 0.5, session.erase(wrong.where)
+        (2, True, 1)
         """
-        if not isinstance(other, Session):
-            raise ValueError(f"`other` must be a `Session`; got {type(other).__name__}.")
-        if other._key != self._key:
-            raise ValueError("`other` is a session on another image, where its strokes lie elsewhere.")
-        self._history = History(list(other._history.strokes), other._history.done)
-        self._changed(True)
+        check_whole("stroke", stroke, 0)
+        groups = None if self._found is None else self._groups(self._found)
+        return influence_of(groups, stroke, self._owner, self._canvas.labels, like=self._like)
 
-    def save_log(self, path: str | Path) -> None:
-        """Write all strokes, kept objects included, with the options and a hash of the image, as JSON."""
-        done = self._history.strokes[: self._history.done]
-        stroke_log.write(path, stroke_log.StrokeLog(self._key, asdict(self._options), stroke_log.packed(done)))
+    def suspects(self, k: int = 1) -> Array:
+        """(≤ k,) int64: the numbers of strokes that look wrong, the worst first: without them all others agree better.
 
-    def replay(self, path: str | Path) -> None:
-        """Take the strokes of a log in place of the present ones: labels will be those of the session that wrote it.
+        By `functional.blame`. Each stroke is compared with the others, of which there must be some: of fewer than
+        three, none is suspected.
+        """
+        check_whole("k", k, 1)
+        groups = None if self._found is None else self._groups(self._found)
+        if groups is None or len(groups.strokes) < FEWEST:
+            return self._like(torch.zeros(0, dtype=torch.int64))
+        return self._like(groups.strokes[groups.blame().argsort(descending=True)[:k]])
+
+    def learn(self, features: Array | None = None) -> Learned:
+        r"""Fit the weights of edges and of absorption to the strokes made so far; labels then follow them.
+
+        Coefficients of a few terms (colours, the contrast along borders, ways, features) are fitted through the walk:
+        each stroke is held out in turn, and shall be probable, told by the others. Where fixed weights tell strokes
+        better they are kept. Strokes after that change no weights until `learn` is called again; `docs/segment.md` has
+        the equations. Logs hold strokes, not what was learned.
+
+        Args:
+            features: (C, \*cells), at any resolution, what a pretrained network says of the image; more than colours
+                tell. They are kept, and need not be given again.
+
+        Returns:
+            What was learned, true where it is used. Before there are two strokes of some label, it is the mean of other
+            images.
 
         Raises:
-            ValueError: if it is of another image, was made with other options or another version, or is no log.
-        """
-        log = stroke_log.read(path)
-        stroke_log.check_image(log, self._key, path)
-        stroke_log.check_options(log, asdict(self._options), path)
-        strokes = stroke_log.strokes_of(log, self._inside.numel(), path)
-        self._history = History(strokes, len(strokes))
-        self._changed(True)
+            ValueError: if the session walks over pixels, or nothing is painted, or features do not fit.
 
-    @cached_property
-    def _key(self) -> stroke_log.ImageKey:
-        return stroke_log.ImageKey.of(self._image)
+        >>> import numpy as np
+        >>> image = np.zeros((20, 30))
+        >>> image[:, 15:] = 1
+        >>> session = Session(image)
+        >>> for label, column in [(1, 2), (1, 8), (2, 20), (2, 27)]:
+        ...     _ = session.paint(label, ([10], [column]))
+        >>> learned = session.learn()
+        >>> learned.strength, bool((session.labels == np.where(image, 2, 1)).all())
+        (1.0, True)
+        """
+        if not self._options.superpixels:
+            raise ValueError("`learn` needs a session over superpixels: `Session(image, superpixels=True)`.")
+        regions = self._regions
+        if features is not None:
+            self._features = region_features(regions, as_floats("features", features, "(C, *cells) floats"))
+        labels, owner = (values.reshape(self.shape) for values in (self._canvas.labels, self._owner))
+        model, learned = learn(start_model(regions, self._features), regions, labels, owner)
+        self._label = region_labeller(regions, self._options, self._solver, model)
+        self._answer = None
+        return learned
+
+    @property
+    def _owner(self) -> Tensor:
+        return self._history.owners(self._inside.numel())
+
+    def _groups(self, answer: Answer) -> StrokeGroups:
+        return stroke_groups(answer.seeded, self._owner, self._canvas.labels)
 
     @cached_property
     def _label(self) -> Labeller:
-        return labeller(self._pixels, self._inside, self._options, self._solver)
+        if not self._options.superpixels:
+            return pixel_labeller(self._pixels, self._inside, self._options, self._solver)
+        return region_labeller(self._regions, self._options, self._solver)
 
-    @property
-    def _canvas(self) -> Canvas:
-        return self._history.canvas(self._inside.numel())
+    @cached_property
+    def _regions(self) -> ImageRegions:
+        return regions_of(self._pixels, self._inside, self._options)
 
     @property
     def _found(self) -> Answer | None:
@@ -276,24 +291,5 @@ class Session:
             progress.end()
         return self._answer
 
-    def _places(self, where: Where) -> Tensor:
-        places = flat_places(where, self.shape)
-        return places[self._inside.reshape(-1)[places]]
-
-    def _add(self, stroke: Stroke) -> int:
-        free = stroke.pixels[~self._canvas.kept[stroke.pixels]]
-        if len(free):
-            self._history.add(replace(stroke, pixels=free))
-            self._answer = None
-        return len(free)
-
-    def _changed(self, changed: bool) -> bool:
-        if changed:
-            self._answer = None
-        return changed
-
     def _uncertainty(self) -> Tensor:
         return torch.zeros(self.shape, dtype=torch.float64) if self._found is None else self._found.entropy
-
-    def _like(self, values: Tensor) -> Array:
-        return values.to(self._image.device) if self._is_tensor else values.numpy()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -13,9 +13,13 @@ from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
 from graphrw.segmentation.image_regions import ImageRegions, at_pixels
 from graphrw.segmentation.pixel_band import PixelBand, pixel_band
+from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
-from graphrw.segmentation.strokes import region_probabilities
+from graphrw.segmentation.strokes import region_probabilities, seeded_regions
 from graphrw.solvers import Auto, Solver
+
+RegionModel = Callable[[ImageRegions, StrokePixels], SeededWalk]  # what strokes make of the regions
+WITH_COLOURS = partial(seeded_regions, colour_model=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,7 @@ class StrokeLabels:
     labels: Tensor  # (*spatial) int64: ids as the strokes have them; −1 outside and where no stroke reaches
     ids: Tensor  # (L,) int64, ascending
     regions: ImageRegions
+    seeded: SeededWalk  # over the regions
     region_probability: Tensor  # (R, L) float64
     strokes: StrokePixels
     band: PixelBand | None
@@ -54,15 +59,18 @@ def label_strokes(
     regions: ImageRegions,
     labels: Tensor,
     *,
-    colour_model: bool = True,
+    model: RegionModel = WITH_COLOURS,
     band: int = 4,
     solver: Solver = Auto(rtol=1e-6),
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
-    """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`."""
+    """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`;
+    `model` says how walkers go."""
     strokes = stroke_pixels(labels, regions.inside)
     progress("comparing with the strokes")
-    z = region_probabilities(regions, strokes, colour_model=colour_model, solver=solver, progress=progress)
+    seeded = model(regions, strokes)
+    progress("walking over the regions")
+    z = region_probabilities(seeded, solver)
     likeliest = torch.where(z.sum(1) > 0, z.argmax(1), -1)
     found = at_pixels(likeliest.int(), regions.segments, -1)
     progress("drawing the borders")
@@ -70,4 +78,4 @@ def label_strokes(
     if thin is not None:
         found[thin.pixels] = thin.labels.int()
     found[strokes.where] = strokes.number.int()
-    return StrokeLabels(at_pixels(strokes.ids, found, -1), strokes.ids, regions, z, strokes, thin)
+    return StrokeLabels(at_pixels(strokes.ids, found, -1), strokes.ids, regions, seeded, z, strokes, thin)

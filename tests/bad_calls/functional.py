@@ -41,6 +41,7 @@ SIMILAR = torch.ones(N, N)
 
 CHAIN = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]], dtype=torch.float64).to_sparse()
 STATES = torch.tensor([0, -1, 1])
+GROUPS = torch.where(SEEDS < 0, -1, (SEEDS >= 0).cumsum(0) - 1)
 HELD = wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")
 FILL = number(7.0, -1.0).without("infinite").optional()
 LABELLED = {
@@ -52,6 +53,17 @@ LABELLED = {
     "unreachable": FILL,
     **SOLVER,
 }
+
+SEEDED_IN_GROUPS = {
+    **A_WALK,
+    "seeds": SEEDED.without("empty: no seed"),
+    "groups": wholes(GROUPS, -2).optional(),
+    "num_labels": LABELS.called("absorption"),
+    "absorption": floats(torch.ones(N, 2), -1.0).optional(),
+    **SOLVER,
+}
+PLANES, MARKS = floats(torch.linspace(0, 1, 12).reshape(1, 2, 2, 3)), torch.arange(6).reshape(1, 2, 3) // 3
+COEFFICIENT, RADIUS = scalar(0.5, -1.0).without("shape: (2, 2)"), number(1.0, 0.5)
 
 CALLS = (
     call(functional.absorption_time, **LABELLED),
@@ -74,6 +86,8 @@ CALLS = (
         window=whole(3, 0),
         align_corners=flag(),
     ),
+    call(functional.blame, **SEEDED_IN_GROUPS),
+    call(functional.influence, **SEEDED_IN_GROUPS),
     call(
         functional.boundary_probabilities,
         graph=a_graph(GRAPH),
@@ -108,6 +122,24 @@ CALLS = (
         threshold=number(0.5, 0.0, -1.0).without("infinite"),
     ),
     call(functional.normalised_cut_cost, **A_WALK, labels=wholes(SEEDS.clamp(min=0), -1)),
+    call(
+        functional.limit,
+        **A_WALK,
+        f=floats(FEATURES),
+        alpha=scalar(0.5, 0.0, 1.0),
+        rtol=number(1e-4, 0.0, 1.0),
+    ),
+    call(
+        functional.local_step, f=PLANES.called("features"), features=PLANES.called("f"), beta=COEFFICIENT, radius=RADIUS
+    ),
+    call(
+        functional.local_affinity_loss,
+        features=PLANES.called("target"),
+        beta=COEFFICIENT,
+        target=wholes(MARKS).called("features"),
+        radius=RADIUS,
+        ignore_index=whole(-1),
+    ),
     call(functional.damp, **A_WALK, alpha=scalar(0.5, 0.0, 1.0), self_loops=LOOPS),
     call(
         functional.dense_squared_distance,

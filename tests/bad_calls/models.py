@@ -37,6 +37,8 @@ NUM_CLASSES = whole(2, 0)
 ONE_IMAGE = floats(IMAGE).without("shape: a row more")
 AN_IMAGE = ONE_IMAGE.without("empty")  # a batch of no image has an answer
 AXIS = whole(None, 5)
+PERCENTILES = several((1.0, 99.0), -1.0, 99.5).optional().also({"shape: three": (1, 50, 99)})
+SHIPPED = instance("nuclei_2d", "one of 'em_membranes_2d'").called("name").also({"range: unknown": "nuclei"})
 SEEDED = wholes(SEEDS, -2)
 TARGET = wholes(CLASSES)
 FOLDER = tempfile.TemporaryDirectory()
@@ -67,6 +69,9 @@ CALLS = (
     call(LRW.as_input, **READ),
     call(LRW.save, path=a_path(SAVED[LRW])),
     call(models.LearnedRandomWalker.load, path=a_path(SAVED[LRW]), trunk=A_TRUNK),
+    call(models.LearnedRandomWalker.from_pretrained, name=SHIPPED),
+    call(models.model_card, name=SHIPPED),
+    call(models.pretrained_names),
     call(LRW.forward, image=AN_IMAGE, seeds=SEEDED),
     call(LRW.edge_weights, image=AN_IMAGE),
     call(
@@ -100,11 +105,12 @@ CALLS = (
         alpha=number(0.5, 0.0, 1.0),
         radius=number(5.0, 0.5),
         training_radius=number(5.0, 0.5),
-        solver=a_solver(),
+        rtol=number(1e-4, 0.0, 1.0),
     ),
     call(RWN.forward, image=AN_IMAGE),
     call(RWN.scores, image=AN_IMAGE),
     call(RWN.affinities, image=AN_IMAGE),
+    call(RWN.early_features, image=AN_IMAGE),
     call(RWN.loss, image=AN_IMAGE, target=TARGET, side=number(1.0, -1.0)),
     call(models.RAWKS, **MADE, num_classes=NUM_CLASSES, boundary_trunk=A_TRUNK, solver=a_solver()),
     call(models.RAWKS.load, path=a_path(SAVED[RAWKS]), trunk=A_TRUNK, boundary_trunk=A_TRUNK),
@@ -153,6 +159,7 @@ CALLS = (
         unit=number(None, 0.0),
         mean=several((0.5,)).without("type: number"),
         std=several((0.5,), 0.0).without("type: number"),
+        percentiles=PERCENTILES,
     ),
     call(models.InputScale().apply, image=PICTURED.without("shape").called("channel_axis"), channel_axis=AXIS),
     call(
@@ -163,6 +170,7 @@ CALLS = (
         .called("image"),
         unit=number(None, 0.0),
         channel_axis=AXIS,
+        percentiles=PERCENTILES,
     ),
     call(
         models.apply_in_tiles,

@@ -34,6 +34,7 @@ UNCHECKED: dict[Any, str] = {
     build.IntrinsicMesh: MADE_BY_US,
     build.RegionFeatures: MADE_BY_US,
     functional.ClassMaps: MADE_BY_US,
+    functional.Influence: MADE_BY_US,
     functional.MostProbable: MADE_BY_US,
     rw.metrics.BoundaryScore: MADE_BY_US,
     rw.metrics.ScaleCovering: MADE_BY_US,

@@ -1,9 +1,10 @@
 """Seeded segmentation of images."""
 
 import numpy as np
+import torch
 
 from bad_calls.calls import call
-from bad_calls.kinds import Argument, a_solver, flag, instance, number, several, whole
+from bad_calls.kinds import Argument, a_solver, flag, floats, instance, number, several, whole
 from bad_calls.models import FOLDER, LABELS, PICTURE, array
 from graphrw import segmentation
 
@@ -22,6 +23,7 @@ HOW = {
     "band": whole(2, -1).without("huge"),
     "solver": a_solver(),
 }
+CELLS = torch.linspace(0, 1, 18).reshape(2, 3, 3)
 MASK = Argument(
     np.ones(PICTURE.shape, dtype=bool),
     {
@@ -51,6 +53,13 @@ PATH = FOLDER.name + "/strokes.json"
 def session() -> segmentation.Session:
     made = segmentation.Session(PICTURE)
     made.paint(1, MASK.good)
+    return made
+
+
+def stroked() -> segmentation.Session:
+    made = segmentation.Session(PICTURE)
+    for label, place in ((1, 0), (2, -1)):
+        made.paint(label, tuple(np.array([side - 1 if place else 0]) for side in PICTURE.shape))
     return made
 
 
@@ -103,6 +112,9 @@ CALLS = (
     call(SESSION.erase, where=WHERE),
     call(SESSION.keep, label=LABEL),
     call(SESSION.suggest, k=whole(1, 0)),
+    call(SESSION.suspects, k=whole(1, 0)),
+    call(stroked().learn, features=floats(CELLS).without("shape: a row more").optional()),
+    call(stroked().influence, stroke=whole(0, -1, 7)),
     call(SESSION.save_log, path=A_PATH),
     call(SESSION.replay, path=A_PATH),
     call(SESSION.take_strokes, other=instance(session(), "`Session`")),

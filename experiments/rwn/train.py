@@ -1,0 +1,92 @@
+"""Train a coarse segmenter, and then once more with a walk behind it: learned, unlearned, or none.
+
+In the first stage the network learns without a walk. In the second, which starts from there, it goes on to learn
+through one step of a walk, as in Bertasius et al. (CVPR 2017): `--walk learned`, with the affinity branch and its loss;
+or of a walk whose weights are not learned: `colours`, exp(−β · L1 distance of RGB), or `uniform`; or it goes on without
+any: `none`, so that all have had the same steps.
+
+`experiments/README.md` says how to run this and which data it needs.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from experiments.rwn.scenes import SETS, CoarseNetwork, Scene, piece, read
+from experiments.shared.command import Training, option, parsed
+from experiments.shared.stages import stage
+from graphrw.functional import local_affinity_loss, local_step
+from graphrw.models import RWN
+from graphrw.models.training import Schedule
+
+BETA = {"colours": 10.0, "uniform": 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    set: str = option("camvid_subset", "camvid_subset or weizmann_horses")
+    train_on: str = option("train", "the split to learn from")
+    reduce: int = option(2, "how many pixels along each axis of a photograph become one")
+    walk: str = option("learned", "learned, colours, uniform or none")
+    steps: int = option(400, "of the first stage, each on one photograph")
+    walk_steps: int = option(250, "of the second stage, each on one piece")
+    crop: int = option(64, "pixels of a piece along each axis")
+    radius: float = option(5.0, "of the step in training, in pixels")
+    early: int = option(6, "channels of each of the two convolutions for affinities")
+    side: float = option(1.0, "weight of the loss of affinities")
+    learning_rate: float = option(3e-3, "of both stages")
+
+
+def made(config: Config) -> RWN:
+    """The model before training."""
+    torch.manual_seed(config.seed)
+    classes = SETS[config.set][1]
+    return RWN(3, classes, trunk=CoarseNetwork(), early=config.early, training_radius=config.radius)
+
+
+def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
+    """Without a walk, on a whole photograph."""
+    scene = scenes[int(torch.randint(len(scenes), (), generator=torch.Generator().manual_seed(_chance(config, step))))]
+    return cross_entropy(scene.scores(model), scene.classes, ignore_index=-1)
+
+
+def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
+    """Through one step, on a piece."""
+    f, image, target = piece(scenes, model, config.crop, _chance(config, step))
+    if bool((target < 0).all()):
+        return 0 * f.sum()
+    if config.walk == "none":
+        return cross_entropy(f, target, ignore_index=-1)
+    if config.walk != "learned":
+        return cross_entropy(local_step(f, image, BETA[config.walk], config.radius), target, ignore_index=-1)
+    features, theta = model.early_features(image), model.affinity.coefficients
+    fit = cross_entropy(local_step(f, features, theta, config.radius), target, ignore_index=-1)
+    return fit + config.side * local_affinity_loss(features, theta, target, config.radius)
+
+
+def train(config: Config) -> RWN:
+    """Both stages; the models after each are in `config.out`."""
+    if config.walk not in ("learned", "none", *BETA):
+        raise SystemExit(f"There is no walk `{config.walk}`: learned, colours, uniform, none.")
+    model, scenes = made(config), read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
+    plans = {"fcn": (loss_of_scores, config.steps), config.walk: (loss_of_walk, config.walk_steps)}
+    for name, (loss, steps) in plans.items():
+        schedule = Schedule(steps, learning_rate=config.learning_rate, clip=1.0)
+        stage(name, model, lambda step, loss=loss: loss(config, model, scenes, step), command=config, schedule=schedule)
+        model.save(config.out / f"{name}.safetensors")
+    return model
+
+
+def _chance(config: Config, step: int) -> int:
+    return 1_000_003 * config.seed + step
+
+
+if __name__ == "__main__":
+    train(parsed(Config, __doc__))
