@@ -43,6 +43,7 @@ class Config(Evaluation):
     models: tuple[str, ...] = option(("em_membranes_2d",), "names of weights that come with graphrw, or files")
     set: str = option("", "of experiments/data/tissue.py; none: what the first model was trained on")
     side: int = option(0, "take the middle of each image, at most so many pixels along each axis; 0: all of it")
+    tune_side: int = option(0, "the same, where free numbers are chosen; 0: as `side`")
     draws: int = option(3, "of seeds for each section")
     tune_on: str = option("train", "the split on which free numbers are chosen")
     tune_sections: int = option(3, "how many sections of it")
@@ -105,9 +106,9 @@ def middle(section: Section, side: int) -> Section:
     return replace(section, image=section.image[box], segments=section.segments[box])
 
 
-def taken(config: Config, split: str) -> list[Section]:
+def taken(config: Config, split: str, side: int) -> list[Section]:
     sections = read(config.data, config.set, split, grey=True)
-    return [middle(section, config.side) for section in sections] if config.side else sections
+    return [middle(section, side) for section in sections] if side else sections
 
 
 def loaded(name: str) -> LearnedRandomWalker:
@@ -143,7 +144,8 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     config = replace(config, set=config.set or RECIPES[Path(config.models[0]).stem]["set"])
-    sections, tuning = (taken(config, split) for split in (config.split, config.tune_on))
+    sections = taken(config, config.split, config.side)
+    tuning = taken(config, config.tune_on, config.tune_side or config.side)
     tuning = tuning[:: max(1, len(tuning) // config.tune_sections)][: config.tune_sections]
     rows = list(figures(config, sections, tuning))
     print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws\n\n{table(summary(rows))}")
