@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from graphrw.core.opaque import opaque
+
 FOLDER = Path(__file__).parent / "weights"
 
 
+@opaque
 def pretrained_names() -> tuple[str, ...]:
     """What `LearnedRandomWalker.from_pretrained` and `model_card` take, in alphabetical order.
 
@@ -15,6 +18,7 @@ def pretrained_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.safetensors")))
 
 
+@opaque
 def model_card(name: str) -> str:
     """The model card of such weights, in Markdown: what they are for, data, licence, training, scores and limits.
 
