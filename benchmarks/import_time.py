@@ -1,8 +1,7 @@
 """What it costs to import graphrw, and to ask it for a first answer.
 
 Claim: `import graphrw` costs at most 1.15 times the CPU seconds of `import torch`, whatever of graphrw's names is then
-used first costs at most one CPU second more than that, but for its layers and models, which load PyG. The first
-`rw.segment` shall, too; the docs say how far it is from that.
+used first costs at most one CPU second more than that, `rw.segment` too, but for layers and models, which load PyG.
 Peers: torch itself.
 Run: python benchmarks/import_time.py [--rounds 7]
 Each line runs in processes of its own, in turns, so that a busy machine is busy for all of them; given are medians of

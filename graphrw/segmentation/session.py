@@ -150,8 +150,8 @@ class Session(Drawing):
     def forecast(self) -> Forecast:
         """What asking for `labels` now will take; nothing, where the answer is there already.
 
-        A rough guess: seconds and bytes of photographs are mostly right within a half, those of volumes from half to
-        five times the truth, as `benchmarks/forecast.py` has seen them on a machine like that of the docs.
+        A rough guess: seconds and bytes mostly between half and twice the truth, as `benchmarks/forecast.py` has seen
+        them on a machine like that of the docs.
         `probabilities` add 16 bytes for each pixel and label. Before there are two labels, it is for two.
 
         >>> import numpy as np
