@@ -143,3 +143,27 @@ def test_what_cannot_be_learned_is_refused_in_words() -> None:
         session().learn(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="`features` must be finite"):
         session().learn(np.full((2, 3, 3), np.nan))
+
+
+def test_a_session_that_has_learned_writes_and_takes_no_logs(tmp_path):
+    image = np.zeros((20, 30))
+    image[:, 15:] = 1
+    session = rw.Session(image)
+    for label, column in [(1, 2), (1, 8), (2, 20), (2, 27)]:
+        session.paint(label, ([10], [column]))
+    session.save_log(tmp_path / "strokes.json")
+    assert session.learn()
+    for refused in (session.save_log, session.replay):
+        with pytest.raises(ValueError, match="not the weights that `learn` has found"):
+            refused(tmp_path / "strokes.json")
+    other = rw.Session(image)
+    other.take_strokes(session)
+    other.save_log(tmp_path / "again.json")
+
+
+@pytest.mark.parametrize("option", [{"beta": 2.0}, {"colour_model": False}])
+def test_what_learning_replaces_is_not_given(option):
+    session = rw.Session(np.zeros((20, 30)), **option)
+    session.paint(1, ([10], [2]))
+    with pytest.raises(ValueError, match="needs a session without them"):
+        session.learn()

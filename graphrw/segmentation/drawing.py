@@ -25,6 +25,7 @@ class Drawing:
     _inside: Tensor
     _history: History
     _answer: Answer | None
+    _learned: bool  # whether labels follow what `learn` has found
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,7 +87,12 @@ class Drawing:
         self._changed(True)
 
     def save_log(self, path: str | Path) -> None:
-        """Write all strokes, kept objects included, with the options and a hash of the image, as JSON."""
+        """Write all strokes, kept objects included, with the options and a hash of the image, as JSON.
+
+        Raises:
+            ValueError: if labels follow weights that `learn` has found, which no log holds.
+        """
+        self._require_fixed_weights()
         done = self._history.strokes[: self._history.done]
         stroke_log.write(path, stroke_log.StrokeLog(self._key, asdict(self._options), stroke_log.packed(done)))
 
@@ -94,8 +100,10 @@ class Drawing:
         """Take the strokes of a log in place of the present ones: labels will be those of the session that wrote it.
 
         Raises:
-            ValueError: if it is of another image, was made with other options or another version, or is no log.
+            ValueError: if it is of another image, was made with other options or another version, or is no log; or if
+                labels here follow weights that `learn` has found.
         """
+        self._require_fixed_weights()
         log = stroke_log.read(path)
         stroke_log.check_image(log, self._key, path)
         stroke_log.check_options(log, asdict(self._options), path)
@@ -110,6 +118,13 @@ class Drawing:
     @property
     def _canvas(self) -> Canvas:
         return self._history.canvas(self._inside.numel())
+
+    def _require_fixed_weights(self) -> None:
+        if self._learned:
+            raise ValueError(
+                "A log holds strokes, not the weights that `learn` has found, and its labels are those of fixed ones. "
+                "Take another session on this image: `take_strokes` brings the strokes there."
+            )
 
     def _places(self, where: Where) -> Tensor:
         places = flat_places(where, self.shape)

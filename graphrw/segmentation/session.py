@@ -115,6 +115,7 @@ class Session(Drawing):
         self._pixels = self._options.read(self._image, self._inside)
         self._history = History()
         self._answer: Answer | None = None
+        self._learned = False
         self._features: Tensor | None = None  # of regions, when `learn` was given some
 
     def keep(self, label: int) -> int:
@@ -225,8 +226,8 @@ class Session(Drawing):
 
         Coefficients of a few terms (colours, the contrast along borders, ways, features) are fitted through the walk:
         each stroke is held out in turn, and shall be probable, told by the others. Where fixed weights tell strokes
-        better they are kept. Strokes after that change no weights until `learn` is called again; `docs/segment.md` has
-        the equations. Logs hold strokes, not what was learned.
+        better they are kept. Strokes after that change no weights until `learn` is called again; `docs/sessions.md` has
+        the equations. Logs, which hold strokes alone, are refused from then on.
 
         Args:
             features: (C, \*cells), at any resolution, what a pretrained network says of the image; more than colours
@@ -237,7 +238,8 @@ class Session(Drawing):
             images.
 
         Raises:
-            ValueError: if the session walks over pixels, or nothing is painted, or features do not fit.
+            ValueError: if the session walks over pixels, has `beta` or no `colour_model`, nothing is painted, or
+                features do not fit.
 
         >>> import numpy as np
         >>> image = np.zeros((20, 30))
@@ -251,13 +253,15 @@ class Session(Drawing):
         """
         if not self._options.superpixels:
             raise ValueError("`learn` needs a session over superpixels: `Session(image, superpixels=True)`.")
+        if self._options.beta is not None or not self._options.colour_model:
+            raise ValueError("`learn` finds what `beta` and `colour_model` say: it needs a session without them.")
         regions = self._regions
         if features is not None:
             self._features = region_features(regions, as_floats("features", features, "(C, *cells) floats"))
         labels, owner = (values.reshape(self.shape) for values in (self._canvas.labels, self._owner))
         model, learned = learn(start_model(regions, self._features), regions, labels, owner)
         self._label = region_labeller(regions, self._options, self._solver, model)
-        self._answer = None
+        self._answer, self._learned = None, model is not None
         return learned
 
     @property
