@@ -53,7 +53,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_begins(monkeypatch: 
 def test_probabilities_sum_to_one_and_are_those_of_the_labels() -> None:
     image, labels = two_halves(40, 60)
     probability = rw.segment(image, labels, return_full_prob=True)
-    np.testing.assert_allclose(probability.sum(0), 1, atol=1e-5)  # solved to 1e-6
+    np.testing.assert_allclose(probability.sum(0), 1, atol=1e-3)  # solved to 1e-4
     ids = np.array([3, 7])
     np.testing.assert_array_equal(ids[probability.argmax(0)], rw.segment(image, labels))
     for place, label in enumerate(ids):

@@ -43,7 +43,7 @@ def test_without_superpixels_they_are_those_of_random_walker() -> None:
 def test_labels_probabilities_and_entropy_agree(superpixels: bool) -> None:
     session = painted(superpixels=superpixels)
     probability = session.probabilities
-    np.testing.assert_allclose(probability.sum(0), 1, atol=1e-5)  # solved to 1e-6
+    np.testing.assert_allclose(probability.sum(0), 1, atol=1e-3)  # solved to 1e-4
     np.testing.assert_array_equal(session.label_ids[probability.argmax(0)], session.labels)
     np.testing.assert_allclose(session.entropy, rw.entropy(torch.from_numpy(probability), dim=0), atol=1e-7)
 

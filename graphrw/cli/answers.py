@@ -20,7 +20,7 @@ from graphrw.segmentation import Session, random_walker, stroke_log
 from graphrw.solvers import Auto
 
 Options = dict[str, Any]  # keywords of `Session`
-SOLVER = Auto(rtol=1e-6)  # as a session's
+SOLVER = Auto(rtol=1e-6)  # as a session's over pixels
 
 
 @dataclass(frozen=True, eq=False)

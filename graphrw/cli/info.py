@@ -19,7 +19,7 @@ from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
 GIB = 2**30
-SOLVER = Auto(rtol=1e-6)  # a session's
+SOLVER = Auto(rtol=1e-6)  # a session's over pixels
 OVER_REGIONS = Auto(rtol=1e-6, max_bytes=0.0)  # likewise
 
 

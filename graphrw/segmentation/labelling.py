@@ -17,9 +17,11 @@ from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
 from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.segmentation.stroke_labels import RegionModel, label_strokes
 from graphrw.segmentation.strokes import seeded_regions
-from graphrw.solvers import Solver
+from graphrw.solvers import Auto, Solver
+from graphrw.solvers.base import check_solver
 
-PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`
+PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`, as are these
+PIXEL_SOLVER, REGION_SOLVER = Auto(rtol=1e-6), Auto(rtol=1e-4)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,14 @@ class Options:
             return read_colours(image, inside, self.channel_axis)
         pixels = read_pixels(image, inside.to(image.device), channel_axis=self.channel_axis, data_range=None)
         return pixels.detach().cpu()
+
+
+def checked_solver(solver: Solver | None, options: Options) -> Solver:
+    """`solver`; None: that which `Session` takes by itself."""
+    if solver is None:
+        return REGION_SOLVER if options.superpixels else PIXEL_SOLVER
+    check_solver(solver)
+    return solver
 
 
 class Answer(Protocol):

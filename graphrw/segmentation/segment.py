@@ -67,7 +67,7 @@ def segment(
     colour_model: bool = True,
     band: int = 4,
     return_full_prob: bool = False,
-    solver: Solver = Auto(rtol=1e-6),
+    solver: Solver = Auto(rtol=1e-4),
 ) -> NDArray[Any] | Tensor:
     """Segment an image from strokes: the recommended way, where `random_walker` is scikit-image's.
 
@@ -93,7 +93,7 @@ def segment(
         band: how far from a border, in pixels, pixels are labelled one by one; 0: borders run between superpixels.
         return_full_prob: return probabilities instead of labels.
         solver: how to solve, over superpixels and over pixels; `Auto` makes no factor over superpixels. On GrabCut's
-            photographs more digits than these changed no label, nor did half as many over superpixels.
+            training photographs two digits more changed the labels of one in forty, by 0.03 % of its pixels.
 
     Returns:
         Labels of the shape and type of `labels`; or probabilities (L, \\*spatial) in float64 (for a float32 torch image

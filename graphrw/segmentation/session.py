@@ -20,6 +20,7 @@ from graphrw.segmentation.labelling import (
     Answer,
     Labeller,
     Options,
+    checked_solver,
     pixel_labeller,
     read_mask,
     region_labeller,
@@ -29,8 +30,7 @@ from graphrw.segmentation.labelling import (
 from graphrw.segmentation.learning import Learned, learn, start_model
 from graphrw.segmentation.places import Array, most_uncertain
 from graphrw.segmentation.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
-from graphrw.solvers import Auto, Solver
-from graphrw.solvers.base import check_solver
+from graphrw.solvers import Solver
 
 APART = 0.05  # of the longest side: how far suggestions lie apart
 FEWEST = 3  # strokes among which one may be suspected: of two that disagree, either may be wrong
@@ -57,7 +57,7 @@ class Session(Drawing):
         convert2lab: whether channels are red, green and blue.
         colour_model: whether colours of strokes count wherever they occur.
         band: how far from a border, in pixels, pixels are labelled one by one.
-        solver: how to solve, as in `segment`.
+        solver: how to solve; None: `Auto(rtol=1e-4)` with superpixels, as in `segment`, `Auto(rtol=1e-6)` without.
         progress: called with the share that is done, from 0 to 1, and what comes now, while an answer is made. If it
             returns false, the run ends with `Cancelled`, and the session is as it was before.
 
@@ -90,7 +90,7 @@ class Session(Drawing):
         convert2lab: bool | None = None,
         colour_model: bool = True,
         band: int = 4,
-        solver: Solver = Auto(rtol=1e-6),
+        solver: Solver | None = None,
         progress: Listener | None = None,
     ) -> None:
         self._image = as_tensor("image", image, AN_IMAGE)
@@ -107,10 +107,9 @@ class Session(Drawing):
             colour_model=colour_model,
             band=band,
         )
-        check_solver(solver)
         if progress is not None and not callable(progress):
             raise ValueError(f"`progress` must be a function of a share and a text, or None; got {progress!r}.")
-        self._solver, self._progress = solver, progress
+        self._solver, self._progress = checked_solver(solver, self._options), progress
         self._inside = read_mask(mask, self.shape)
         self._pixels = self._options.read(self._image, self._inside)
         self._history = History()

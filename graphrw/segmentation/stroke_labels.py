@@ -61,7 +61,7 @@ def label_strokes(
     *,
     model: RegionModel = WITH_COLOURS,
     band: int = 4,
-    solver: Solver = Auto(rtol=1e-6),
+    solver: Solver = Auto(rtol=1e-4),
     progress: Callable[[str], None] = silent,
 ) -> StrokeLabels:
     """A label for every pixel, from strokes on `labels` (\\*spatial) int64: > 0 a stroke. Options as in `segment`;

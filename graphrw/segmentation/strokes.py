@@ -17,6 +17,7 @@ from graphrw.solvers import Auto, Solver
 
 ROUNDS = 2  # of sharpening
 STEEP = 0.1  # ε: the step of probability over an edge from which it is thinned out
+DRAFT = 1e-3  # relative residual of probabilities that weights are sharpened by: a hundredth of ε is enough
 
 
 def seeded_regions(regions: ImageRegions, strokes: StrokePixels, *, colour_model: bool) -> SeededWalk:
@@ -51,21 +52,27 @@ def region_probabilities(seeded: SeededWalk, solver: Solver) -> Tensor:
         w'_ij = w_ij ε / √(ε² + t_ij²),   t_ij = ½ Σ_l |z_il − z_jl|,
 
     twice, on the way to the least Σ w_ij ε √(ε² + t_ij²): labels come to change along few, weak borders, and
-    not by degrees.
+    not by degrees. What weights are sharpened by is known to three digits, the answer to those that `solver` asks for.
     """
     held, weight = seeded.seeds, seeded.walk.weight
     if bool((held >= 0).all()):
         return one_hot(held, len(seeded.ids), weight)
-    solver = on_regions(solver)
-    z = region_step(seeded, None, solver=solver)
+    z = None
     for _ in range(ROUNDS):
-        z = region_step(seeded, z, solver=solver)
-    return z
+        z = region_step(seeded, z, solver=on_regions(solver, DRAFT))
+    return region_step(seeded, z, solver=on_regions(solver))
 
 
-def on_regions(solver: Solver) -> Solver:
-    """`solver`; of `Auto` no factor, since each would serve for one solve, and absorption keeps iterations few."""
-    return replace(solver, max_bytes=0.0) if isinstance(solver, Auto) else solver
+def on_regions(solver: Solver, at_least: float = 0.0) -> Solver:
+    """`solver`; of `Auto` no factor, since each would serve for one solve, and absorption keeps iterations few.
+
+    Args:
+        solver: how to solve.
+        at_least: relative residual of `Auto`; other solvers are taken as they are.
+    """
+    if not isinstance(solver, Auto):
+        return solver
+    return replace(solver, max_bytes=0.0, rtol=max(solver.rtol, at_least))
 
 
 def region_step(seeded: SeededWalk, before: Tensor | None, *, solver: Solver) -> Tensor:
