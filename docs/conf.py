@@ -64,10 +64,11 @@ html_static_path = ["_static"]
 html_css_files = ["house.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {page: [] for page in ("index", "walk", "glossary", "other_libraries")}
+# Pages without pages below them have no sidebar, which would be empty.
+html_sidebars = {page.stem: [] for page in HERE.glob("*.md") if page.stem not in ("api", "gallery")}
 html_theme_options = {
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "pygments_light_style": "tango",
     "footer_start": ["copyright"],
