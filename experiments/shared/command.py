@@ -33,7 +33,7 @@ class Training(Command):
 
     out: Path | None = option(None, "the folder, outside the repository, of checkpoints, the log and what is learned")
     seed: int = option(0, "of all chance")
-    minutes: float = option(25.0, "for how long to train, in all, also of a run that was stopped and goes on")
+    minutes: float = option(25.0, "of the processor for training, in all, also of a run that was stopped and goes on")
 
 
 @dataclass(frozen=True, kw_only=True)

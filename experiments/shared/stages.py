@@ -53,8 +53,9 @@ def stage(
 
 
 def schedule_of(minutes: float, **options: float) -> Schedule:
-    """So many minutes, at most; steps without an end."""
-    return Schedule(10**9, 60 * minutes if minutes < math.inf else math.inf, **options)  # type: ignore[arg-type]
+    """So many minutes of the processor, at most, so that other work does no harm; steps without an end."""
+    seconds = 60 * minutes if minutes < math.inf else math.inf
+    return Schedule(10**9, seconds, clock=time.process_time, **options)  # type: ignore[arg-type]
 
 
 @contextmanager

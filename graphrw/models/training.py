@@ -4,7 +4,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Schedule:
     Args:
         steps: at most, ≥ 1.
         seconds: at most, > 0, in all of a run that was stopped and went on.
+        clock: what tells seconds; `time.process_time` counts those of the processor, whatever else runs.
         learning_rate: the largest, > 0; it grows to that in the first tenth of the run, and falls to 0 like a cosine.
         weight_decay: Adam's, ≥ 0.
         validations: how often to validate, ≥ 1; the weights of the best are kept.
@@ -39,6 +40,7 @@ class Schedule:
 
     steps: int = 1000
     seconds: float = math.inf
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False, kw_only=True)
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     validations: int = 10
@@ -127,7 +129,7 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self.best_loss = math.inf
         self.worse = 0  # validations since the best
-        self.before, self.began = 0.0, time.monotonic()  # seconds before this part of the run, and when it began
+        self.before, self.began = 0.0, schedule.clock()  # seconds before this part of the run, and when it began
         self.optimizer = torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
 
     @property
@@ -139,7 +141,7 @@ class _Run:
     @property
     def seconds(self) -> float:
         """So far, those before a checkpoint included."""
-        return self.before + time.monotonic() - self.began
+        return self.before + self.schedule.clock() - self.began
 
     @property
     def is_done(self) -> bool:
