@@ -15,7 +15,7 @@ from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
 from graphrw.solvers.base import RefinedInverse, check_solver
-from graphrw.solvers.gradients import largest, sum_columns, weight_gradient
+from graphrw.solvers.gradients import largest, row_dots, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
 from graphrw.solvers.right_hand_side import checked_right_hand_side, checked_start
 
@@ -210,7 +210,7 @@ class _Solve(torch.autograd.Function):
         needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
         return (
             weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
-            -sum_columns(left * right, kept) if needs_killing else None,
+            -row_dots(left, right, kept) if needs_killing else None,
             (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
             None,
             None,

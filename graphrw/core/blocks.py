@@ -14,6 +14,15 @@ KEPT = 2**24  # numbers that one operation keeps for backward, 64 MB in float32:
 SLAB = 2**22  # pixels at once of what is made along a volume: 32 MB for each array of float64
 
 
+def columns_at_once(rows: int) -> int:
+    """How many columns of so many numbers an operation may hold of its own, one at least.
+
+    >>> columns_at_once(100), columns_at_once(2048**2)
+    (167772, 4)
+    """
+    return max(1, KEPT // max(1, rows))
+
+
 def slabs(shape: Sequence[int]) -> list[slice]:
     """The planes of an image or volume of this `shape`, in as few parts of about one size as `SLAB` lets.
 

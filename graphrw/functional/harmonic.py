@@ -164,6 +164,7 @@ def dirichlet(
     if start is not None:
         start = torch.where(held[:, None], 0.0, start)
     x = Factor.of(absorb_where(walk, held), solver, check_flag("prune", prune)).solve(b, start=start)
+    del b  # as large as x; what follows makes a third
     return torch.where(held[:, None], values, x)
 
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Generic, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import is_number
-from graphrw.solvers.norms import column_norm, finite_norm, relative_to
+from graphrw.solvers.norms import column_norm, finite_norm, largest, relative_to
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
 
@@ -96,11 +97,12 @@ class Equation:
     excepted: Tensor | None = None  # (N,) bool: where x need not add up to 1, as it must elsewhere; None: nowhere
 
 
-class Remainder(NamedTuple):
-    """What x has left of a right-hand side."""
+class Pass(NamedTuple):
+    """What one more application of an inverse has come to."""
 
-    residual: Tensor  # (N, K): b − A x
-    relative: Tensor  # (K,): its norm over that of the equation
+    x: Tensor  # (N, K): the answer so far
+    moved: Tensor  # (K,): the largest change in each column; nothing that counts in the first pass
+    iterations: int
 
 
 class Inverse(ABC):
@@ -154,11 +156,17 @@ class RefinedInverse(Inverse):
 
     @property
     @abstractmethod
+    def columns_at_once(self) -> int:
+        """How many columns `apply` is given, at most."""
+
+    @property
+    @abstractmethod
     def allowed_error(self) -> float:
         """By how much the answer to A x = killing may miss 1 in a clean verdict."""
 
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
-        """Whether x (N, K) after the pass `step`, which has added `change`, has an error as small as its residual says.
+        """Whether x (N, K) after the pass `step`, which has moved it by at most `change` (K,), has an error as small as
+        its residual says.
 
         `excepted` is that of the equation.
         """
@@ -186,61 +194,89 @@ class RefinedInverse(Inverse):
             raise ConvergenceError(self.verdict.refusal)
         return self._refine(equation, start, self.verdict, first)
 
-    def _first_pass(self, equation: Equation, excepted: Tensor) -> tuple[Tensor, int]:
+    def _first_pass(self, equation: Equation, excepted: Tensor) -> Pass:
         """What every solve begins with; where its sum shows a clean verdict, no further column is solved for one.
 
         A sum of answers sees about the same error as a column of its own (`tests/test_direct.py` holds the two to a
         factor of ten). So it clears the inverse where it is ten times better than it needs to be; else the column
         decides.
         """
-        x, iterations = self.apply(equation.b, self.solver.rtol * equation.norm, equation.transpose, 0)
-        if distance_from_one(sum_of_answers(x, excepted)) <= MARGIN * self.allowed_error:
+        first = self._pass(equation, self.solver.rtol, None, 0)
+        if distance_from_one(sum_of_answers(first.x, excepted)) <= MARGIN * self.allowed_error:
             self._verdict = CLEAN
-        return x, iterations
+        return first
+
+    def _pass(self, equation: Equation, rtol: float, x: Tensor | None, step: int) -> Pass:
+        """One more application, to what `x` (N, K) has left, which is changed in place; None: to the right-hand side.
+
+        A few columns at a time, since methods hold several times what they are given.
+        """
+        begins, parts = x is None, ceil(equation.b.shape[1] / self.columns_at_once)
+        if begins and parts == 1:
+            change, iterations = self.apply(equation.b, rtol * equation.norm, equation.transpose, step)
+            return Pass(change, equation.norm, iterations)
+        x, moved, most = torch.zeros_like(equation.b) if x is None else x, [equation.norm[:0]], 0
+        blocks = zip(*(given.tensor_split(parts, dim=-1) for given in (x, equation.b, equation.norm)), strict=True)
+        for place, b, norm in blocks:
+            left = b if begins else self._left(Equation(b, norm, equation.transpose), place, step)
+            change, iterations = self.apply(left, rtol * norm, equation.transpose, step)
+            place.add_(change)
+            moved, most = [*moved, largest(change) if step else norm], max(most, iterations)
+        return Pass(x, torch.cat(moved), most)
+
+    def _left(self, equation: Equation, x: Tensor, step: int) -> Tensor:
+        """(N, K): b − A x, free of cancellation; where x (N, K) is no good, it is set to 0, in place, and b is left."""
+        residual = self.operator.residual(equation.b, x, equation.transpose, in_differences=True)
+        relative = relative_to(column_norm(residual), equation.norm)
+        # Where rounding was all that the first pass saw, or an iteration has run away, 0 is the better start.
+        lost = ~(relative < 1) if step == 1 else ~relative.isfinite()
+        if step and bool(lost.any()):
+            x[:, lost] = 0.0
+            residual = torch.where(lost, equation.b, residual)
+        return residual
 
     def _refine(
-        self, equation: Equation, start: Tensor | None, verdict: Verdict, first: tuple[Tensor, int] | None = None
+        self, equation: Equation, start: Tensor | None, verdict: Verdict, first: Pass | None = None
     ) -> Solution:
         """The only loop of refinement; `first` is what its first pass gives, where that is known."""
-        b, transpose, rtol = equation.b, equation.transpose, verdict.sharpness * self.solver.rtol
-        x, residual, iterations = start, b, 0
-        if start is not None:
-            residual = self.operator.residual(b, start, transpose, in_differences=True)
+        x, rtol, iterations = start, verdict.sharpness * self.solver.rtol, 0
         for step in range(1 + max(self.most_refinements, verdict.refinements)):
-            change, more = first or self.apply(residual, rtol * equation.norm, transpose, step)
-            first = None
-            x, iterations = change if x is None else x + change, iterations + more
-            left = self._remainder(
-                equation, x, rtol, in_differences=self.always_in_differences or step < verdict.refinements
-            )
-            enough = step >= verdict.refinements and self.at_rest(step, change, x, equation.excepted)
-            if enough and self._settled(equation, x, rtol, left):
-                return Solution(x, self.solver, step + 1, iterations, _worst(left.relative))
+            x, moved, more = first or self._pass(equation, rtol, x, step)
+            first, iterations = None, iterations + more
+            if step < verdict.refinements:
+                continue
+            relative = self._remainder(equation, x, rtol)
+            if self.at_rest(step, moved, x, equation.excepted) and self._settled(equation, x, rtol, relative):
+                return Solution(x, self.solver, step + 1, iterations, _worst(relative))
             if iterations >= self.most_iterations:
                 break
-            # Where rounding was all that the first pass saw, or an iteration has run away, 0 is the better start.
-            lost = ~(left.relative < 1) if step == 0 else ~left.relative.isfinite()
-            residual = left.residual
-            if bool(lost.any()):
-                x, residual = torch.where(lost, 0.0, x), torch.where(lost, b, residual)
-        raise self._failure(left.relative, iterations, rtol)
+        raise self._failure(relative, iterations, rtol)
 
-    def _remainder(self, equation: Equation, x: Tensor, rtol: float, *, in_differences: bool) -> Remainder:
-        """Free of cancellation where that is asked for, or where it decides."""
-        residual = self.operator.residual(equation.b, x, equation.transpose, in_differences)
-        relative = relative_to(column_norm(residual), equation.norm)
+    def _remainder(self, equation: Equation, x: Tensor, rtol: float) -> Tensor:
+        """(K,): the norms of b − A x relative to those of the equation, free of cancellation where it decides."""
+        in_differences = self.always_in_differences
+        relative = self._residual_norm(equation, x, in_differences=in_differences)
         if in_differences or bool((relative <= rtol).all()):
-            return Remainder(residual, relative)
-        return self._remainder(equation, x, rtol, in_differences=True)
+            return relative
+        return self._residual_norm(equation, x, in_differences=True)
 
-    def _settled(self, equation: Equation, x: Tensor, rtol: float, left: Remainder) -> bool:
+    def _residual_norm(self, equation: Equation, x: Tensor, *, in_differences: bool) -> Tensor:
+        """(K,), from a few columns of the residual at a time: all of it would be as large as x."""
+        at_once = self.columns_at_once
+        norms = [
+            column_norm(self.operator.residual(*columns, equation.transpose, in_differences))
+            for columns in zip(equation.b.split(at_once, dim=1), x.split(at_once, dim=1), strict=True)
+        ]
+        return relative_to(torch.cat(norms), equation.norm)
+
+    def _settled(self, equation: Equation, x: Tensor, rtol: float, relative: Tensor) -> bool:
         """Within `rtol`, or at the rounding level of float64, below which no x can go."""
-        missed = ~(left.relative <= rtol)
+        missed = ~(relative <= rtol)
         if not bool(missed.any()):
             return True
-        residual, x = left.residual[:, missed], x[:, missed]
-        floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
-        return bool(((column_norm(residual) <= floor) & (left.relative[missed] <= self.largest_excused)).all())
+        relative, norm = relative[missed], equation.norm[missed]
+        floor = ROUNDING * column_norm(self.operator.magnitude(x[:, missed], equation.transpose))
+        return bool(((relative <= relative_to(floor, norm)) & (relative <= self.largest_excused)).all())
 
     def _failure(self, relative: Tensor, iterations: int, rtol: float) -> ConvergenceError:
         worst = _worst(relative)

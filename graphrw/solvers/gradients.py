@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
+from graphrw.solvers.norms import ROWS_AT_ONCE
 from graphrw.solvers.operator import edge_blocks
 
 
@@ -16,6 +17,13 @@ def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | No
         adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
         blocks.append(-sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head]))
     return torch.cat(blocks)
+
+
+def row_dots(left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
+    """(N,): `sum_columns` of left ⊙ right (N, K), a block of rows at a time."""
+    parts = [all_of_it.split(ROWS_AT_ONCE) for all_of_it in (left, right, left if kept is None else kept)]
+    sums = [sum_columns(a * b, None if kept is None else c) for a, b, c in zip(*parts, strict=True)]
+    return torch.cat(sums)
 
 
 def sum_columns(terms: Tensor, kept: Tensor | None) -> Tensor:

@@ -9,12 +9,13 @@ from threading import Lock
 import torch
 from torch import Tensor
 
+from graphrw.core.blocks import columns_at_once
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
 from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
-from graphrw.solvers.norms import column_norm
+from graphrw.solvers.norms import column_norm, largest
 from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 
 WORST_ANSWER = 0.01  # error on A 1 = killing with which an answer is still given: one per cent of a probability
@@ -79,18 +80,18 @@ class IterativeInverse(RefinedInverse):
     def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
         """Passes after the first must hardly move x, and x must add up: as far as is asked, or in the end as it can."""
         most = self.allowed_error if step < self.most_refinements else WORST_ANSWER
-        moved = float((change.abs().amax(0) / x.abs().amax(0).clamp(min=1e-300)).max()) if step else 0.0
+        moved = float((change / largest(x).clamp(min=1e-300)).max()) if step else 0.0
         return moved <= most and (excepted is None or distance_from_one(sum_of_answers(x, excepted)) <= most)
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
-        parts = math.ceil(b.shape[1] / krylov.COLUMNS_AT_ONCE)
         target = 0.5 * SHARPENING**step * target  # half: the true residual lags behind that of the recursion
         product = self.operator.matmul_in_differences if step else self.operator.matmul
         with self._working:
-            blocks = zip(b.tensor_split(parts, dim=1), target.tensor_split(parts), strict=True)
-            found = [self._iterate(partial(product, transpose=transpose), *block) for block in blocks]
-        answers, counts = zip(*found, strict=True)
-        return torch.cat(answers, dim=1), max(counts)
+            return self._iterate(partial(product, transpose=transpose), b, target)
+
+    @property
+    def columns_at_once(self) -> int:
+        return min(krylov.COLUMNS_AT_ONCE, columns_at_once(self.operator.num_nodes))
 
     def _iterate(self, matmul: krylov.Product, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""

@@ -35,6 +35,12 @@ def finite_norm(b: Tensor) -> Tensor:
     return norm
 
 
+def largest(x: Tensor) -> Tensor:
+    """(K,): of the absolute numbers in each column of `x` (N, K); NaN where there is one."""
+    found: Tensor = torch.linalg.vector_norm(x, ord=torch.inf, dim=0)
+    return found
+
+
 def relative_to(residual: Tensor, norm: Tensor) -> Tensor:
     """(K,): norms of residuals over those of right-hand sides; as they are where that is 0."""
     return torch.where(norm > 0, residual / norm, residual)

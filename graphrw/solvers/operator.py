@@ -7,6 +7,7 @@ from functools import cache, cached_property
 import torch
 from torch import Tensor
 
+from graphrw.core.blocks import columns_at_once
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
@@ -44,24 +45,28 @@ class Operator:
         """A x as k ⊙ x + Σ_j w_ij (x_i − x_j), where nothing cancels; Aᵀ of a directed graph has no such form."""
         if transpose and self.walk.graph.directed:
             return self.matmul(x, out, transpose=True)
-        return torch.cat([self._flow_out(columns) for columns in x.split(FLOWS_AT_ONCE, dim=1)], dim=1, out=out)
+        at_once = min(FLOWS_AT_ONCE, columns_at_once(self.walk.graph.num_edges))
+        out = torch.empty_like(x) if out is None else out
+        for place, columns in zip(out.split(at_once, dim=1), x.split(at_once, dim=1), strict=True):
+            self._flow_out(columns, place)
+        return out
 
     def residual(self, b: Tensor, x: Tensor, transpose: bool, in_differences: bool) -> Tensor:
         """b − A x, or b − Aᵀx."""
         transpose = transpose and self.walk.graph.directed
         if in_differences and not transpose:
-            return b - self.matmul_in_differences(x)
+            return torch.sub(b, out := self.matmul_in_differences(x), out=out)
         return torch.addmm(b, self._matrix(transpose), x, alpha=-1)
 
     def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
         """|A||x| = 2 c|x| − A|x|: the size of the terms that A x adds up."""
         return 2 * self.diagonal[:, None] * x.abs() - self.matmul(x.abs(), transpose=transpose)
 
-    def _flow_out(self, x: Tensor) -> Tensor:
-        """k ⊙ x + Σ_j w_ij (x_i − x_j)."""
+    def _flow_out(self, x: Tensor, out: Tensor) -> None:
+        """k ⊙ x + Σ_j w_ij (x_i − x_j), written into `out`."""
         tail, head = self.walk.graph.edges
-        flow = (x.index_select(0, tail) - x.index_select(0, head)).mul_(self.walk.weight[:, None])
-        return torch.addcmul(divergence(self.walk.graph) @ flow, self.walk.killing[:, None], x)
+        flow = x.index_select(0, tail).sub_(x.index_select(0, head)).mul_(self.walk.weight[:, None])
+        torch.addcmul(divergence(self.walk.graph) @ flow, self.walk.killing[:, None], x, out=out)
 
     def _matrix(self, transpose: bool) -> Tensor:
         if transpose not in self._matrices:
