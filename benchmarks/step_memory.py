@@ -3,7 +3,8 @@
 Claim: at most 4 forward and 5 backward, the answer included, whatever the solver.
 How: by how much the peak of the resident memory grows from 16 labels to 48, over the bytes of 32, each in a
 process of its own. The loss is the cross entropy with the image's own labels, which holds a share of this itself.
-Run: python benchmarks/step_memory.py; with --large, also a step at 2048² with 8 labels.
+Run: python benchmarks/step_memory.py; with --large, also a step at 2048² with 8 labels, and 500 labels at 1024² through
+`functional.most_probable_labels` and `functional.target_probability`, which never hold them all.
 Last result: docs/benchmarks.md.
 """
 
@@ -39,6 +40,21 @@ def step(tell: child.Tell, side: int, labels: int, name: str) -> None:
     tell({"forward": forward, "backward": child.memory("VmHWM") - before})
 
 
+def stream(tell: child.Tell, side: int, labels: int) -> None:
+    """Tell the GiB of the most probable labels, and of learning from the right ones."""
+    graph = rw.grid_graph((side, side))
+    weight = torch.rand(graph.num_edges, dtype=torch.float64).add_(0.01).requires_grad_()
+    seeds = torch.full((side * side,), -1)
+    seeds[:: side * side // labels] = torch.arange(len(seeds[:: side * side // labels])) % labels
+    before, walk = child.forget_peak(), rw.walk(graph, weight)
+    found = rw.functional.most_probable_labels(walk, seeds, solver=SOLVERS["Auto"])
+    tell({"most probable": child.memory("VmHWM") - before})
+    child.forget_peak()
+    right = rw.functional.target_probability(walk, seeds, found.labels, solver=SOLVERS["Auto"])
+    (-right.clamp(min=1e-12).log().mean()).backward()
+    tell({"learning": child.memory("VmHWM") - before})
+
+
 def _cross_entropy(z: Tensor, target: Tensor) -> Tensor:
     """By one number of each row: all that this loss holds is the gradient of z."""
     return -z.gather(1, target[:, None]).clamp(min=1e-12).log().mean()
@@ -69,6 +85,7 @@ def main() -> None:
             found, trouble = child.run(step, (2048, 8, name), options.limit)
             told = trouble or f"{max(found['forward'], found['backward']):.1f} GiB"
             print(f"\n2048², 8 labels, {name}: {told}", flush=True)
+        print("\n1024², 500 labels, GiB:", *child.run(stream, (1024, 500), options.limit))
 
 
 if __name__ == "__main__":

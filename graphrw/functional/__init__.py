@@ -21,6 +21,7 @@ from graphrw.functional.pooling import region_pooling
 from graphrw.functional.propagation import damp, pagerank, resolvent, step
 from graphrw.functional.resistance import effective_resistance
 from graphrw.functional.sampling import sample_gradient
+from graphrw.functional.target import target_probability
 from graphrw.functional.times import (
     absorption_time,
     absorption_time_variance,
@@ -75,5 +76,6 @@ __all__ = [
     "restore_labels",
     "sample_gradient",
     "step",
+    "target_probability",
     "unrolled_diffusion_map",
 ]

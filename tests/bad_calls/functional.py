@@ -76,6 +76,14 @@ CALLS = (
         num_labels=LABELS,
         **SOLVER,
     ),
+    call(
+        functional.target_probability,
+        **A_WALK,
+        seeds=SEEDED.without("empty: no seed"),
+        target=wholes(SEEDS.clamp(min=0), -2, 2).without("empty"),
+        num_labels=LABELS,
+        **SOLVER,
+    ),
     call(functional.attention_walk, maps=floats(SIMILAR / N, -1.0).without("shape: an axis more"), directed=flag()),
     call(
         functional.attentional_interpolation,
