@@ -154,6 +154,10 @@ def dirichlet(
 
     Off the nodes that are held, `values` are not looked at; `start` is a guess as in `solve`.
     """
+    kind = values.dtype
+    if kind != torch.float64:  # there rows add up so well that no column is needed to tell how far they can be trusted
+        walk = Walk(walk.graph, walk.weight.double(), walk.killing.double())
+        values, source = values.double(), None if source is None else source.double()
     unit = common_unit(walk.weight, walk.killing)
     if not is_usual(unit):  # x depends on no common factor; right-hand sides and adjoints do
         walk = Walk(walk.graph, walk.weight / unit, walk.killing / unit)
@@ -165,7 +169,7 @@ def dirichlet(
         start = torch.where(held[:, None], 0.0, start)
     x = Factor.of(absorb_where(walk, held), solver, check_flag("prune", prune)).solve(b, start=start)
     del b  # as large as x; what follows makes a third
-    return torch.where(held[:, None], values, x)
+    return torch.where(held[:, None], values, x).to(kind)
 
 
 def inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
