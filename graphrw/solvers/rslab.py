@@ -4,6 +4,7 @@ rslab (MIT, pure Rust) has wheels for Linux, macOS and Windows, keeps the symbol
 numbers, predicts its memory, and solves all right-hand sides in one pass. `docs/solvers.md` holds the comparison.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -36,7 +37,7 @@ except ImportError:  # a platform without a wheel: `Auto` takes SuperLU there
 SPEED = Speed(flop=6e-11, entry=1.2e-8, solve=1e-9)
 # rslab raises RuntimeError for this and for whatever else; these are its words for a pivot of 0.
 SINGULAR = re.compile("rank-deficient|numerically singular")
-IMPORTED_BY = os.getpid()
+POOLS: dict[int, set[int]] = {}  # the numbers of threads asked for, in this process and in those it was forked from
 ANALYSIS = 300  # bytes for each entry of the pattern; 150 to 290 were seen at the peak, on images and volumes
 ADVICE = "`solvers.Multigrid()` (undirected) or `solvers.BiCGStab()` (directed) need far less."
 ORDERING = "amf"  # on images the cheapest sum of analysis, factor and solve of those that rslab offers
@@ -123,7 +124,7 @@ class _RslabInverse(DirectInverse):
         parts = zip(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1), strict=True)
         values = [plan.pattern.values(*part).cpu().numpy() for part in parts]
         try:
-            self._factors = _side_by_side(partial(plan.symbolic.factor, **_threads()), values)
+            self._factors = _side_by_side(partial(plan.symbolic.factor, **_threads(copies)), values)
         except RuntimeError as error:
             if SINGULAR.search(str(error)):
                 raise could_not_factorise(self.solver, error) from error
@@ -143,16 +144,25 @@ class _RslabInverse(DirectInverse):
         return solution
 
 
-def _threads() -> dict[str, int]:
-    """Settings for a process that was forked from the one that imported rslab: there its thread pools are gone, and
-    whatever waits for them waits for ever. Its answers are the same, bit for bit, with any number of threads."""
-    return {} if os.getpid() == IMPORTED_BY else {"threads": 1}
+def _threads(copies: int = 1) -> dict[str, int]:
+    """As many as torch takes; one for each of several factors, since for small ones rslab's own take twice the time of
+    the processor. Its answers are the same, bit for bit, with any number.
+
+    rslab keeps a pool of threads for each number. In a forked process those of its parent are gone, and whatever waits
+    for them waits for ever: there the number is one that no parent has had.
+    """
+    mine = POOLS.setdefault(os.getpid(), set())
+    gone = set[int]().union(*(numbers for process, numbers in tuple(POOLS.items()) if process != os.getpid()))
+    wanted = torch.get_num_threads() if copies == 1 else 1
+    number = next(number for number in itertools.count(1) if number not in gone) if gone else wanted
+    mine.add(number)
+    return {"threads": number}
 
 
 def _side_by_side(function: Callable[..., Any], *inputs: Sequence[Any]) -> list[Any]:
     """As `map`, on as many cores as torch may use: rslab lets go of the interpreter, and hardly fills two by itself."""
-    if len(inputs[0]) == 1:
-        return [function(*(values[0] for values in inputs))]
+    if len(inputs[0]) == 1 or torch.get_num_threads() == 1:
+        return [function(*values) for values in zip(*inputs, strict=True)]
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return list(pool.map(function, *inputs))
 
