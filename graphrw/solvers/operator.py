@@ -13,7 +13,7 @@ from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
 FLOWS_AT_ONCE = 8  # of the flows over edges, (E, K), in a residual: bounds their memory
-EDGES_AT_ONCE = 16_384  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
+EDGES_AT_ONCE = 4096  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
 
 
 class Operator:
