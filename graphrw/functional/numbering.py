@@ -89,13 +89,14 @@ def warn_if_all_are_seeds(lowest: int) -> None:
         )
 
 
-def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool) -> None:
+def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool, streamed: bool = False) -> None:
     """Raise `ValueError` where an answer (N, L) for `seeds` (N,) would hold next to nothing but zeros, or 1 TB of them.
 
     Args:
         seeds: (N,) int64.
         num_labels: L.
         inferred: whether L is the largest seed + 1, and not what the caller asked for.
+        streamed: whether all columns never stand side by side.
     """
     column = 8 * len(seeds)  # a solve is in float64, whatever the type of the walk
     if inferred and (num_labels > MOST_UNUSED or column * num_labels > MOST_BYTES_UNUSED):
@@ -112,6 +113,8 @@ def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool) -> None:
         raise ValueError(
             f"`num_labels` = {num_labels} labels of {len(seeds)} nodes would take {_gigabytes(column * num_labels)}."
         )
+    if streamed:
+        return
     what = f"An answer for {num_labels} labels of {len(seeds)} nodes"
     require_room(2 * len(seeds) * num_labels, what, "Take fewer labels at a time, or a smaller graph.")
 

@@ -20,8 +20,13 @@ def count_labels(
     absorption: Tensor | None = None,
     *,
     remedy: str = "label at least one node",
+    streamed: bool = False,
 ) -> int:
-    """L, from arguments that fit each other; the `remedy` is what to do when there are neither seeds nor absorption."""
+    """L, from arguments that fit each other.
+
+    The `remedy` is what to do when there are neither seeds nor absorption. Where labels are `streamed`, no (N, L) need
+    fit into memory.
+    """
     num_nodes = walk.graph.num_nodes
     num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
@@ -40,8 +45,8 @@ def count_labels(
         num_labels = absorption.shape[1]
     elif high < 0 and num_labels is None and num_nodes:
         raise ValueError(f"`seeds` are all −1, so that no walk ends in a label: {remedy}.")
-    check_columns(seeds, high + 1 if num_labels is None else num_labels, inferred=num_labels is None)
-    num_labels = high + 1 if num_labels is None else num_labels
+    inferred, num_labels = num_labels is None, high + 1 if num_labels is None else num_labels
+    check_columns(seeds, num_labels, inferred=inferred, streamed=streamed)
     if high >= num_labels:
         raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
     return num_labels

@@ -48,7 +48,7 @@ def target_probability(
     check_walk(walk)
     nodes = walk.graph.num_nodes
     seeds = as_tensor("seeds", seeds, f"({nodes},) int64")
-    num_labels = count_labels(walk, seeds, num_labels, None, remedy="label at least one node")
+    num_labels = count_labels(walk, seeds, num_labels, None, streamed=True)
     target = _checked_target(target, nodes, num_labels).to(seeds.device)
     seeded = seeds >= 0
     held = seeded | stranded(walk, seeded | (walk.killing.detach() > 0))
