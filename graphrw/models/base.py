@@ -111,8 +111,11 @@ class Model(nn.Module):
                 had = f"a `{name}` of its own, a {kind}: give one made alike"
                 had = had if kind else f"no `{name}` of its own: give none"
                 raise ValueError(f"The model in `{path}` was made with {had}.")
-        arguments = {**contents.arguments, **modules, "input_scale": InputScale(**contents.input_scale)}
-        model = cls(**arguments)
+        try:
+            arguments = {**contents.arguments, **modules, "input_scale": InputScale(**contents.input_scale)}
+            model = cls(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`{path}` makes no {cls.__name__}: {error}") from error
         fill(model, contents.tensors, path)
         return model.eval()
 
