@@ -18,7 +18,6 @@ from pathlib import Path
 
 import networkx  # noqa: F401 - here and below: before the fork, once for all children
 import pytest
-import scipy.sparse.linalg
 import torch.testing  # noqa: F401
 
 ROOT = Path(__file__).parents[1]

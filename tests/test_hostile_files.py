@@ -1,4 +1,4 @@
-"""Files that are broken, lie about their size, unpack to gigabytes or bring code: refused by name, in bounded memory."""
+"""Files that are broken, lie about their size, unpack to gigabytes or bring code: refused, in bounded memory."""
 
 import gzip
 import io

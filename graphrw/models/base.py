@@ -126,8 +126,10 @@ class Model(nn.Module):
 
     def _check_image(self, image: Tensor) -> None:
         check_image(image, self.in_channels, self.axes, next(self.parameters()).dtype)
-        if not bool(image.isfinite().all()):
-            raise ValueError("`image` holds NaN or infinite values: fill them first.")
+        broken = (~image.isfinite()).flatten(1).any(1)
+        if bool(broken.any()):
+            which = f" (image {int(broken.nonzero()[0])} of the batch)" if len(image) > 1 else ""
+            raise ValueError(f"`image` holds NaN or infinite values{which}: fill them first.")
 
     def extra_repr(self) -> str:
         return f"in_channels={self.in_channels}, axes={self.axes}"

@@ -42,7 +42,10 @@ def write(path: str | Path, contents: Contents) -> None:
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
     with replacing(path) as unfinished:
-        save_file(tensors, unfinished, metadata=described)
+        try:
+            save_file(tensors, unfinished, metadata=described)
+        except SafetensorError as error:  # of the disk; what is on it is ours
+            raise OSError(f"`{path}` could not be written: {error}.") from error
 
 
 def read(path: str | Path, model: str) -> Contents:
@@ -121,8 +124,8 @@ def _check(described: Mapping[str, str], path: str | Path, model: str) -> None:
         )
     if described.get("version") != str(VERSION):
         raise ValueError(
-            f"`{path}` has version {described.get('version')} of the file format; this graphrw reads version {VERSION}. "
-            "Install the graphrw that wrote it, or a newer one."
+            f"`{path}` has version {described.get('version')} of the file format; this graphrw reads version "
+            f"{VERSION}. Install the graphrw that wrote it, or a newer one."
         )
     there = described.get("model")
     if there != model:

@@ -144,7 +144,7 @@ def _runs(pixels: Tensor) -> list[list[int]]:
     return torch.stack([pixels[first], length], dim=1).tolist()
 
 
-def _label(label: object) -> int:
+def _label(label: Any) -> int:
     if not (is_whole(label) and 0 <= label < 2**63):
         raise ValueError(f"the label {str(label)[:20]} is no whole number from 0 to 2⁶³ − 1")
     return int(label)
