@@ -93,6 +93,7 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes]]] = {
     "a huge header of NPY": ("a.npy", npy((HUGE, HUGE)) + bytes(100)),
     "sizes of NPY that overflow": ("b.npy", npy((2**62, 2**62))),
     "a negative size of NPY": ("c.npy", npy((-1, 5)) + bytes(100)),
+    "a header of NPY that breaks off": ("f.npy", npy((9, 9)).replace(b"(9, 9)", b"((9, 9")),
     "a pickle called NPY": ("d.npy", pickle.dumps([1, 2])),
     "an archive called NPY": ("e.npy", lambda: saved(np.savez, a=np.ones(3))),
     "a huge header of NIfTI": ("a.nii", nifti((30_000,) * 3)),

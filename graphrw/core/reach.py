@@ -27,7 +27,7 @@ def require_ends(walk: Walk) -> None:
     if bool(lost.any()):
         first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}){part_named(walk.graph, first)} can reach no node "
+            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) can reach no node "
             "with killing, so that A is singular. Give them some killing, or `absorb` a node of their component."
         )
 

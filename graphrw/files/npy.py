@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -15,7 +16,7 @@ def read(path: Path) -> ImageFile:
     try:
         with np.errstate(over="ignore"):  # of sizes, whose product is checked again
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # which takes no memory for what is not there
-    except (ValueError, EOFError, OverflowError) as error:
+    except (ValueError, EOFError, OverflowError, SyntaxError, TokenError) as error:
         raise ValueError(f"`{path}` cannot be read as an array of numbers: {error}.") from error
     if not isinstance(mapped, np.ndarray):
         mapped.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.memory import require_memory
@@ -21,24 +22,7 @@ PHYSICAL = {"z": "PhysicalSizeZ", "y": "PhysicalSizeY", "x": "PhysicalSizeX"}
 
 def read(path: Path) -> ImageFile:
     """The first image or stack in the file; its spacing is told by ImageJ's and OME's TIFFs alone."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            _check_planes(file, path)
-            series = file.series[0]
-            require_memory(series.nbytes, f"`{path}`", "Take a part of it.")
-            if any(page is None for page in series.pages):
-                raise ValueError("some of its planes are missing")  # tifffile would make them 0
-            values, axes = series.asarray(), series.axes
-            spacing, unit = _spacing(file)
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
-    except (ValueError, LookupError, TypeError, struct.error, zlib.error, ElementTree.ParseError) as error:
-        if "imagecodecs" in str(error):
-            raise MissingDependencyError(
-                f"`{path}` is compressed in a way that needs another package: pip install imagecodecs, or save it "
-                f"without. ({error})"
-            ) from error
-        raise ValueError(f"`{path}` is damaged: {error}.") from error
+    values, axes, spacing, unit = _first(path)
     for axis in reversed(range(values.ndim)):
         if values.shape[axis] == 1 and axes[axis] not in "YX":
             values, axes = values.squeeze(axis), axes[:axis] + axes[axis + 1 :]
@@ -74,6 +58,28 @@ def write(path: Path, file: ImageFile) -> None:
         compression="zlib",
         metadata=metadata,
     )
+
+
+def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
+    """The first image or stack, the letters of its axes, and its spacing with the unit."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            _check_planes(file, path)
+            series = file.series[0]
+            require_memory(series.nbytes, f"`{path}`", "Take a part of it.")
+            if any(page is None for page in series.pages):
+                raise ValueError("some of its planes are missing")  # tifffile would make them 0
+            values, axes = series.asarray(), series.axes
+            return values, axes, *_spacing(file)
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
+    except (ValueError, LookupError, TypeError, struct.error, zlib.error, ElementTree.ParseError) as error:
+        if "imagecodecs" in str(error):
+            raise MissingDependencyError(
+                f"`{path}` is compressed in a way that needs another package: pip install imagecodecs, or save it "
+                f"without. ({error})"
+            ) from error
+        raise ValueError(f"`{path}` is damaged: {error}.") from error
 
 
 def _check_planes(file: tifffile.TiffFile, path: Path) -> None:

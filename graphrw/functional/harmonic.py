@@ -65,7 +65,7 @@ def harmonic(
     if bool(lost.any()):
         first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}){part_named(walk.graph, first)} can reach neither "
+            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
     unit = unit_of(values)

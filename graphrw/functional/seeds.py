@@ -66,7 +66,7 @@ def fill_unreachable(graph: Graph, lost: Tensor, unreachable: Tensor | None) -> 
     if unreachable is None:
         first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}){part_named(graph, first)} in "
+            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(graph, first)}) in "
             "components without any seed, where label probabilities are undefined. Add a seed there, or pass "
             "`unreachable=prior`."
         )
