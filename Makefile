@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo page napari test check docs nightly release gpu gpu-wheels clean
+.PHONY: demo page napari test check docs nightly search weekly coverage mutation audit release gpu gpu-wheels clean
 .DEFAULT_GOAL := help
 help:
 	@echo "make demo     segment a photograph; learn from clicks through the walk; pictures in results/demo"
@@ -17,7 +17,9 @@ help:
 	@echo "make test     all tests and doctests"
 	@echo "make check    ruff, mypy, import rules, examples"
 	@echo "make docs     the pages, with every example run; results/docs/index.html"
-	@echo "make nightly  tests too slow for every run, the pages, and all tests with the lowest versions allowed"
+	@echo "make nightly  tests too slow for every run, the pages, a search by chance, the lowest and the newest versions"
+	@echo "make weekly   coverage of lines and branches, and mutants of the core"
+	@echo "make audit    known holes in what is installed; asks a service on the network"
 	@echo "make gpu      tests and timings on a GPU, with the Python that has torch for it: make PYTHON=python3 gpu"
 	@echo "make release  wheel and sdist in dist/, and both tried in an empty environment"
 	@echo "make clean    remove .venv and results"
@@ -34,10 +36,34 @@ napari: .venv-napari/installed
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
 
-nightly: $(VENV)/test-installed .venv-lowest/installed docs
+nightly: $(VENV)/test-installed .venv-lowest/installed .venv-newest/installed docs search
 	$(BIN)/python -m pytest -m nightly
 	# Old packages beside new ones warn of each other.
 	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
+	$(subst $(VENV),.venv-newest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
+
+# Properties, and input by chance, for so many seconds each.
+SECONDS ?= 60
+search: $(VENV)/test-installed
+	GRAPHRW_SEARCH_SECONDS=$(SECONDS) $(BIN)/python -m pytest -n 2 -q tests/test_properties.py tests/test_fuzzing.py
+
+weekly: coverage mutation
+
+coverage: $(VENV)/test-installed
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 2 -q -m "not nightly"
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+# EVERY=1 takes all mutants, and hours.
+EVERY ?= 5
+mutation: $(VENV)/test-installed
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py graphrw/solve.py graphrw/core/walk.py graphrw/solvers/verdict.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py graphrw/spectral/*.py --every $(EVERY)
+
+audit: $(VENV)/test-installed
+	$(PIP) pip-audit
+	$(BIN)/python -m pip_audit
 
 # GALLERY=0 leaves the examples out, which take minutes. A warning is an error.
 GALLERY ?= 1
@@ -67,7 +93,7 @@ gpu-wheels:
 	  --dest results/gpu-wheels rslab
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-napari results dist
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-napari results dist
 
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
@@ -112,4 +138,11 @@ $(VENV)/release-installed: pyproject.toml | $(BIN)/python
 	@$(PYTHON) -m venv .venv-lowest
 	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pip install --quiet uv
 	$(subst $(VENV),.venv-lowest,$(BIN))/python -m uv pip install --quiet --resolution lowest-direct --editable '.[test]'
+	@touch $@
+
+# What an index gives today, whatever constraints.txt says.
+.venv-newest/installed: pyproject.toml
+	@echo "Installing graphrw with the newest versions into .venv-newest (some minutes the first time) …"
+	@$(PYTHON) -m venv .venv-newest
+	$(subst $(VENV),.venv-newest,$(BIN))/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[test]'
 	@touch $@

@@ -98,7 +98,10 @@ def test_a_component_of_one_label_gets_that_label():
 def test_a_component_without_seed_is_an_error_or_what_the_caller_says():
     walk = random_walk(rw.Graph.batch([rw.grid_graph((3, 4)), rw.grid_graph((2, 2))]))
     seeds = torch.cat([SEEDS, torch.full((4,), -1)])
-    with pytest.raises(SingularWalkError, match=r"leaves 4 of 16 nodes \(first: 12\) in components without any seed"):
+    with pytest.raises(
+        SingularWalkError,
+        match=r"leaves 4 of 16 nodes \(first: 12, in graph 1 of the batch\) in components without any seed",
+    ):
         poisson_labels(walk, seeds)
     prior = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
     scores = poisson_labels(walk, seeds, unreachable=prior)

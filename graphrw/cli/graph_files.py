@@ -5,11 +5,13 @@ import gzip
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from xml.etree.ElementTree import ParseError
 
 import networkx as nx
@@ -20,8 +22,12 @@ from torch import Tensor
 
 from graphrw.convert import from_networkx, from_scipy
 from graphrw.core.graph import Graph
+from graphrw.core.memory import require_memory
 
 HEADERS = {"node", "source", "from", "src", "node1", "id", "name", "id1"}  # a first line that begins so names columns
+LONGEST_LINE = 2**16  # characters; a small file can unpack to a line that fills the memory
+XML_TO_OBJECTS = 10  # bytes in memory for each in GraphML, at least
+NOT_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
 COMMENTS = ("#", "%")
 
 
@@ -94,8 +100,9 @@ def _edge_list(path: Path, directed: bool) -> NamedGraph:
 
 def _graphml(path: Path) -> NamedGraph:
     try:
+        require_memory(XML_TO_OBJECTS * _unpacked_size(path), f"`{path}`", "Write it as an edge list.")
         network = nx.read_graphml(path)
-    except (ParseError, nx.NetworkXError, KeyError, ValueError, gzip.BadGzipFile, EOFError) as error:
+    except (ParseError, nx.NetworkXError, KeyError, ValueError, TypeError, *NOT_GZIP) as error:
         raise ValueError(f"`{path}` cannot be read as GraphML: {error}.") from error
     network.remove_edges_from(list(nx.selfloop_edges(network)))
     graph, weight = from_networkx(network, dtype=torch.float64)
@@ -104,27 +111,49 @@ def _graphml(path: Path) -> NamedGraph:
 
 def _matrix(path: Path, directed: bool) -> NamedGraph:
     try:
-        matrix = sparse.csr_array(sparse.load_npz(path))
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        with zipfile.ZipFile(path) as parts:
+            size = sum(part.file_size for part in parts.infolist())  # beyond which no part is unpacked
+        require_memory(2 * size, f"`{path}`", "Take a part of the graph.")
+        entries = _checked(sparse.load_npz(path))
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, NotImplementedError) as error:
         raise ValueError(f"`{path}` holds no matrix: write one with `scipy.sparse.save_npz`. ({error})") from error
-    entries = matrix.tocoo()
+    except MemoryError as error:
+        raise MemoryError(f"`{path}` holds more than fits into the memory. {error}") from error
     apart = entries.row != entries.col
     values = entries.data[apart].astype(np.float64)
-    loopless = sparse.coo_array((values, (entries.row[apart], entries.col[apart])), shape=matrix.shape)
+    loopless = sparse.coo_array((values, (entries.row[apart], entries.col[apart])), shape=entries.shape)
     graph, weight = from_scipy(loopless, directed)
     return NamedGraph([str(node) for node in range(graph.num_nodes)], graph, weight)
+
+
+def _checked(matrix: Any) -> sparse.coo_array:
+    """Its entries, once its indices are known to lie within: SciPy's own conversions would write beyond arrays."""
+    if matrix.format in ("csr", "csc", "bsr"):
+        matrix.check_format(full_check=True)
+    if matrix.dtype.kind not in "buif":
+        raise ValueError(f"it must hold real numbers; got {matrix.dtype}")
+    return sparse.coo_array(matrix)
+
+
+def _unpacked_size(path: Path) -> int:
+    if not path.name.lower().endswith(".gz"):
+        return path.stat().st_size
+    with gzip.open(path) as file:
+        return sum(len(block) for block in iter(partial(file.read, 2**20), b""))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The lines that say something, taken apart, with their numbers."""
     try:
         with _opened(path) as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), ""), start=1):
+                if len(line) == LONGEST_LINE:
+                    raise ValueError(f"`{path}`, line {number}, is longer than {LONGEST_LINE} characters.")
                 if line.strip() and not line.lstrip().startswith(COMMENTS):
                     row = _cells(line.strip())
                     if number > 1 or row[0].lower() not in HEADERS:
                         yield number, row
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except (UnicodeDecodeError, csv.Error, *NOT_GZIP) as error:
         raise ValueError(f"`{path}` is no text: {error}.") from error
 
 

@@ -1,5 +1,6 @@
 """The structure that a walk moves on."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -137,6 +138,18 @@ class Graph:
 
 
 torch.serialization.add_safe_globals([Graph, Plans])
+
+
+def part_named(graph: Graph, index: int, *, edge: bool = False) -> str:
+    """For errors: in which graph of a batch this node, or edge, is; nothing for a single graph.
+
+    >>> part_named(Graph.batch([Graph(torch.tensor([[0], [1]]), 2)] * 3), 4)
+    ', in graph 2 of the batch'
+    """
+    if not graph.parts:
+        return ""
+    ends = _offsets([part.num_edges if edge else part.num_nodes for part in graph.parts])
+    return f", in graph {bisect_right(ends, index) - 1} of the batch"
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:

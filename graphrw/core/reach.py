@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphrw.core.components import node_components
 from graphrw.core.errors import SingularWalkError
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, part_named
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
 
@@ -25,8 +25,9 @@ def require_ends(walk: Walk) -> None:
     """Raise `SingularWalkError` if some node can reach no killing, naming how many and the first."""
     lost = stranded(walk, walk.killing.detach() > 0)
     if bool(lost.any()):
+        first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach no node "
+            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) can reach no node "
             "with killing, so that A is singular. Give them some killing, or `absorb` a node of their component."
         )
 

@@ -1,5 +1,6 @@
 """A killed random walk: the one operator of the library, and what can be read off it without solving."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_numbers, as_tensor
 from graphrw.core.finite import kept_in
-from graphrw.core.graph import Graph, check_graph
+from graphrw.core.graph import Graph, check_graph, part_named
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
@@ -68,8 +69,8 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
     require_room(graph.num_nodes, f"A walk on {graph.num_nodes} nodes", "If few of them have edges, number those anew.")
-    check_rates("weight", weight)
-    check_rates("killing", killing)
+    check_rates("weight", weight, named=partial(part_named, graph, edge=True))
+    check_rates("killing", killing, named=partial(part_named, graph) if killing.ndim else None)
     check_finite_rate(graph, weight, killing)
     return Walk(graph, weight, killing.expand(graph.num_nodes))  # one number is not written out N times
 
@@ -80,15 +81,15 @@ def check_walk(walk: object) -> None:
         raise ValueError(f"`walk` must be a `Walk`, as `walk(graph, weight)` makes it; got {type(walk).__name__}.")
 
 
-def check_rates(name: str, rates: Tensor, *, batched: bool = False) -> None:
+def check_rates(name: str, rates: Tensor, *, batched: bool = False, named: Callable[[int], str] | None = None) -> None:
     """Raise `ValueError` unless all of `rates` are finite and ≥ 0, naming the first that is not.
 
-    Unless `batched`, `torch.func.vmap` may not run over them.
+    Unless `batched`, `torch.func.vmap` may not run over them. `named` says more of an index.
     """
-    plainly(partial(_check_rates, name), rates, batched=batched)
+    plainly(partial(_check_rates, name, named), rates, batched=batched)
 
 
-def _check_rates(name: str, rates: Tensor) -> None:
+def _check_rates(name: str, named: Callable[[int], str] | None, rates: Tensor) -> None:
     if rates.numel() == 0:
         return
     low, high = torch.aminmax(rates)
@@ -96,7 +97,8 @@ def _check_rates(name: str, rates: Tensor) -> None:
         return
     flat = rates.reshape(-1)
     first = int((~((flat >= 0) & (flat < torch.inf))).nonzero()[0])
-    raise ValueError(f"`{name}` must be finite and not negative; got {float(flat[first])} at index {first}.")
+    more = named(first) if named is not None else ""
+    raise ValueError(f"`{name}` must be finite and not negative; got {float(flat[first])} at index {first}{more}.")
 
 
 def check_finite_rate(graph: Graph, weight: Tensor, killing: Tensor, others: str = "its killing") -> None:
@@ -115,9 +117,11 @@ def _check_finite_rate(graph: Graph, others: str, weight: Tensor, killing: Tenso
         return  # no degree exceeds twice the sum of the weights; with as much again for rounding
     over = (~(degree(graph, weight) + killing).isfinite()).nonzero()
     if len(over):
+        first = int(over[0])
+        where = f"node {first}{part_named(graph, first)}"
         raise ValueError(
-            f"The weights of node {int(over[0])} and {others} must add up to a finite number; their sum is more "
-            f"than {weight.dtype} holds (largest weight: {largest:.3g}). Divide all of them by a common factor."
+            f"The weights of {where} and {others} must add up to a finite number; their sum is more than "
+            f"{weight.dtype} holds (largest weight: {largest:.3g}). Divide all of them by a common factor."
         )
 
 

@@ -1,6 +1,8 @@
 """Which file is read and written by what."""
 
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -44,6 +46,8 @@ class Format:
         return function
 
 
+# What packages raise for files that they did not foresee, beside `ValueError`.
+DAMAGED = (ArithmeticError, LookupError, TypeError, EOFError, SyntaxError, struct.error, zlib.error)
 PICTURES = (".jpg", ".jpeg", ".bmp", ".gif", ".webp")  # that are only read
 FORMATS = (
     Format("PNG", "picture", (".png",), "pillow", "image", palettes=True),
@@ -61,7 +65,8 @@ def read_image(path: str | Path) -> ImageFile:
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as they say.
-        ValueError: for another ending, or a file that is not what its ending says.
+        ValueError: for another ending, or a file that is damaged or not what its ending says.
+        MemoryError: for more than fits into the memory, before it is unpacked.
         MissingDependencyError: if the package that reads it is not installed.
     """
     return read_file(Path(path), "read")
@@ -76,13 +81,27 @@ def read_file(path: Path, what: str) -> ImageFile:
         raise FileNotFoundError(f"There is no `{path}`.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
-    file = kind.load(what)(path)
+    file = _read(kind.load(what), path)
     values = file.values
     if values.dtype.kind not in "buif" or values.size == 0:
         raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         values = values.astype(np.float64)
     return replace(file, values=np.require(values, values.dtype.newbyteorder("="), ["C"]))
+
+
+def _read(reader: Callable[[Path], ImageFile], path: Path) -> ImageFile:
+    """What a reader makes of a file; whatever its library says of a damaged one, the error names it."""
+    try:
+        return reader(path)
+    except (*DAMAGED, ValueError) as error:
+        if str(path) in str(error):  # told already
+            raise
+        raise ValueError(f"`{path}` is damaged: {error}.") from error
+    except MemoryError as error:
+        if str(path) in str(error):
+            raise
+        raise MemoryError(f"`{path}` holds more than fits into the memory. {error}".rstrip()) from error
 
 
 def write_image(path: str | Path, file: ImageFile) -> None:

@@ -1,6 +1,7 @@
 """NIfTI, by nibabel."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from graphrw.core.memory import require_memory
 from graphrw.files.image_file import ImageFile
 
 UNREADABLE = (ImageFileError, HeaderDataError, WrapStructError, EOFError, gzip.BadGzipFile, zlib.error)
@@ -21,6 +23,9 @@ def read(path: Path) -> ImageFile:
     """(x, y), (x, y, z), or with channels last; values scaled as the header says."""
     try:
         image = nibabel.Nifti1Image.from_filename(path, mmap=False)
+        header = image.header
+        size = math.prod(image.shape) * max(8, header.get_data_dtype().itemsize)  # what is scaled becomes float64
+        require_memory(size, f"`{path}`", "Take a part of it.")
         values = np.asarray(image.dataobj)
     except UNREADABLE as error:
         raise ValueError(f"`{path}` cannot be read as NIfTI: {error}.") from error
@@ -28,7 +33,6 @@ def read(path: Path) -> ImageFile:
         if error.errno is not None:
             raise
         raise ValueError(f"`{path}` is damaged: {error}.") from error
-    header = image.header
     while values.ndim > 3 and 1 in values.shape[3:]:
         values = values.squeeze(3 + values.shape[3:].index(1))
     if values.ndim not in (2, 3, 4):

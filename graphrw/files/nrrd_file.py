@@ -1,6 +1,10 @@
 """NRRD, by pynrrd."""
 
+import bz2
+import gzip
+import math
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +12,11 @@ import nrrd
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrw.core.memory import require_memory
 from graphrw.files.image_file import ImageFile
 
+PACKED: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "gz": gzip.open, "bzip2": bz2.open, "bz2": bz2.open}
+BLOCK = 2**20  # bytes, unpacked at once
 SPATIAL = ("domain", "space", "time")
 KEPT = ("space", "space origin", "space units", "measurement frame")
 RIGHT_ANTERIOR = {  # the signs of the first two axes on the way to right and anterior
@@ -25,8 +32,9 @@ RIGHT_ANTERIOR = {  # the signs of the first two axes on the way to right and an
 def read(path: Path) -> ImageFile:
     """(x, y) or (x, y, z), with at most one axis more."""
     try:
+        _check_size(path)
         values, header = nrrd.read(str(path))
-    except (nrrd.NRRDError, ValueError, EOFError, KeyError, zlib.error) as error:
+    except (nrrd.NRRDError, ValueError, EOFError, KeyError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"`{path}` cannot be read as NRRD: {error}.") from error
     kinds = header.get("kinds", ["domain"] * values.ndim)
     others = [axis for axis, kind in enumerate(kinds) if kind not in SPATIAL]
@@ -46,6 +54,24 @@ def read(path: Path) -> ImageFile:
     affine = _affine(header, directions)
     axes = "xyz"[: len(spatial)]
     return ImageFile(values, others[0] if others else None, axes, spacing, unit, affine, header=dict(header))
+
+
+def _check_size(path: Path) -> None:
+    """Refuse what a small file can announce, or unpack to, before it fills the memory or takes for ever."""
+    with path.open("rb") as file:
+        header = nrrd.read_header(file)
+        size = 8 * math.prod(map(int, header["sizes"])) + max(0, header.get("byte skip", 0))  # no number is longer
+        require_memory(size, f"`{path}`", "Take a part of it.")
+        if header.get("line skip", 0) > path.stat().st_size:
+            raise ValueError(f"it skips {header['line skip']} lines")
+        unpack = PACKED.get(header["encoding"])
+        if unpack is not None and "data file" not in header:
+            with unpack(file) as unpacked:
+                left = size + 1
+                while left > 0 and (block := unpacked.read(min(left, BLOCK))):
+                    left -= len(block)
+            if left <= 0:
+                raise ValueError(f"it unpacks to more than its header says, {size} bytes at most")
 
 
 def write(path: Path, file: ImageFile) -> None:

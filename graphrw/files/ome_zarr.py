@@ -1,5 +1,6 @@
 """Zarr, by zarr-python: plain arrays, and images as OME-Zarr describes them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from graphrw.core.memory import require_memory
 from graphrw.files.image_file import ImageFile
 
 UNITS = {"micrometer": "µm", "millimeter": "mm", "nanometer": "nm", "meter": "m", "angstrom": "Å"}
@@ -30,8 +32,9 @@ def read(path: Path) -> ImageFile:
         opened: Any = zarr.open(str(path), mode="r")
         image = _multiscale(opened.attrs.asdict()) if isinstance(opened, zarr.Group) else None
         array = opened if isinstance(opened, zarr.Array) else _array(opened, image, path)
+        require_memory(math.prod(array.shape) * array.dtype.itemsize, f"`{path}`", "Take a part of it.")
         values = np.asarray(array[...])
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (LookupError, TypeError, RuntimeError, AttributeError) as error:
         raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
     if image is None:
         return ImageFile(values, axes="yx" if values.ndim == 2 else "zyx" if values.ndim == 3 else "")

@@ -1,5 +1,7 @@
 """PNG, JPEG, BMP, GIF and WebP, by Pillow."""
 
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -75,7 +77,11 @@ def _unpacked(source: Path | BytesIO, name: str, kinds: tuple[str, ...], most_pi
         raise ValueError(f"{name} cannot be read as an image: it is none of {', '.join(kinds)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{name} is too large: {error}") from error
-    except (SyntaxError, EOFError, OverflowError) as error:
+    except (SyntaxError, EOFError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error) as error:
+        raise ValueError(f"{name} is damaged: {error}.") from error
+    except ValueError as error:
+        if str(error).startswith(name):  # ours
+            raise
         raise ValueError(f"{name} is damaged: {error}.") from error
     except OSError as error:
         if error.errno is not None:  # of the disk, and not of what is on it

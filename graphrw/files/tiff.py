@@ -1,5 +1,7 @@
 """TIFF, by tifffile: pictures, ImageJ's and OME's stacks."""
 
+import math
+import struct
 import xml.etree.ElementTree as ElementTree
 import zlib
 from pathlib import Path
@@ -7,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from graphrw.core.errors import MissingDependencyError
+from graphrw.core.memory import require_memory
 from graphrw.files.image_file import ImageFile
 
 DEPTH = "ZTIQ"  # what the axis of a stack is called, whatever it is
@@ -18,20 +22,7 @@ PHYSICAL = {"z": "PhysicalSizeZ", "y": "PhysicalSizeY", "x": "PhysicalSizeX"}
 
 def read(path: Path) -> ImageFile:
     """The first image or stack in the file; its spacing is told by ImageJ's and OME's TIFFs alone."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            values, axes = series.asarray(), series.axes
-            spacing, unit = _spacing(file)
-    except tifffile.TiffFileError as error:
-        raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
-    except (ValueError, IndexError, KeyError, zlib.error) as error:
-        if "imagecodecs" in str(error):
-            raise MissingDependencyError(
-                f"`{path}` is compressed in a way that needs another package: pip install imagecodecs, or save it "
-                f"without. ({error})"
-            ) from error
-        raise ValueError(f"`{path}` is damaged: {error}.") from error
+    values, axes, spacing, unit = _first(path)
     for axis in reversed(range(values.ndim)):
         if values.shape[axis] == 1 and axes[axis] not in "YX":
             values, axes = values.squeeze(axis), axes[:axis] + axes[axis + 1 :]
@@ -69,10 +60,42 @@ def write(path: Path, file: ImageFile) -> None:
     )
 
 
+def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
+    """The first image or stack, the letters of its axes, and its spacing with the unit."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            _check_planes(file, path)
+            series = file.series[0]
+            require_memory(series.nbytes, f"`{path}`", "Take a part of it.")
+            if any(page is None for page in series.pages):
+                raise ValueError("some of its planes are missing")  # tifffile would make them 0
+            values, axes = series.asarray(), series.axes
+            return values, axes, *_spacing(file)
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"`{path}` cannot be read as TIFF: {error}.") from error
+    except (ValueError, LookupError, TypeError, struct.error, zlib.error, ElementTree.ParseError) as error:
+        if "imagecodecs" in str(error):
+            raise MissingDependencyError(
+                f"`{path}` is compressed in a way that needs another package: pip install imagecodecs, or save it "
+                f"without. ({error})"
+            ) from error
+        raise ValueError(f"`{path}` is damaged: {error}.") from error
+
+
+def _check_planes(file: tifffile.TiffFile, path: Path) -> None:
+    """Refuse an OME-TIFF that speaks of more planes than it has bytes: tifffile would make a list of them."""
+    if file.ome_metadata:
+        for pixels in ElementTree.fromstring(file.ome_metadata).iterfind(".//{*}Pixels"):  # noqa: S314 - as below
+            planes = math.prod(int(pixels.attrib.get(f"Size{axis}", 1)) for axis in "ZCT")
+            if planes > path.stat().st_size:
+                raise ValueError(f"it speaks of {planes} planes")
+
+
 def _spacing(file: tifffile.TiffFile) -> tuple[dict[str, float], str]:
     """For each spatial axis that is told of, and the unit."""
     if file.ome_metadata:
-        pixels: Any = ElementTree.fromstring(file.ome_metadata).find(".//{*}Pixels")
+        # Expat bounds what entities may grow to, and none is fetched from elsewhere.
+        pixels: Any = ElementTree.fromstring(file.ome_metadata).find(".//{*}Pixels")  # noqa: S314
         told = {} if pixels is None else pixels.attrib
         spacing = {letter: float(told[name]) for letter, name in PHYSICAL.items() if name in told}
         unit = str(told.get("PhysicalSizeXUnit", "µm")) if spacing else ""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
+from graphrw.core.graph import part_named
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.scale import common_unit, is_usual, unit_of
@@ -62,8 +63,9 @@ def harmonic(
     held = _checked_boundary(walk, nodes, values)
     lost = stranded(walk, held | (walk.killing.detach() > 0))
     if bool(lost.any()):
+        first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"{int(lost.sum())} of {walk.graph.num_nodes} nodes (first: {int(lost.nonzero()[0])}) can reach neither "
+            f"{int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
     unit = unit_of(values)
@@ -132,7 +134,7 @@ def hitting_probabilities(
     unreachable, start = checked_unreachable(unreachable, values), _checked_start(start, values.shape)
     lost = stranded(walk, seeded | (walk.killing.detach() > 0))
     if bool(lost.any()):
-        values[lost] = fill_unreachable(lost, unreachable)
+        values[lost] = fill_unreachable(walk.graph, lost, unreachable)
     # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph with the same plans.
     held = seeded | lost
     probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_floats
 from graphrw.core.errors import SingularWalkError
+from graphrw.core.graph import Graph, part_named
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
 from graphrw.core.whole import check_whole
@@ -60,12 +61,14 @@ def one_hot(seeds: Tensor, num_labels: int, like: Tensor) -> Tensor:
     return values
 
 
-def fill_unreachable(lost: Tensor, unreachable: Tensor | None) -> Tensor:
+def fill_unreachable(graph: Graph, lost: Tensor, unreachable: Tensor | None) -> Tensor:
     """The distribution, checked already, for the nodes that are lost, or the error that there is none."""
     if unreachable is None:
+        first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {int(lost.nonzero()[0])}) in components "
-            "without any seed, where label probabilities are undefined. Add a seed there, or pass `unreachable=prior`."
+            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(graph, first)}) in "
+            "components without any seed, where label probabilities are undefined. Add a seed there, or pass "
+            "`unreachable=prior`."
         )
     return unreachable
 

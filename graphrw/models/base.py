@@ -111,8 +111,11 @@ class Model(nn.Module):
                 had = f"a `{name}` of its own, a {kind}: give one made alike"
                 had = had if kind else f"no `{name}` of its own: give none"
                 raise ValueError(f"The model in `{path}` was made with {had}.")
-        arguments = {**contents.arguments, **modules, "input_scale": InputScale(**contents.input_scale)}
-        model = cls(**arguments)
+        try:
+            arguments = {**contents.arguments, **modules, "input_scale": InputScale(**contents.input_scale)}
+            model = cls(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`{path}` makes no {cls.__name__}: {error}") from error
         fill(model, contents.tensors, path)
         return model.eval()
 
@@ -123,8 +126,10 @@ class Model(nn.Module):
 
     def _check_image(self, image: Tensor) -> None:
         check_image(image, self.in_channels, self.axes, next(self.parameters()).dtype)
-        if not bool(image.isfinite().all()):
-            raise ValueError("`image` holds NaN or infinite values: fill them first.")
+        broken = (~image.isfinite()).flatten(1).any(1)
+        if bool(broken.any()):
+            which = f" (image {int(broken.nonzero()[0])} of the batch)" if len(image) > 1 else ""
+            raise ValueError(f"`image` holds NaN or infinite values{which}: fill them first.")
 
     def extra_repr(self) -> str:
         return f"in_channels={self.in_channels}, axes={self.axes}"

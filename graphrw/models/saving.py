@@ -42,7 +42,10 @@ def write(path: str | Path, contents: Contents) -> None:
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
     with replacing(path) as unfinished:
-        save_file(tensors, unfinished, metadata=described)
+        try:
+            save_file(tensors, unfinished, metadata=described)
+        except SafetensorError as error:  # of the disk; what is on it is ours
+            raise OSError(f"`{path}` could not be written: {error}.") from error
 
 
 def read(path: str | Path, model: str) -> Contents:
@@ -67,7 +70,10 @@ def read(path: str | Path, model: str) -> Contents:
             "`torch.save` goes through `model.load_state_dict(torch.load(path))`."
         ) from error
     _check(described, path, model)
-    parts = {name: json.loads(described[name]) for name in ("arguments", "input_scale", "modules")}
+    try:
+        parts = {name: dict(json.loads(described[name])) for name in ("arguments", "input_scale", "modules")}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"`{path}` is damaged: its metadata do not say how the model was made. ({error})") from error
     return Contents(model, **parts, tensors=tensors)
 
 
@@ -116,10 +122,11 @@ def _check(described: Mapping[str, str], path: str | Path, model: str) -> None:
             f"`{path}` holds tensors, but no model of graphrw: its metadata lack `format`. Load what `{model}.save` "
             "has written."
         )
-    if described["version"] != str(VERSION):
+    if described.get("version") != str(VERSION):
         raise ValueError(
-            f"`{path}` has version {described['version']} of the file format; this graphrw reads version {VERSION}. "
-            "Install the graphrw that wrote it, or a newer one."
+            f"`{path}` has version {described.get('version')} of the file format; this graphrw reads version "
+            f"{VERSION}. Install the graphrw that wrote it, or a newer one."
         )
-    if described["model"] != model:
-        raise ValueError(f"`{path}` holds a {described['model']}, not a {model}: use `{described['model']}.load`.")
+    there = described.get("model")
+    if there != model:
+        raise ValueError(f"`{path}` holds a {there}, not a {model}: use `{there}.load`.")

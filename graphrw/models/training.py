@@ -196,7 +196,10 @@ class _Run:
         state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_loss}
         state |= {"worse": self.worse, "seconds": self.seconds}
         with replacing(path) as unfinished:
-            torch.save(state, unfinished)
+            try:
+                torch.save(state, unfinished)
+            except RuntimeError as error:  # what torch says of a full disk
+                raise OSError(f"`{path}` could not be written: {error}") from error
 
     def restore(self, path: Path) -> None:
         """Read what `keep` has written."""

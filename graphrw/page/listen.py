@@ -29,7 +29,7 @@ def address(bound: socket.socket, host: str, token: str) -> str:
     ...     address(bound, "127.0.0.1", "secret").startswith("http://127.0.0.1:")
     True
     """
-    if host in ("", "0.0.0.0"):
+    if host in ("", "0.0.0.0"):  # noqa: S104 - it is asked, not bound
         host = "127.0.0.1"
     elif host == "::":
         host = "::1"

@@ -69,7 +69,7 @@ def read(path: str | Path) -> StrokeLog:
         if described["format"] != FORMAT:
             raise KeyError("format")
         version = described["version"]
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
         raise ValueError(
             f"`{path}` is no log of strokes: only what `Session.save_log` has written can be replayed."
         ) from error
@@ -99,7 +99,7 @@ def strokes_of(log: StrokeLog, num_pixels: int, path: str | Path) -> list[Stroke
     """
     try:
         return [
-            Stroke(int(part["label"]), _pixels(part["runs"], num_pixels), bool(part["kept"])) for part in log.strokes
+            Stroke(_label(part["label"]), _pixels(part["runs"], num_pixels), bool(part["kept"])) for part in log.strokes
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"`{path}` is damaged: {error!r}.") from error
@@ -142,6 +142,12 @@ def _runs(pixels: Tensor) -> list[list[int]]:
     first = begins.nonzero().squeeze(1)
     length = torch.cat([first, torch.tensor([len(pixels)])]).diff()
     return torch.stack([pixels[first], length], dim=1).tolist()
+
+
+def _label(label: Any) -> int:
+    if not (is_whole(label) and 0 <= label < 2**63):
+        raise ValueError(f"the label {str(label)[:20]} is no whole number from 0 to 2⁶³ − 1")
+    return int(label)
 
 
 def _pixels(runs: list[list[int]], num_pixels: int) -> Tensor:
