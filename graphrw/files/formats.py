@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,8 @@ class Format:
     written: bool = True
     palettes: bool = False  # numbers of colours, which may be labels
 
-    def load(self, what: str) -> Callable[..., ImageFile]:
-        """Its function "read", "read_labels" or "write".
+    def load(self, what: str) -> Callable[..., Any]:
+        """Its function "read", "read_labels" or "write"; Zarr's "open_lazily" or "create".
 
         Raises:
             MissingDependencyError: without its package.
@@ -40,7 +41,7 @@ class Format:
             ) from error
         if what == "read_labels" and not self.palettes:
             what = "read"
-        function: Callable[..., ImageFile] = getattr(module, what)
+        function: Callable[..., Any] = getattr(module, what)
         return function
 
 
@@ -76,7 +77,7 @@ def read_file(path: Path, what: str) -> ImageFile:
         raise FileNotFoundError(f"There is no `{path}`.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
-    file = kind.load(what)(path)
+    file: ImageFile = kind.load(what)(path)
     values = file.values
     if values.dtype.kind not in "buif" or values.size == 0:
         raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
