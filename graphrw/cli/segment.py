@@ -10,6 +10,7 @@ import typer
 from graphrw.cli import options as given
 from graphrw.cli.answers import Answer, Options, by_model, by_session, by_walker, opened, task_for
 from graphrw.cli.bars import bar
+from graphrw.cli.blocks import by_blocks
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
 from graphrw.models import LearnedRandomWalker, pretrained_names
@@ -109,6 +110,21 @@ def walk(
         typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
     ] = None,
     device: given.WalkDevice = "cpu",
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            help="For volumes larger than memory: from Zarr to Zarr, in blocks of so many voxels along each axis, such "
+            "as 64, with the same answer. A run that was killed goes on when it is started again.",
+            min=8,
+            metavar="VOXELS",
+        ),
+    ] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for the unfinished run of --blocks: FILE.unfinished by default.", metavar="FOLDER"
+        ),
+    ] = None,
     quiet: given.Quiet = False,
 ) -> None:
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
@@ -120,7 +136,13 @@ def walk(
     """
     inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
     outputs, options, where = Outputs(out, probabilities, entropy), _given({"beta": beta}), given.device_of(device)
-    if where.type == "cpu":
+    if blocks is not None:
+        if where.type != "cpu":
+            raise typer.BadParameter("--blocks walks on the CPU: leave --device out.")
+        by_blocks(inputs, outputs, _given({**options, "block": blocks, "scratch": scratch}), quiet=quiet)
+    elif scratch is not None:
+        raise typer.BadParameter("--scratch is for --blocks alone.")
+    elif where.type == "cpu":
         _by_session(inputs, outputs, {"superpixels": False, **options}, quiet=quiet)
     else:
         _at_once(inputs, outputs, "--device", partial(by_walker, device=where, options=options), quiet=quiet)

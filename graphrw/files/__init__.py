@@ -2,6 +2,7 @@
 
 from graphrw.files.formats import check_place, check_writable, read_image, write_image, write_images
 from graphrw.files.image_file import ImageFile
+from graphrw.files.in_parts import check_writable_in_parts, create_in_parts, open_in_parts
 from graphrw.files.label_image import read_labels, smallest_type
 from graphrw.files.replacing import replacing
 
@@ -9,6 +10,9 @@ __all__ = [
     "ImageFile",
     "check_place",
     "check_writable",
+    "check_writable_in_parts",
+    "create_in_parts",
+    "open_in_parts",
     "read_image",
     "read_labels",
     "replacing",

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class Format:
     written: bool = True
     palettes: bool = False  # numbers of colours, which may be labels
 
-    def load(self, what: str) -> Callable[..., ImageFile]:
-        """Its function "read", "read_labels" or "write".
+    def load(self, what: str) -> Callable[..., Any]:
+        """Its function "read", "read_labels" or "write"; Zarr's "open_lazily" or "create".
 
         Raises:
             MissingDependencyError: without its package.
@@ -42,7 +43,7 @@ class Format:
             ) from error
         if what == "read_labels" and not self.palettes:
             what = "read"
-        function: Callable[..., ImageFile] = getattr(module, what)
+        function: Callable[..., Any] = getattr(module, what)
         return function
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from graphrw.files.image_file import ImageFile
 
 UNITS = {"micrometer": "µm", "millimeter": "mm", "nanometer": "nm", "meter": "m", "angstrom": "Å"}
 NAMES = {unit: name for name, unit in UNITS.items()}
+DAMAGED = (LookupError, TypeError, RuntimeError, AttributeError)  # what zarr-python raises for broken descriptions
 CHUNK = 128  # voxels along each axis
 VERSION = "0.4"  # of OME-Zarr, which every viewer reads
 
@@ -26,42 +27,99 @@ class Origin:
     translation: tuple[float, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Lazy:
+    """An array of Zarr's without its axes of length 1, of which only what is asked for is read."""
+
+    stored: Any
+    order: tuple[int, ...]  # the axes that are left, as they shall come
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.stored.shape[axis] for axis in self.order)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.order)
+
+    @property
+    def dtype(self) -> Any:
+        return self.stored.dtype
+
+    def __getitem__(self, region: Any) -> NDArray[Any]:
+        """That of a slice for each axis, or of `...`."""
+        slices = [slice(None)] * self.ndim if region is Ellipsis else region
+        asked: list[Any] = [0] * self.stored.ndim
+        for axis, wanted in zip(self.order, slices, strict=True):
+            asked[axis] = wanted
+        kept = sorted(self.order)
+        return np.asarray(self.stored[tuple(asked)]).transpose([kept.index(axis) for axis in self.order])
+
+
 def read(path: Path) -> ImageFile:
     """A plain array, or the finest level of an OME-Zarr image."""
+    file = open_lazily(path)
+    size = math.prod(file.values.shape) * file.values.dtype.itemsize
+    require_memory(size, f"`{path}`", "Take a part of it, or walk over it in blocks.")
+    try:
+        return replace(file, values=file.values[...])
+    except DAMAGED as error:
+        raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
+
+
+def open_lazily(path: Path) -> ImageFile:
+    """The same, whose values are read when they are asked for: by a slice for each axis."""
     try:
         opened: Any = zarr.open(str(path), mode="r")
         image = _multiscale(opened.attrs.asdict()) if isinstance(opened, zarr.Group) else None
         array = opened if isinstance(opened, zarr.Array) else _array(opened, image, path)
-        require_memory(math.prod(array.shape) * array.dtype.itemsize, f"`{path}`", "Take a part of it.")
-        values = np.asarray(array[...])
-    except (LookupError, TypeError, RuntimeError, AttributeError) as error:
+    except DAMAGED as error:
         raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
     if image is None:
+        values: Any = Lazy(array, tuple(range(array.ndim)))
         return ImageFile(values, axes="yx" if values.ndim == 2 else "zyx" if values.ndim == 3 else "")
-    return _described(values, image, path)
+    return _described(array, image, path)
 
 
 def write(path: Path, file: ImageFile) -> None:
     """An OME-Zarr image of one level."""
-    axes = "zyx"[-len(file.shape) :]
-    file = file.ordered(axes)
+    file = file.ordered("zyx"[-len(file.shape) :])
     values = file.values if file.channel_axis is None else np.moveaxis(file.values, file.channel_axis, 0)
-    more = values.ndim - len(axes)
-    unit = {"unit": NAMES[file.unit]} if file.unit in NAMES else {}
+    channels = None if file.channel_axis is None else len(values)
+    create(path, file, dtype=values.dtype, channels=channels)[...] = np.ascontiguousarray(values)
+
+
+def create(path: Path, like: ImageFile, *, dtype: Any, channels: int | None = None, chunk: int = CHUNK) -> Any:
+    """An OME-Zarr image of one level that is still empty, of the shape and the place of another.
+
+    Args:
+        path: where it will be; what is there is removed.
+        like: with its axes in the order z, y, x.
+        dtype: of its values.
+        channels: how many; they come first. None: no such axis.
+        chunk: the voxels of a chunk along each axis.
+    """
+    axes = "zyx"[-len(like.shape) :]
+    more = 0 if channels is None else 1
+    unit = {"unit": NAMES[like.unit]} if like.unit in NAMES else {}
     described = [{"name": "c", "type": "channel"}] * more + [{"name": name, "type": "space", **unit} for name in axes]
-    scale = [1.0] * more + list(file.spacing or [1.0] * len(axes))
+    scale = [1.0] * more + list(like.spacing or [1.0] * len(axes))
     transformations: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-    if isinstance(file.header, Origin):
-        transformations.append({"type": "translation", "translation": [0.0] * more + list(file.header.translation)})
+    if isinstance(like.header, Origin):
+        transformations.append({"type": "translation", "translation": [0.0] * more + list(like.header.translation)})
     group = zarr.open_group(str(path), mode="w", zarr_format=2)
-    chunks = (1,) * more + tuple(min(CHUNK, size) for size in file.shape)
-    group.create_array(
-        "0", data=np.ascontiguousarray(values), chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"}
+    array = group.create_array(
+        "0",
+        shape=like.shape if channels is None else (channels, *like.shape),
+        dtype=dtype,
+        chunks=(1,) * more + tuple(min(chunk, size) for size in like.shape),
+        chunk_key_encoding={"name": "v2", "separator": "/"},
     )
     datasets = [{"path": "0", "coordinateTransformations": transformations}]
     name = path.name.removesuffix(".zarr").rpartition(".")[2]  # a hidden file is being written
     multiscales: Any = [{"version": VERSION, "name": name, "axes": described, "datasets": datasets}]
     group.attrs["multiscales"] = multiscales
+    return array
 
 
 def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -80,19 +138,18 @@ def _array(group: Any, image: Mapping[str, Any] | None, path: Path) -> Any:
     raise ValueError(f"`{path}` is a group without the description of an image. Name an array of it: {found}.")
 
 
-def _described(values: NDArray[Any], image: Mapping[str, Any], path: Path) -> ImageFile:
-    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", "tczyx"[-values.ndim :])]
+def _described(array: Any, image: Mapping[str, Any], path: Path) -> ImageFile:
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", "tczyx"[-array.ndim :])]
     scale, translation = _place(image, len(axes))
     spatial = [i for i, axis in enumerate(axes) if axis.get("type", "space") == "space" and axis["name"] in "zyx"]
-    others = [i for i in range(len(axes)) if i not in spatial and values.shape[i] > 1]
+    others = [i for i in range(len(axes)) if i not in spatial and array.shape[i] > 1]
     if len(others) > 1 or any(axes[i]["name"] == "t" for i in others):
-        found = ", ".join(f"{axis['name']} {size}" for axis, size in zip(axes, values.shape, strict=True))
+        found = ", ".join(f"{axis['name']} {size}" for axis, size in zip(axes, array.shape, strict=True))
         raise ValueError(f"`{path}` must be one image in space, with channels or without; got {found}.")
-    channels_first = values.transpose([*others, *(i for i in range(len(axes)) if i not in others)])
-    kept = [values.shape[i] for i in [*others, *spatial]]
+    values: Any = Lazy(array, (*others, *spatial))
     unit = UNITS.get(str(axes[spatial[-1]].get("unit", "")), "")
     return ImageFile(
-        channels_first.reshape(kept),
+        values,
         0 if others else None,
         "".join(axes[i]["name"] for i in spatial),
         tuple(scale[i] for i in spatial),

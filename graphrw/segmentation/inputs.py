@@ -42,7 +42,8 @@ def read_pixels(
         return pixels / check_positive("data_range", data_range, reason=", or None")
     if values.is_floating_point() or values.dtype == torch.bool:
         return pixels
-    _warn_of_range(pixels[inside.reshape(-1)], values.dtype)
+    low, high = (int(bound) for bound in torch.aminmax(pixels[inside.reshape(-1)]))
+    warn_of_range(low, high, values.dtype)
     return pixels / torch.iinfo(values.dtype).max
 
 
@@ -84,17 +85,29 @@ def check_channel_axis(image: Tensor, channel_axis: int | None) -> None:
     raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(image.shape)}, or None; got {channel_axis!r}.")
 
 
-def _channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, ...]) -> Tensor:
+def warn_of_range(low: int, high: int, kind: torch.dtype) -> None:
+    """Warn of integers that take up next to nothing of their type, by whose largest value they are divided."""
+    most = torch.iinfo(kind).max
+    if 0 < high - low < LEAST_RANGE * most:
+        name = str(kind).removeprefix("torch.")
+        warn(
+            f"`image` is {name} and uses {low} to {high}. Integers are divided by the most that their type holds, here "
+            f"{most}, so that hardly an edge is left. Say what the range of your data is, such as "
+            f"`data_range={high - low}`, or pass floats in [0, 1]."
+        )
+
+
+def channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, ...]) -> Tensor:
     """(\\*shape, C)"""
     check_channel_axis(values, channel_axis)
-    channels_last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
-    if channels_last.shape[:-1] != shape:
+    last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
+    if last.shape[:-1] != shape:
         extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"
         got = f"{tuple(values.shape)} and {shape}"
         raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
-    if channels_last.shape[-1] == 0:
+    if last.shape[-1] == 0:
         raise ValueError(f"`image` must have at least one channel along `channel_axis`; got {tuple(values.shape)}.")
-    return channels_last
+    return last
 
 
 def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
@@ -102,7 +115,7 @@ def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None
     values = as_tensor("image", image, AN_IMAGE)
     if values.is_complex():
         raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
-    return _channels_last(values, channel_axis, tuple(inside.shape)).reshape(inside.numel(), -1)
+    return channels_last(values, channel_axis, tuple(inside.shape)).reshape(inside.numel(), -1)
 
 
 def _finite(pixels: Tensor, inside: Tensor) -> Tensor:
@@ -114,16 +127,3 @@ def _finite(pixels: Tensor, inside: Tensor) -> Tensor:
     if not bool(finite[inside.reshape(-1)].all()):
         raise ValueError("`image` holds NaN or infinite values; fill them, or mark their pixels −1 in `labels`.")
     return torch.where(finite[:, None], pixels, 0.0)
-
-
-def _warn_of_range(pixels: Tensor, kind: torch.dtype) -> None:
-    """Warn of integers that take up next to nothing of their type, by whose largest value they are divided."""
-    low, high = (int(bound) for bound in torch.aminmax(pixels))
-    most = torch.iinfo(kind).max
-    if 0 < high - low < LEAST_RANGE * most:
-        name = str(kind).removeprefix("torch.")
-        warn(
-            f"`image` is {name} and uses {low} to {high}. Integers are divided by the most that their type holds, here "
-            f"{most}, so that hardly an edge is left. Say what the range of your data is, such as "
-            f"`data_range={high - low}`, or pass floats in [0, 1]."
-        )

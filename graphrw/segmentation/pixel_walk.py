@@ -26,11 +26,17 @@ def pixel_walk(mask: Tensor, pixels: Tensor, *, beta: float, steps: Sequence[flo
     variance = pixels.var(correction=0)
     if not bool(variance > 0):  # a constant image, on which the formula is 0 / 0
         return walk(graph, pixels.new_full((graph.num_edges,), 1 + FLOOR))
-    scaled = beta / (10 * variance.sqrt() * pixels.shape[1] ** 0.5)
+    scaled = scaled_beta(beta, variance.sqrt(), pixels.shape[1])
     length = None
     if steps is not None:
         length = pixels.new_tensor(steps).repeat_interleave(torch.tensor(counts, device=pixels.device))
     return walk(graph, gaussian_affinity(graph, pixels[mask.reshape(-1)], scaled, length) + FLOOR)
+
+
+def scaled_beta(beta: float, deviation: Tensor, channels: int) -> Tensor:
+    """β / (10 σ √C), as scikit-image has it."""
+    scaled: Tensor = beta / (10 * deviation * channels**0.5)
+    return scaled
 
 
 def number_seeds(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -65,6 +65,9 @@ def stroked() -> segmentation.Session:
 
 SESSION = session()
 SESSION.save_log(PATH)
+A_SOURCE = {"None": None, "type: list": [[0.5]], "type: number": 1.5, "shape: one axis": np.zeros(3)}
+OUT = FOLDER.name + "/out.zarr"
+AN_OUTPUT = Argument(OUT, {"range: no Zarr": FOLDER.name + "/out.tif"}, "path").worded("only Zarr")
 A_PATH = Argument(PATH, {"None": None, "type: number": 2.5, "type: list": [PATH]}, "path")
 
 CALLS = (
@@ -82,6 +85,22 @@ CALLS = (
         channel_axis=AXIS,
         data_range=RANGE,
         solver=a_solver(),
+    ),
+    call(
+        segmentation.random_walker_blocks,
+        image=Argument(PICTURE, A_SOURCE, "path of a Zarr").called("labels"),
+        labels=Argument(LABELS, A_SOURCE, "path of a Zarr").called("image"),
+        out=AN_OUTPUT,
+        beta=number(130.0, -1.0),
+        spacing=SPACING,
+        channel_axis=AXIS,
+        data_range=RANGE,
+        rtol=number(1e-4, 0.0, 1.0),
+        block=whole(8, 7),
+        probabilities=Argument(None, {"range: no Zarr": FOLDER.name + "/p.tif"}).worded("only Zarr"),
+        outside=whole(None, -1),
+        scratch=Argument(None, {"type: number": 2.5}),
+        progress=Argument(None, {"type: text": "loud", "type: number": 1.5}, "progress"),
     ),
     call(
         segmentation.segment,

@@ -1,0 +1,73 @@
+"""`graphrw walk --blocks`: volumes larger than memory."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from graphrw.cli.answers import Options
+from graphrw.cli.bars import bar
+from graphrw.cli.outputs import Outputs
+from graphrw.cli.task import Inputs, size
+from graphrw.files import open_in_parts
+from graphrw.segmentation import random_walker_blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """Labels that are −1 where a mask is 0, a part at a time."""
+
+    labels: Any
+    mask: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.labels.shape)
+
+    @property
+    def dtype(self) -> "np.dtype[np.int64]":
+        return np.dtype(np.int64)
+
+    def __getitem__(self, region: Any) -> NDArray[np.int64]:
+        labels: NDArray[np.int64] = np.asarray(self.labels[region]).astype(np.int64)
+        return np.where(self.mask[region] != 0, labels, -1)
+
+
+def by_blocks(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool) -> None:
+    """Label a Zarr into a Zarr; `options` are keywords of `random_walker_blocks`.
+
+    Raises:
+        ValueError: for other formats, strokes, or an entropy, which is not written.
+    """
+    if outputs.entropy is not None:
+        raise ValueError("--blocks writes labels and probabilities; leave --entropy out.")
+    outputs.check(inputs)
+    labels = _labels(inputs)
+    with bar(quiet=quiet) as progress:
+        report = random_walker_blocks(
+            inputs.image,
+            labels,
+            outputs.labels,
+            spacing=inputs.spacing,
+            channel_axis=inputs.channel_axis,
+            probabilities=outputs.probabilities,
+            outside=0,
+            progress=progress,
+            **options,
+        )
+    if not quiet:
+        told = f"{len(report.label_ids)} labels on {size(labels.shape)} pixels"
+        typer.echo(f"{told}, {report.iterations} iterations to {report.relative_residual:.0e}.", err=True)
+
+
+def _labels(inputs: Inputs) -> Any:
+    """Of the seeds; −1 outside the mask."""
+    labels = open_in_parts(inputs.seeds).values
+    if inputs.mask is None:
+        return labels
+    mask = open_in_parts(inputs.mask).values
+    if mask.shape != labels.shape:
+        raise ValueError(f"`{inputs.mask}` is {size(mask.shape)}, but `{inputs.seeds}` is {size(labels.shape)}.")
+    return Masked(labels, mask)

@@ -1,0 +1,74 @@
+"""A volume in boxes, and files that hold a number for each voxel."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Box:
+    """The voxels from `low` to `high` along each axis."""
+
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(high - low for low, high in zip(self.low, self.high, strict=True))
+
+    @property
+    def region(self) -> tuple[slice, ...]:
+        """What an array is indexed by."""
+        return tuple(slice(low, high) for low, high in zip(self.low, self.high, strict=True))
+
+    def grown(self, shape: tuple[int, ...]) -> "Box":
+        """With one voxel more on each side, as far as a volume of this shape goes."""
+        low = tuple(max(0, low - 1) for low in self.low)
+        return Box(low, tuple(min(size, high + 1) for size, high in zip(shape, self.high, strict=True)))
+
+    def within(self, outer: "Box") -> tuple[slice, ...]:
+        """Where it lies in an array of `outer`."""
+        places = zip(self.low, self.high, outer.low, strict=True)
+        return tuple(slice(low - first, high - first) for low, high, first in places)
+
+
+def boxes(shape: tuple[int, ...], size: int) -> list[Box]:
+    """Those of so many voxels along each axis that fill a volume, in C order.
+
+    >>> [box.low for box in boxes((3, 5), 3)]
+    [(0, 0), (0, 3)]
+    """
+    cuts = [[(low, min(low + size, length)) for low in range(0, length, size)] for length in shape]
+    return [Box(*zip(*cut, strict=True)) for cut in itertools.product(*cuts)]
+
+
+@dataclass(frozen=True)
+class VoxelFile:
+    """An int64 for each voxel of a volume, in a file of which a box is in memory at a time."""
+
+    path: Path
+    shape: tuple[int, ...]
+
+    def made(self) -> "VoxelFile":
+        """With its file, which takes no room before it is written."""
+        with self.path.open("wb") as file:
+            file.truncate(8 * math.prod(self.shape))
+        return self
+
+    def read(self, box: Box) -> Tensor:
+        """Of the shape of the box."""
+        return torch.from_numpy(np.array(self._mapped("r")[box.region]))
+
+    def write(self, box: Box, values: Tensor) -> None:
+        """Of the shape of the box."""
+        self._mapped("r+")[box.region] = values.numpy()
+
+    def _mapped(self, mode: Literal["r", "r+"]) -> "np.memmap[tuple[int, ...], np.dtype[np.int64]]":
+        """For a moment: what stays mapped would count as memory of the process."""
+        return np.memmap(self.path, np.int64, mode, shape=self.shape)

@@ -1,0 +1,95 @@
+"""Which voxels hang together, in a volume of which a box is in memory at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from graphrw.segmentation.blocks.boxes import Box, VoxelFile
+from graphrw.segmentation.blocks.volume import Volume
+from graphrw.segmentation.components import pieces
+
+TABLES = "pieces.safetensors"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The connected pieces of a volume, and the labels that stand in them.
+
+    A piece within a box has a number of its own; those of neighbouring boxes that touch are one component.
+    """
+
+    number: VoxelFile  # of the piece of each voxel, from 1; 0 outside
+    component: Tensor  # (pieces + 1,): of each piece; 0 outside
+    count: Tensor  # (components,): how many labels a component holds
+    only: Tensor  # (components,): one of them; −1 where there is none
+
+    def save(self, folder: Path) -> None:
+        """What is in memory."""
+        save_file({"component": self.component, "count": self.count, "only": self.only}, folder / TABLES)
+
+    @classmethod
+    def load(cls, folder: Path, number: VoxelFile) -> "Pieces":
+        """What was saved."""
+        return cls(number, **load_file(folder / TABLES))
+
+    def component_in(self, box: Box) -> Tensor:
+        """Of the shape of the box."""
+        return self.component[self.number.read(box)]
+
+
+def find_pieces(volume: Volume, boxes: list[Box], number: VoxelFile, tick: Callable[[], None]) -> Pieces:
+    """All of them; memory grows with the number of pieces, but not with the volume.
+
+    Args:
+        volume: whose labels < 0 are outside.
+        boxes: which fill it, in C order.
+        number: is written.
+        tick: called once for each box and pass.
+    """
+    total, holds = 0, []
+    for box in boxes:
+        tick()
+        labels = volume.labels_in(box)
+        local = pieces(labels >= 0).view(box.shape)
+        local = torch.where(local > 0, local + total, 0)
+        number.write(box, local)
+        seeded = labels > 0
+        holds.append(torch.stack([local[seeded], labels[seeded]]).unique(dim=1))
+        total = max(total, int(local.max()))
+    touching = torch.cat([torch.empty(2, 0, dtype=torch.int64), *(_touching(number, box) for box in boxes)], dim=1)
+    component = _component(touching, total)
+    return Pieces(number, component, *_labels(component, torch.cat(holds, dim=1)))
+
+
+def _touching(number: VoxelFile, box: Box) -> Tensor:
+    """(2, n): pairs of pieces on the two sides of the upper faces of a box."""
+    pairs = []
+    for axis, (high, size) in enumerate(zip(box.high, number.shape, strict=True)):
+        if high < size:
+            low = tuple(high - 1 if other == axis else at for other, at in enumerate(box.low))
+            beyond = tuple(high + 1 if other == axis else at for other, at in enumerate(box.high))
+            both = number.read(Box(low, beyond)).movedim(axis, 0).reshape(2, -1)
+            pairs.append(both[:, (both > 0).all(0)].unique(dim=1))
+    return torch.cat([torch.empty(2, 0, dtype=torch.int64), *pairs], dim=1)
+
+
+def _component(touching: Tensor, total: int) -> Tensor:
+    """(total + 1,): a number for each piece, 0 for what is outside."""
+    links = coo_array((np.ones(touching.shape[1]), touching.numpy()), shape=(total + 1, total + 1))
+    _, component = connected_components(links, directed=False)
+    return torch.from_numpy(component).long()
+
+
+def _labels(component: Tensor, holds: Tensor) -> tuple[Tensor, Tensor]:
+    """How many labels each component holds, and one of them; `holds` (2, n) are pieces and labels in them."""
+    pairs = torch.stack([component[holds[0]], holds[1]]).unique(dim=1)
+    size = int(component.max()) + 1
+    only = torch.full((size,), -1).index_copy_(0, pairs[0], pairs[1])
+    return torch.bincount(pairs[0], minlength=size), only

@@ -1,0 +1,65 @@
+"""Vectors in files, of which a range of rows is in memory at a time."""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NUMPY = {torch.float64: np.dtype("<f8"), torch.int64: np.dtype("<i8")}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A tensor (length, columns) in a file, row by row; 0 where nothing was written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     field = Field(Path(folder) / "x", 4, 1).made()
+    ...     field.write(2, torch.tensor([[1.0], [2.0]], dtype=torch.float64))
+    ...     field.read(range(1, 3)).flatten(), field.gather(torch.tensor([3, 0])).flatten()
+    (tensor([0., 1.], dtype=torch.float64), tensor([2., 0.], dtype=torch.float64))
+    """
+
+    path: Path
+    length: int
+    columns: int
+    dtype: torch.dtype = torch.float64
+
+    def made(self, *, anew: bool = False) -> "Field":
+        """With its file; one that is there is kept, unless it shall be `anew`."""
+        if anew:
+            self.path.unlink(missing_ok=True)
+        with self.path.open("ab") as file:
+            file.truncate(self.length * self._row)  # a hole, which takes no room on the disk and reads as zeros
+        return self
+
+    def read(self, rows: range) -> Tensor:
+        """(len(rows), columns)"""
+        count, offset = len(rows) * self.columns, rows.start * self._row
+        values = np.fromfile(self.path, NUMPY[self.dtype], count, offset=offset)
+        return torch.from_numpy(values).view(len(rows), self.columns)
+
+    def write(self, start: int, values: Tensor) -> None:
+        """Put `values` (n, columns) from row `start` on."""
+        with self.path.open("r+b") as file:
+            file.seek(start * self._row)
+            values.contiguous().numpy().astype(NUMPY[self.dtype], copy=False).tofile(file)
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """(n, columns): those at `rows` (n,) int64.
+
+        The file is mapped for this moment alone: what stays mapped would count as memory of the process.
+        """
+        if len(rows) == 0:
+            return torch.empty(0, self.columns, dtype=self.dtype)
+        with self.path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        values = np.frombuffer(mapped, NUMPY[self.dtype]).reshape(-1, self.columns)
+        return torch.from_numpy(values[rows.numpy()])
+
+    @property
+    def _row(self) -> int:
+        return self.columns * NUMPY[self.dtype].itemsize
