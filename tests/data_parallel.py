@@ -52,7 +52,9 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 def take_part(rank: int, folder: str) -> None:
     """One of the processes: the gradients of every model, as they are after all have come together."""
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=PROCESSES)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=PROCESSES
+    )
     found = {}
     for name in MODELS:
         loss = made(name)

@@ -29,6 +29,7 @@ LATE_IMPORTS = {
     "segmentation/colour_model.py: _scikit_learn",
     "segmentation/superpixels.py: _scikit_image",
     "solvers/pardiso.py: _pypardiso",
+    "solvers/petsc.py: petsc",
 }
 
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`, to the function that a decorator is for.
