@@ -1,0 +1,21 @@
+"""Walks on graphs that no one process holds: each has rows of its own, and PETSc solves with all of them.
+
+Run by ``mpirun -n 4 python script.py``; every process runs the same lines. What is said of nodes here is said of a
+process's own ones, and a loss is the sum of what the processes find.
+"""
+
+from graphrw.distributed.graph import DistributedGraph, DistributedWalk, walk
+from graphrw.distributed.grid import DistributedGrid, grid_graph
+from graphrw.distributed.hitting import hitting_probabilities
+from graphrw.distributed.solve import factorize, solve
+
+__all__ = [
+    "DistributedGraph",
+    "DistributedGrid",
+    "DistributedWalk",
+    "factorize",
+    "grid_graph",
+    "hitting_probabilities",
+    "solve",
+    "walk",
+]
