@@ -10,6 +10,7 @@ import typer
 from graphrw.cli import options as given
 from graphrw.cli.answers import Answer, Options, by_model, by_session, by_walker, opened, task_for
 from graphrw.cli.bars import bar
+from graphrw.cli.engine import Engine, by_petsc
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
 from graphrw.models import LearnedRandomWalker, pretrained_names
@@ -109,6 +110,12 @@ def walk(
         typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
     ] = None,
     device: given.WalkDevice = "cpu",
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="petsc: volumes in Zarr, block by block in the processes that `mpirun -n 4 graphrw walk …` starts."
+        ),
+    ] = Engine.EMBEDDED,
     quiet: given.Quiet = False,
 ) -> None:
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
@@ -120,7 +127,9 @@ def walk(
     """
     inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
     outputs, options, where = Outputs(out, probabilities, entropy), _given({"beta": beta}), given.device_of(device)
-    if where.type == "cpu":
+    if engine is Engine.PETSC:
+        by_petsc(inputs, outputs, beta, quiet=quiet)
+    elif where.type == "cpu":
         _by_session(inputs, outputs, {"superpixels": False, **options}, quiet=quiet)
     else:
         _at_once(inputs, outputs, "--device", partial(by_walker, device=where, options=options), quiet=quiet)

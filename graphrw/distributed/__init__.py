@@ -8,11 +8,13 @@ from graphrw.distributed.graph import DistributedGraph, DistributedWalk, walk
 from graphrw.distributed.grid import DistributedGrid, grid_graph
 from graphrw.distributed.hitting import hitting_probabilities
 from graphrw.distributed.solve import factorize, solve
+from graphrw.distributed.volume import Volume
 
 __all__ = [
     "DistributedGraph",
     "DistributedGrid",
     "DistributedWalk",
+    "Volume",
     "factorize",
     "grid_graph",
     "hitting_probabilities",

@@ -18,6 +18,8 @@ from graphrw.distributed.halo import Halo
 from graphrw.solvers.petsc import petsc
 
 Box = tuple[slice, ...]
+CHUNKS = (128, 64, 32, 16, 8, 4, 2)
+UNEVEN = 1.2  # how much larger than the mean the largest block may be
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +57,19 @@ def grid_graph(shape: Sequence[int], *, chunk: int = 1, comm: Any = None) -> Dis
     parts = [_edges_along(axis, index) for axis in range(len(shape))]
     local = unchecked(torch.cat(parts, 1), len(halo.ids))
     return DistributedGrid(local, halo, None, shape, block, tuple(part.shape[1] for part in parts))
+
+
+def fitting_chunk(shape: Sequence[int], comm: Any = None) -> int:
+    """The largest `chunk` for `grid_graph` of a few with which blocks are of about one size."""
+    shape, comm = checked_shape(shape), comm or petsc().COMM_WORLD
+    for chunk in CHUNKS:
+        try:
+            spans = _spans(shape, chunk, comm)
+        except ValueError:
+            continue
+        if math.prod(int(np.diff(axis).max()) for axis in spans) * comm.size <= UNEVEN * math.prod(shape):
+            return chunk
+    return 1
 
 
 def _spans(shape: tuple[int, ...], chunk: int, comm: Any) -> list[list[int]]:

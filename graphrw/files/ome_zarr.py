@@ -26,20 +26,48 @@ class Origin:
 
 def read(path: Path) -> ImageFile:
     """A plain array, or the finest level of an OME-Zarr image."""
+    array, image = _opened(path)
+    values = np.asarray(array[...])
+    return _plain(values) if image is None else _described(values, image, path)
+
+
+def unread(path: Path) -> tuple[Any, ImageFile]:
+    """The array of an image without channels, and what `read` would tell of it, without reading any block.
+
+    Raises:
+        ValueError: for more than one number a voxel.
+    """
+    array, image = _opened(path)
+    values: NDArray[Any] = np.broadcast_to(np.zeros((), array.dtype), array.shape)  # takes no memory
+    file = _plain(values) if image is None else _described(values, image, path)
+    if file.values.shape != array.shape:
+        raise ValueError(f"`{path}` must hold one number for each voxel, without channels; it is {array.shape}.")
+    return array, file
+
+
+def _opened(path: Path) -> tuple[Any, Mapping[str, Any] | None]:
+    """The array, and its description where there is one."""
     try:
         opened: Any = zarr.open(str(path), mode="r")
         image = _multiscale(opened.attrs.asdict()) if isinstance(opened, zarr.Group) else None
-        array = opened if isinstance(opened, zarr.Array) else _array(opened, image, path)
-        values = np.asarray(array[...])
+        return opened if isinstance(opened, zarr.Array) else _array(opened, image, path), image
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
-    if image is None:
-        return ImageFile(values, axes="yx" if values.ndim == 2 else "zyx" if values.ndim == 3 else "")
-    return _described(values, image, path)
+
+
+def _plain(values: NDArray[Any]) -> ImageFile:
+    return ImageFile(values, axes="yx" if values.ndim == 2 else "zyx" if values.ndim == 3 else "")
 
 
 def write(path: Path, file: ImageFile) -> None:
     """An OME-Zarr image of one level."""
+    file = file.ordered("zyx"[-len(file.shape) :])
+    values = file.values if file.channel_axis is None else np.moveaxis(file.values, file.channel_axis, 0)
+    create(path, file)[...] = np.ascontiguousarray(values)
+
+
+def create(path: Path, file: ImageFile, chunk: int = CHUNK) -> Any:
+    """An OME-Zarr image of one level of the shape and type of `file`, 0 so far, in blocks of `chunk` voxels an axis."""
     axes = "zyx"[-len(file.shape) :]
     file = file.ordered(axes)
     values = file.values if file.channel_axis is None else np.moveaxis(file.values, file.channel_axis, 0)
@@ -51,14 +79,24 @@ def write(path: Path, file: ImageFile) -> None:
     if isinstance(file.header, Origin):
         transformations.append({"type": "translation", "translation": [0.0] * more + list(file.header.translation)})
     group = zarr.open_group(str(path), mode="w", zarr_format=2)
-    chunks = (1,) * more + tuple(min(CHUNK, size) for size in file.shape)
-    group.create_array(
-        "0", data=np.ascontiguousarray(values), chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"}
+    chunks = (1,) * more + tuple(min(chunk, size) for size in file.shape)
+    array = group.create_array(
+        "0",
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=chunks,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
     )
     datasets = [{"path": "0", "coordinateTransformations": transformations}]
     name = path.name.removesuffix(".zarr").rpartition(".")[2]  # a hidden file is being written
     multiscales: Any = [{"version": VERSION, "name": name, "axes": described, "datasets": datasets}]
     group.attrs["multiscales"] = multiscales
+    return array
+
+
+def created(path: Path) -> Any:
+    """The array that `create` has made, for another process to write into."""
+    return zarr.open_group(str(path), mode="r+")["0"]
 
 
 def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
