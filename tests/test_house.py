@@ -25,6 +25,8 @@ OTHERS_SIGNATURES = {"segmentation/random_walker.py: random_walker"}
 
 # Imports in functions: optional packages that are slow to load, or print when loaded, each in its own file.
 LATE_IMPORTS = {
+    "distributed/eigenpairs.py: _slepc",
+    "distributed/halo.py: mpi",
     "page/serve.py: _server",
     "segmentation/colour_model.py: _scikit_learn",
     "segmentation/superpixels.py: _scikit_image",

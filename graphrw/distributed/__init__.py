@@ -4,9 +4,11 @@ Run by ``mpirun -n 4 python script.py``; every process runs the same lines. What
 process's own ones, and a loss is the sum of what the processes find.
 """
 
+from graphrw.distributed.eigenpairs import eigenpairs
 from graphrw.distributed.graph import DistributedGraph, DistributedWalk, walk
 from graphrw.distributed.grid import DistributedGrid, grid_graph
 from graphrw.distributed.hitting import hitting_probabilities
+from graphrw.distributed.partition import distribute
 from graphrw.distributed.solve import factorize, solve
 from graphrw.distributed.volume import Volume
 
@@ -15,6 +17,8 @@ __all__ = [
     "DistributedGrid",
     "DistributedWalk",
     "Volume",
+    "distribute",
+    "eigenpairs",
     "factorize",
     "grid_graph",
     "hitting_probabilities",

@@ -1,9 +1,11 @@
 """Solving with the operator of a walk whose rows lie on many processes, and the adjoint."""
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from graphrw.solvers.gradients import weight_gradient
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.pattern import row_pattern
 from graphrw.solvers.petsc import PETSc, check_size, petsc, set_up
+from graphrw.solvers.record import SolveReport, recordings, report
 
 PASSES = 4  # of refinement: each but the first works on what the one before has left
 
@@ -88,7 +91,7 @@ class DistributedFactor:
         krylov = library.KSP().create(self.graph.comm)
         krylov.setType(library.KSP.Type.CG)
         krylov.setNormType(library.KSP.NormType.UNPRECONDITIONED)
-        krylov.setOperators(assembled(self.graph, self.operator))
+        krylov.setOperators(assembled(self.graph, self.operator.diagonal, self.operator.walk.weight))
         set_up(krylov, self.solver)
         return krylov
 
@@ -103,35 +106,41 @@ class DistributedFactor:
 
     def solve_plain(self, b: Tensor) -> Tensor:
         """x for `b` (owned, K) float64, refined until its true residual is what was asked for."""
-        norm, x, residual = self.norms(b), torch.zeros_like(b), b
+        began, norm, x, residual, iterations = time.perf_counter(), self.norms(b), torch.zeros_like(b), b, 0
         target = self.solver.rtol * norm
         for step in range(PASSES):
             # Half: PETSc's residual is that of a recursion, behind which the true one lags.
-            x = x + self._pass(residual, 0.5 * 0.1**step * target)
+            change, more = self._pass(residual, 0.5 * 0.1**step * target)
+            x, iterations = x + change, iterations + more
             residual = self.residual(b, x)
             left = self.norms(residual)
+            worst = float((left / norm.clamp(min=1e-300)).nan_to_num(torch.inf).max()) if len(norm) else 0.0
             if bool((left <= target).all()):
+                nodes, seconds = self.graph.num_nodes, time.perf_counter() - began
+                seen = (self.solver, nodes, b.shape[1], False, iterations, worst, seconds, 0.0)
+                report(SolveReport(*seen), recordings())
                 return x
-        worst = float((left / norm.clamp(min=1e-300)).nan_to_num(torch.inf).max())
         raise ConvergenceError(
-            f"{self.solver} left a true relative residual of {worst:.1e} after {PASSES} passes. Likely causes: weights "
-            "that span too many orders of magnitude, or a component that hardly reaches any seed or killing. Ask for a "
-            "larger `rtol`, or more `max_iterations`."
+            f"{self.solver} left a true relative residual of {worst:.1e} after {iterations} iterations. Likely causes: "
+            "weights that span too many orders of magnitude, or a component that hardly reaches any seed or killing. "
+            "Ask for a larger `rtol`, or more `max_iterations`."
         )
 
-    def _pass(self, b: Tensor, target: Tensor) -> Tensor:
+    def _pass(self, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+        """What PETSc finds, column by column, and the iterations of the slowest."""
         library, comm, size = petsc(), self.graph.comm, (self.graph.owned, self.graph.num_nodes)
-        rows = b.T.contiguous().numpy()
-        answers = torch.zeros(b.shape[1], b.shape[0], dtype=torch.float64)
-        for right, answer, most in zip(rows, answers.numpy(), target.tolist(), strict=True):
+        rows, iterations = b.T.contiguous().numpy(), 0
+        answers = np.zeros(rows.shape)
+        for right, answer, most in zip(rows, answers, target.tolist(), strict=True):
             self.krylov.setTolerances(rtol=0.0, atol=most, max_it=self.solver.max_iterations)
             vectors = (library.Vec().createWithArray(part, size=size, comm=comm) for part in (right, answer))
             self.krylov.solve(*vectors)
-        return answers.T.contiguous()
+            iterations = max(iterations, self.krylov.getIterationNumber())
+        return torch.from_numpy(answers).T.contiguous(), iterations
 
 
-def assembled(graph: DistributedGraph, operator: Operator) -> Any:
-    """A as PETSc's parallel matrix, each process with its own rows, from what each has of it."""
+def assembled(graph: DistributedGraph, rate: Tensor, weight: Tensor) -> Any:
+    """diag(`rate`) − W as PETSc's parallel matrix, each process with its own rows, from what each has of it."""
     library, local = petsc(), graph.local
     check_size(max(graph.num_nodes, local.num_nodes + 2 * local.num_edges))
     pattern, kind = row_pattern(local), library.IntType
@@ -139,7 +148,7 @@ def assembled(graph: DistributedGraph, operator: Operator) -> Any:
     size = (graph.owned, graph.num_nodes)
     parts = library.Mat().createIS((size, size), numbers, numbers, comm=graph.comm)
     rows = (pattern.indptr.numpy().astype(kind), pattern.indices.numpy().astype(kind))
-    values = pattern.values(operator.diagonal, operator.walk.weight).numpy()
+    values = pattern.values(rate, weight).numpy()
     here = library.Mat().createAIJ((local.num_nodes,) * 2, csr=(*rows, values), comm=library.COMM_SELF)
     parts.setISLocalMat(here)
     parts.assemble()
