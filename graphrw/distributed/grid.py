@@ -120,7 +120,8 @@ def _numbered(spans: list[list[int]], mine: tuple[int, ...], comm: Any) -> tuple
             continue
         theirs = _sizes(_box(spans, following))
         face = torch.arange(math.prod(theirs)).reshape(theirs).select(axis, 0)
-        layer = index[(*own[:axis], size, *own[axis + 1 :])]
+        beyond: tuple[slice | int, ...] = (*own[:axis], size, *own[axis + 1 :])
+        layer = index[beyond]
         layer.copy_((torch.arange(face.numel()) + known).reshape(face.shape))
         known += face.numel()
         ghosts.append(face.reshape(-1) + starts[_rank(following, processes)])

@@ -55,7 +55,8 @@ class Volume:
     @cached_property
     def file(self) -> ImageFile:
         """What the image's file tells, its values aside."""
-        return _zarr("unread")(self.image)[1]
+        file: ImageFile = _zarr("unread")(self.image)[1]
+        return file
 
     @cached_property
     def chunk(self) -> int:
@@ -79,7 +80,7 @@ class Volume:
     def ids(self) -> Tensor:
         """(L,) int64: the labels of all seeds, ascending."""
         parts = self.graph.comm.tompi4py().allgather(self.labels[self.labels > 0].unique())
-        ids = torch.cat(parts).unique()
+        ids: Tensor = torch.cat(parts).unique()
         if not len(ids):
             raise ValueError(f"`{self.seeds}` holds no seed: no number above 0.")
         return ids

@@ -1,19 +1,10 @@
 """The algebraic multigrids that PETSc has, and their options."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from graphrw.core.whole import is_number
 
 Options = dict[str, str | float]  # of PETSc's database, which knows its parts by such words alone
-
-
-class Preconditioner(Protocol):
-    """An algebraic multigrid of PETSc's."""
-
-    @property
-    def options(self) -> Options:
-        """What sets it up."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,13 @@ class BoomerAMG:
 
     @property
     def options(self) -> Options:
-        boomer = {"strong_threshold": self.strong_threshold, "coarsen_type": "HMIS", "interp_type": "ext+i", "P_max": 4}
+        """What sets it up."""
+        boomer: Options = {
+            "strong_threshold": self.strong_threshold,
+            "coarsen_type": "HMIS",
+            "interp_type": "ext+i",
+            "P_max": 4,
+        }
         return {"pc_type": "hypre", "pc_hypre_type": "boomeramg"} | {
             f"pc_hypre_boomeramg_{name}": value for name, value in boomer.items()
         }
@@ -53,7 +50,11 @@ class GAMG:
 
     @property
     def options(self) -> Options:
+        """What sets it up."""
         return {"pc_type": "gamg", "pc_gamg_threshold": self.threshold}
+
+
+Preconditioner = BoomerAMG | GAMG
 
 
 def _check_share(name: str, value: float) -> None:

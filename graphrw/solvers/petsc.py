@@ -69,6 +69,11 @@ class PETSc(IterativeSolver[RowPlan]):
     max_iterations: int = 200
     preconditioner: Preconditioner = HYPRE
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.preconditioner, Preconditioner):
+            raise ValueError(f"`preconditioner` must be `BoomerAMG(…)` or `GAMG(…)`; got {self.preconditioner!r}.")
+
     def plan(self, graph: Graph) -> RowPlan:
         self.refuse_directed(graph)
         check_size(graph.num_nodes + 2 * graph.num_edges)
