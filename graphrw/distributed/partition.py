@@ -53,7 +53,7 @@ def distribute(
     values = _sent(comm, attributes.double().reshape(len(attributes), -1).numpy(), owner)
     place = _sent(comm, np.stack([number, mine], 1), home)
     place = place[place[:, 0].argsort(), 1]
-    return _local(comm, here, len(place), ends, place), torch.from_numpy(values).reshape(-1, *attributes.shape[1:])
+    return _local(here, place, ends, comm), torch.from_numpy(values).reshape(-1, *attributes.shape[1:])
 
 
 def _homes(edges: NDArray[np.int64], blocks: NDArray[np.int64], comm: Any) -> NDArray[np.int64]:
@@ -88,10 +88,9 @@ def _renumbered(home: NDArray[np.int64], comm: Any) -> tuple[NDArray[np.int64], 
     return number, ends
 
 
-def _local(
-    comm: Any, edges: NDArray[np.int64], owned: int, ends: NDArray[np.int64], place: NDArray[np.int64]
-) -> DistributedGraph:
+def _local(edges: NDArray[np.int64], place: NDArray[np.int64], ends: NDArray[np.int64], comm: Any) -> DistributedGraph:
     """Of `edges` (2, E) in the new numbers, whose tails are all this process's own."""
+    owned = len(place)
     start = int(ends[comm.rank]) - owned
     foreign = (edges < start) | (edges >= start + owned)
     ghosts = np.unique(edges[foreign])
