@@ -26,6 +26,7 @@ from graphrw.solvers import (
     Dense,
     Multigrid,
     Pardiso,
+    PETSc,
     Solver,
     SuperLU,
 )
@@ -61,6 +62,7 @@ SOLVERS = (
     Traits(Pardiso(), directed=True, iterative=False, needs="pypardiso"),
     Traits(CHOLMOD(), directed=False, iterative=False, needs="sksparse"),
     Traits(ApproximateCholesky(rtol=1e-12), directed=False, iterative=True, needs="approx_chol"),
+    Traits(PETSc(rtol=1e-12), directed=False, iterative=True, needs="petsc4py"),
 )
 
 

@@ -25,10 +25,13 @@ OTHERS_SIGNATURES = {"segmentation/random_walker.py: random_walker"}
 
 # Imports in functions: optional packages that are slow to load, or print when loaded, each in its own file.
 LATE_IMPORTS = {
+    "distributed/eigenpairs.py: _slepc",
+    "distributed/halo.py: mpi",
     "page/serve.py: _server",
     "segmentation/colour_model.py: _scikit_learn",
     "segmentation/superpixels.py: _scikit_image",
     "solvers/pardiso.py: _pypardiso",
+    "solvers/petsc.py: petsc",
 }
 
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`, to the function that a decorator is for.

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from graphrw.cli.answers import Answer
 from graphrw.cli.task import Inputs, size
@@ -58,10 +60,13 @@ class Outputs:
             files[self.entropy] = answer.image.like(answer.entropy)
         write_images(files)
         if not quiet:
-            names = ", ".join(f"`{path}`" for path in self.paths)
-            typer.echo(f"{_listed(answer)} on {size(answer.labels.shape)} pixels, in {names}.", err=True)
+            typer.echo(self.told(answer.ids, answer.labels.shape), err=True)
+
+    def told(self, ids: NDArray[np.int64], shape: tuple[int, ...]) -> str:
+        """What there is now, in words: labels (L,) on so many pixels."""
+        names = ", ".join(f"`{path}`" for path in self.paths)
+        return f"{_listed(ids.tolist())} on {size(shape)} pixels, in {names}."
 
 
-def _listed(answer: Answer) -> str:
-    ids = answer.ids.tolist()
+def _listed(ids: list[int]) -> str:
     return f"{len(ids)} labels" if len(ids) > MANY else f"Label{'s' * (len(ids) > 1)} {', '.join(map(str, ids))}"

@@ -11,6 +11,7 @@ from graphrw.cli import options as given
 from graphrw.cli.answers import Answer, Options, by_model, by_session, by_walker, opened, task_for
 from graphrw.cli.bars import bar
 from graphrw.cli.blocks import by_blocks
+from graphrw.cli.engine import Engine, by_petsc
 from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs
 from graphrw.models import LearnedRandomWalker, pretrained_names
@@ -125,6 +126,12 @@ def walk(
             help="The folder for the unfinished run of --blocks: FILE.unfinished by default.", metavar="FOLDER"
         ),
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="petsc: volumes in Zarr, block by block in the processes that `mpirun -n 4 graphrw walk …` starts."
+        ),
+    ] = Engine.EMBEDDED,
     quiet: given.Quiet = False,
 ) -> None:
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
@@ -137,11 +144,13 @@ def walk(
     inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
     outputs, options, where = Outputs(out, probabilities, entropy), _given({"beta": beta}), given.device_of(device)
     if blocks is not None:
-        if where.type != "cpu":
-            raise typer.BadParameter("--blocks walks on the CPU: leave --device out.")
+        if where.type != "cpu" or engine is Engine.PETSC:
+            raise typer.BadParameter("--blocks walks by itself, on the CPU: leave --device and --engine out.")
         by_blocks(inputs, outputs, _given({**options, "block": blocks, "scratch": scratch}), quiet=quiet)
     elif scratch is not None:
         raise typer.BadParameter("--scratch is for --blocks alone.")
+    elif engine is Engine.PETSC:
+        by_petsc(inputs, outputs, beta, quiet=quiet)
     elif where.type == "cpu":
         _by_session(inputs, outputs, {"superpixels": False, **options}, quiet=quiet)
     else:

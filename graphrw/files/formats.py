@@ -30,7 +30,7 @@ class Format:
     palettes: bool = False  # numbers of colours, which may be labels
 
     def load(self, what: str) -> Callable[..., Any]:
-        """Its function "read", "read_labels" or "write"; Zarr's "open_lazily" or "create".
+        """Its function "read", "read_labels" or "write"; Zarr's "open_lazily", "create" or "created".
 
         Raises:
             MissingDependencyError: without its package.

@@ -34,6 +34,11 @@ def create_in_parts(path: Path, like: ImageFile, *, dtype: Any, channels: int | 
     return _zarr(path).load("create")(path, like, dtype=dtype, channels=channels, chunk=chunk)
 
 
+def created_in_parts(path: Path) -> Any:
+    """What `create_in_parts` has made, for another process to write into."""
+    return _zarr(path).load("created")(path)
+
+
 def _zarr(path: Path) -> Format:
     kind = format_of(path)
     if kind.name != "Zarr":

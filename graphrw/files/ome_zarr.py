@@ -122,6 +122,11 @@ def create(path: Path, like: ImageFile, *, dtype: Any, channels: int | None = No
     return array
 
 
+def created(path: Path) -> Any:
+    """The array that `create` has made, for another process to write into."""
+    return zarr.open_group(str(path), mode="r+")["0"]
+
+
 def _multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The description of an image, which moved with version 0.5."""
     found = (attributes.get("ome") or attributes).get("multiscales")

@@ -1,5 +1,6 @@
 """Ways to solve A x = b, each a frozen dataclass of options."""
 
+from graphrw.solvers.amg import GAMG, BoomerAMG
 from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Inverse, Solver
@@ -9,6 +10,7 @@ from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.pardiso import Pardiso
+from graphrw.solvers.petsc import PETSc
 from graphrw.solvers.record import SolveReport, record_solves
 from graphrw.solvers.rslab import LU, Cholesky
 from graphrw.solvers.superlu import SuperLU
@@ -16,14 +18,17 @@ from graphrw.solvers.superlu import SuperLU
 __all__ = [
     "CG",
     "CHOLMOD",
+    "GAMG",
     "LU",
     "ApproximateCholesky",
     "Auto",
     "BiCGStab",
+    "BoomerAMG",
     "Cholesky",
     "Dense",
     "Inverse",
     "Multigrid",
+    "PETSc",
     "Pardiso",
     "SolveReport",
     "Solver",
