@@ -1,6 +1,6 @@
 """What `Session.forecast` says beside what an answer then takes (Linux only).
 
-Claim: none; the constants of `graphrw/segmentation/forecast.py` are chosen from what this prints.
+Claim: none; the constants of `graphrw/segmentation/session/forecast.py` are chosen from what this prints.
 Peers: none.
 Run: pip install -e '.[image]', then python benchmarks/forecast.py [--shapes 512x512 48x96x96] [--labels 2 10]
 Each line is a process of its own, with an answer on a small image before it, so that libraries are loaded. Bytes are

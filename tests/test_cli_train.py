@@ -15,7 +15,7 @@ from PIL import Image
 
 from graphrw.files import ImageFile, write_image
 from graphrw.models import LearnedRandomWalker
-from graphrw.segmentation.forecast import forecast
+from graphrw.segmentation.session.forecast import forecast
 
 SHORT = ("--steps", 4, "--width", 4, "--crop", 24, "--device", "cpu")
 

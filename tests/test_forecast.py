@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphrw as rw
-from graphrw.segmentation.forecast import band_shape, forecast
+from graphrw.segmentation.session.forecast import band_shape, forecast
 from graphrw.solvers import BiCGStab, Cholesky, Dense, Multigrid
 from graphrw.solvers.cost import of_direct, of_multigrid
 from graphrw.solvers.grid_cost import Grid, of_grid

@@ -28,8 +28,8 @@ LATE_IMPORTS = {
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
     "page/serve.py: _server",
-    "segmentation/colour_model.py: _scikit_learn",
-    "segmentation/superpixels.py: _scikit_image",
+    "segmentation/regions/colour_model.py: _scikit_learn",
+    "segmentation/regions/superpixels.py: _scikit_image",
     "solvers/pardiso.py: _pypardiso",
     "solvers/petsc.py: petsc",
 }

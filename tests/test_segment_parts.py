@@ -13,8 +13,9 @@ from graphrw.build.touching import touching
 from graphrw.core import blocks
 from graphrw.core.errors import MissingDependencyError
 from graphrw.functional.shortest import shortest_distance
-from graphrw.segmentation import overlay, superpixels
-from graphrw.segmentation.colour_model import WIDTH, colour_likelihoods
+from graphrw.segmentation import overlay
+from graphrw.segmentation.regions import superpixels
+from graphrw.segmentation.regions.colour_model import WIDTH, colour_likelihoods
 
 PATH = rw.Graph(torch.tensor([[0, 1, 2], [1, 2, 3]]), 4)
 RING = rw.Graph(torch.tensor([[1, 3, 3], [0, 2, 0]]), 4)

@@ -6,11 +6,11 @@ import torch
 
 import graphrw as rw
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation import learning
-from graphrw.segmentation.edge_terms import edge_terms, region_features
-from graphrw.segmentation.label_terms import label_terms
-from graphrw.segmentation.stroke_pixels import stroke_pixels
-from graphrw.segmentation.strokes import seeded_regions
+from graphrw.segmentation.learning import learn as learning
+from graphrw.segmentation.learning.edge_terms import edge_terms, region_features
+from graphrw.segmentation.learning.label_terms import label_terms
+from graphrw.segmentation.regions.stroke_pixels import stroke_pixels
+from graphrw.segmentation.regions.strokes import seeded_regions
 from graphrw.solvers import Dense
 
 CHANCE = np.random.default_rng(0)

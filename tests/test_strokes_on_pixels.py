@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphrw as rw
-from graphrw.segmentation.kept_factor import KeptFactor
+from graphrw.segmentation.pixels.kept_factor import KeptFactor
 from graphrw.solvers import Auto, Multigrid
 from graphrw.solvers.nested_dissection import GridInverse, NestedDissection
 

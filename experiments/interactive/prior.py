@@ -25,14 +25,14 @@ from experiments.interactive.clicks import channel_axis, in_session
 from experiments.interactive.pretrained import pretrained_features
 from experiments.interactive.robot import GOALS, Tool, disc, known_pixels, play, worst_place
 from experiments.shared.command import Command, option, parsed
-from graphrw.segmentation import learning
-from graphrw.segmentation.edge_terms import region_features
-from graphrw.segmentation.image_regions import ImageRegions
-from graphrw.segmentation.label_terms import label_terms
 from graphrw.segmentation.labelling import region_labeller
+from graphrw.segmentation.learning import learn as learning
+from graphrw.segmentation.learning.edge_terms import region_features
+from graphrw.segmentation.learning.label_terms import label_terms
+from graphrw.segmentation.regions.image_regions import ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import stroke_pixels
+from graphrw.segmentation.regions.strokes import ROUNDS, region_step, seeded_regions
 from graphrw.segmentation.seeded_walk import SeededWalk
-from graphrw.segmentation.stroke_pixels import stroke_pixels
-from graphrw.segmentation.strokes import ROUNDS, region_step, seeded_regions
 from graphrw.solvers import Auto
 
 CANDIDATES = {

@@ -26,8 +26,8 @@ from experiments.interactive.robot import GOALS, MOST, Game, disc, known_pixels,
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
 from graphrw.functional import next_seed
+from graphrw.segmentation.learning.suggestions import suggested_places
 from graphrw.segmentation.places import most_uncertain
-from graphrw.segmentation.suggestions import suggested_places
 
 Place = tuple[int, ...] | None
 AT_RANDOM = np.random.default_rng(0)

@@ -72,7 +72,7 @@ class Search:
             for name, value in zip(START, setting, strict=True):
                 module, _, constant = name.partition(".")
                 if constant:  # `compactness` is an option
-                    setattr(import_module(f"graphrw.segmentation.{module}"), constant, value)
+                    setattr(import_module(f"graphrw.segmentation.regions.{module}"), constant, value)
             if setting[:OF_IMAGE] != self._images[0]:
                 self._images = setting[:OF_IMAGE], [prepared(case, setting[2]) for case in self._kinds[0]]
             errors = [[error(*pair) for pair in zip(self._images[1], kind, strict=True)] for kind in self._kinds]

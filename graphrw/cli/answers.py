@@ -16,7 +16,8 @@ from graphrw.core.warn import warn
 from graphrw.files import ImageFile, read_image
 from graphrw.functional import entropy
 from graphrw.models import LearnedRandomWalker
-from graphrw.segmentation import Session, random_walker, stroke_log
+from graphrw.segmentation import Session, random_walker
+from graphrw.segmentation.session import stroke_log
 from graphrw.solvers import Auto
 
 Options = dict[str, Any]  # keywords of `Session`

@@ -13,8 +13,8 @@ from graphrw.build import grid_graph
 from graphrw.cli.task import size
 from graphrw.core.memory import available_memory
 from graphrw.models import pretrained_names
-from graphrw.segmentation.forecast import forecast
-from graphrw.segmentation.image_regions import default_segments
+from graphrw.segmentation.regions.image_regions import default_segments
+from graphrw.segmentation.session.forecast import forecast
 from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")

@@ -21,7 +21,7 @@ from graphrw.distributed.hitting import hitting_probabilities
 from graphrw.files import ImageFile, replacing
 from graphrw.files.in_parts import create_in_parts, created_in_parts, open_in_parts
 from graphrw.segmentation.inputs import read_pixels
-from graphrw.segmentation.pixel_walk import FLOOR
+from graphrw.segmentation.pixels.pixel_walk import FLOOR
 from graphrw.solvers.petsc import PETSc
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.threads import threads_for
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
-from graphrw.segmentation.image_regions import ImageRegions, image_regions
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
-from graphrw.segmentation.pixel_labels import ImagePixels, label_pixels
+from graphrw.segmentation.pixels.pixel_labels import ImagePixels, label_pixels
+from graphrw.segmentation.regions.image_regions import ImageRegions, image_regions
+from graphrw.segmentation.regions.stroke_labels import RegionModel, label_strokes
+from graphrw.segmentation.regions.strokes import seeded_regions
 from graphrw.segmentation.seeded_walk import SeededWalk
-from graphrw.segmentation.stroke_labels import RegionModel, label_strokes
-from graphrw.segmentation.strokes import seeded_regions
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 

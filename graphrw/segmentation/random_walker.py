@@ -13,9 +13,9 @@ from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional import hitting_probabilities
-from graphrw.segmentation.components import LabelledComponents, labelled_components, pieces
 from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
-from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
+from graphrw.segmentation.pixels.components import LabelledComponents, labelled_components, pieces
+from graphrw.segmentation.pixels.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 

@@ -12,7 +12,7 @@ from graphrw.segmentation.blocks.boxes import Box, VoxelFile
 from graphrw.segmentation.blocks.first_pass import Overview
 from graphrw.segmentation.blocks.pieces import Pieces
 from graphrw.segmentation.blocks.volume import Volume
-from graphrw.segmentation.pixel_walk import FLOOR, scaled_beta
+from graphrw.segmentation.pixels.pixel_walk import FLOOR, scaled_beta
 from graphrw.solvers.streamed import Level
 from graphrw.solvers.streamed.coarsening import assembled
 

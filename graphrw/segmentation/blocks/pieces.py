@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphrw.segmentation.blocks.boxes import Box, VoxelFile
 from graphrw.segmentation.blocks.volume import Volume
-from graphrw.segmentation.components import pieces
+from graphrw.segmentation.pixels.components import pieces
 
 TABLES = "pieces.safetensors"
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphrw.core.whole import is_whole
 from graphrw.files.replacing import replacing
-from graphrw.segmentation.history import Stroke
+from graphrw.segmentation.session.history import Stroke
 
 FORMAT = "graphrw.strokes"
 VERSION = 1  # raised when old strokes would give other labels, or could not be read

@@ -11,8 +11,8 @@ from graphrw.build import gaussian_affinity
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities, most_probable_labels
-from graphrw.segmentation.image_regions import NOISE, ImageRegions
-from graphrw.segmentation.stroke_pixels import StrokePixels
+from graphrw.segmentation.regions.image_regions import NOISE, ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 from graphrw.solvers import Solver
 
 FLOOR = 1e-6

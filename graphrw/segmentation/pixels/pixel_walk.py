@@ -8,7 +8,7 @@ from torch import Tensor
 from graphrw.build.affinity import gaussian_affinity
 from graphrw.core.distinct import distinct
 from graphrw.core.walk import Walk, walk
-from graphrw.segmentation.components import grid_within
+from graphrw.segmentation.pixels.components import grid_within
 
 FLOOR = 1e-10  # scikit-image's: what every weight is raised by, so that no edge is closed
 

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from graphrw.core.walk import Walk, walk
 from graphrw.functional.seed_network import SeededAnswer
-from graphrw.segmentation.absorption import COLOUR, COLOUR_PATH, RATE, extent
-from graphrw.segmentation.edge_terms import edge_terms
-from graphrw.segmentation.image_regions import FLOOR, ImageRegions
-from graphrw.segmentation.label_terms import label_terms
+from graphrw.segmentation.learning.edge_terms import edge_terms
+from graphrw.segmentation.learning.label_terms import label_terms
+from graphrw.segmentation.learning.stroke_influence import stroke_groups
+from graphrw.segmentation.regions.absorption import COLOUR, COLOUR_PATH, RATE, extent
+from graphrw.segmentation.regions.image_regions import FLOOR, ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels, stroke_pixels
+from graphrw.segmentation.regions.strokes import seeded_regions
 from graphrw.segmentation.seeded_walk import SeededWalk, for_many_columns
-from graphrw.segmentation.stroke_influence import stroke_groups
-from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
-from graphrw.segmentation.strokes import seeded_regions
 
 EDGE = 3  # coefficients of edges: of colours, of the contrast along borders, of features
 # Coefficients: those of edges; of ways, colours, ways over colours, features, ways over features; the rate.

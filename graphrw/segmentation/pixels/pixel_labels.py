@@ -10,10 +10,10 @@ from torch import Tensor
 from graphrw.core.progress import silent
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk
-from graphrw.segmentation.components import LabelledComponents, labelled_components, pieces
-from graphrw.segmentation.contest import Contest, contest_by, contest_on
-from graphrw.segmentation.kept_factor import KeptFactor
-from graphrw.segmentation.pixel_walk import number_seeds, pixel_walk
+from graphrw.segmentation.pixels.components import LabelledComponents, labelled_components, pieces
+from graphrw.segmentation.pixels.contest import Contest, contest_by, contest_on
+from graphrw.segmentation.pixels.kept_factor import KeptFactor
+from graphrw.segmentation.pixels.pixel_walk import number_seeds, pixel_walk
 from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.solvers import Solver
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from graphrw.functional.shortest import shortest_distance
-from graphrw.segmentation.colour_model import colour_likelihoods
-from graphrw.segmentation.image_regions import ImageRegions
-from graphrw.segmentation.stroke_pixels import StrokePixels
+from graphrw.segmentation.regions.colour_model import colour_likelihoods
+from graphrw.segmentation.regions.image_regions import ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 
 # These, and the constants of the modules beside this one, are chosen by `experiments/interactive/tune.py`.
 RATE = 0.05  # ρ, for each unit of a region's extent: these shares decide where no border does

@@ -11,7 +11,7 @@ from graphrw.core.walk import Walk, absorb_where
 from graphrw.functional import entropy
 from graphrw.functional.harmonic import inflow
 from graphrw.functional.most_probable import LABELS_AT_ONCE, MostProbable, most_probable
-from graphrw.segmentation.components import LabelledComponents
+from graphrw.segmentation.pixels.components import LabelledComponents
 from graphrw.solve import Factor, factor_by
 from graphrw.solvers import Solver
 from graphrw.solvers.nested_dissection import GridInverse

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from graphrw.functional import Influence
-from graphrw.segmentation.image_regions import at_pixels
 from graphrw.segmentation.places import Array
+from graphrw.segmentation.regions.image_regions import at_pixels
 from graphrw.segmentation.seeded_walk import SeededWalk
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from graphrw.core.whole import check_whole
-from graphrw.segmentation import stroke_log
-from graphrw.segmentation.history import Canvas, History, Stroke
 from graphrw.segmentation.labelling import Answer, Options
 from graphrw.segmentation.places import Array, Where, flat_places
+from graphrw.segmentation.session import stroke_log
+from graphrw.segmentation.session.history import Canvas, History, Stroke
 
 
 class Drawing:

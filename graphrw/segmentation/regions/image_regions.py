@@ -14,8 +14,8 @@ from graphrw.core.blocks import slabs
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_positive, check_whole
-from graphrw.segmentation.features import pixel_features
-from graphrw.segmentation.superpixels import superpixels
+from graphrw.segmentation.regions.features import pixel_features
+from graphrw.segmentation.regions.superpixels import superpixels
 
 PIXELS = 50  # in a superpixel, by default, up to
 MOST = 50_000  # superpixels, which are larger in larger images

@@ -10,11 +10,6 @@ from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.distinct import distinct
 from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
-from graphrw.segmentation.drawing import Drawing
-from graphrw.segmentation.edge_terms import region_features
-from graphrw.segmentation.forecast import Forecast, forecast
-from graphrw.segmentation.history import History, Stroke
-from graphrw.segmentation.image_regions import ImageRegions
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
 from graphrw.segmentation.labelling import (
     Answer,
@@ -27,9 +22,14 @@ from graphrw.segmentation.labelling import (
     regions_of,
     spatial_shape,
 )
-from graphrw.segmentation.learning import Learned, learn, start_model
+from graphrw.segmentation.learning.edge_terms import region_features
+from graphrw.segmentation.learning.learn import Learned, learn, start_model
+from graphrw.segmentation.learning.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
 from graphrw.segmentation.places import Array, most_uncertain
-from graphrw.segmentation.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
+from graphrw.segmentation.regions.image_regions import ImageRegions
+from graphrw.segmentation.session.drawing import Drawing
+from graphrw.segmentation.session.forecast import Forecast, forecast
+from graphrw.segmentation.session.history import History, Stroke
 from graphrw.solvers import Solver
 
 APART = 0.05  # of the longest side: how far suggestions lie apart

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.blocks import slabs
 from graphrw.core.whole import check_flag
-from graphrw.segmentation.superpixels import lab
+from graphrw.segmentation.regions.superpixels import lab
 
 DARKEST, BRIGHTEST = 0.001, 0.999  # quantiles: a hot pixel shall not set the scale
 LOOKED_AT = 50_000  # pixels, at most, for the quantiles

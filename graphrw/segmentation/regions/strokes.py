@@ -9,10 +9,10 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.seeds import one_hot
-from graphrw.segmentation.absorption import absorption_rates
-from graphrw.segmentation.image_regions import ImageRegions
+from graphrw.segmentation.regions.absorption import absorption_rates
+from graphrw.segmentation.regions.image_regions import ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 from graphrw.segmentation.seeded_walk import SeededWalk
-from graphrw.segmentation.stroke_pixels import StrokePixels
 from graphrw.solvers import Auto, Solver
 
 ROUNDS = 2  # of sharpening

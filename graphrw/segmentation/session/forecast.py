@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from graphrw.functional.most_probable import LABELS_AT_ONCE
-from graphrw.segmentation.image_regions import default_segments
+from graphrw.segmentation.regions.image_regions import default_segments
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.cost import Cost
 from graphrw.solvers.grid_cost import of_grid

@@ -6,7 +6,7 @@ from torch.nn.functional import interpolate
 
 from graphrw.build import edge_length
 from graphrw.core.finite import check_finite
-from graphrw.segmentation.image_regions import ImageRegions
+from graphrw.segmentation.regions.image_regions import ImageRegions
 
 
 def edge_terms(regions: ImageRegions, features: Tensor | None) -> Tensor:

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from graphrw.segmentation.absorption import absorption_terms, likelihood_terms
-from graphrw.segmentation.image_regions import ImageRegions
-from graphrw.segmentation.stroke_pixels import StrokePixels
+from graphrw.segmentation.regions.absorption import absorption_terms, likelihood_terms
+from graphrw.segmentation.regions.image_regions import ImageRegions
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 
 WIDTH = 0.2  # of a feature density, in root mean squares of features
 

@@ -11,11 +11,11 @@ from graphrw.core.opaque import opaque
 from graphrw.core.progress import silent
 from graphrw.functional import entropy
 from graphrw.functional.seeds import one_hot
-from graphrw.segmentation.image_regions import ImageRegions, at_pixels
-from graphrw.segmentation.pixel_band import PixelBand, pixel_band
+from graphrw.segmentation.regions.image_regions import ImageRegions, at_pixels
+from graphrw.segmentation.regions.pixel_band import PixelBand, pixel_band
+from graphrw.segmentation.regions.stroke_pixels import StrokePixels, stroke_pixels
+from graphrw.segmentation.regions.strokes import region_probabilities, seeded_regions
 from graphrw.segmentation.seeded_walk import SeededWalk
-from graphrw.segmentation.stroke_pixels import StrokePixels, stroke_pixels
-from graphrw.segmentation.strokes import region_probabilities, seeded_regions
 from graphrw.solvers import Auto, Solver
 
 RegionModel = Callable[[ImageRegions, StrokePixels], SeededWalk]  # what strokes make of the regions

@@ -1,0 +1,1 @@
+"""The walk over pixels: what `random_walker` and `Session(superpixels=False)` share."""

@@ -1,0 +1,1 @@
+"""Strokes on one image, one after the other: what a session is made of."""
