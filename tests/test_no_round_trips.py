@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 import graphrw as rw
 from graphrw.solvers import CG, BiCGStab, Multigrid
 from graphrw.solvers.multigrid import cycle as cycles
-from graphrw.solvers.multigrid import rows
+from graphrw.solvers.multigrid import level, rows
 
 WAITING = ("_local_scalar_dense", "nonzero", "unique", "masked_select", "repeat_interleave", "bincount")
 PER_LEVEL = 6
@@ -111,7 +111,7 @@ def test_a_cycle_takes_no_memory_but_for_numbers_per_column(columns):
 def test_a_set_up_reads_a_few_numbers_for_each_level(monkeypatch):
     """Its size, and whether it has shrunk enough; with what is used where SciPy cannot be."""
     monkeypatch.setattr(rows, "compress", rows.compress_by_sorting)
-    monkeypatch.setattr(cycles, "compress", rows.compress_by_sorting)
+    monkeypatch.setattr(level, "compress", rows.compress_by_sorting)
     monkeypatch.setattr(cycles, "DENSE", {"cpu": 40})
     for size in (8, 16):
         walk, _ = volume(size)
