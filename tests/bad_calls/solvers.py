@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from bad_calls.calls import call
-from bad_calls.kinds import a_graph, number, whole
+from bad_calls.kinds import a_graph, flag, number, whole
 from bad_calls.things import GRAPH
 from graphrw import solvers
 
@@ -20,7 +20,7 @@ CALLS = (
     call(solvers.Cholesky, **RTOL),
     call(solvers.Dense, **RTOL),
     call(solvers.LU, **RTOL),
-    call(solvers.Multigrid, **ITERATIVE),
+    call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag()),
     call(solvers.Pardiso, **RTOL),
     call(solvers.SuperLU, **RTOL),
     call(solvers.record_solves, used=ExitStack().enter_context),

@@ -1,0 +1,71 @@
+"""The Triton kernels of multigrid do what torch's do: under Triton's interpreter, or on a GPU."""
+
+import sys
+
+import pytest
+import torch
+
+import graphrw as rw
+from graphrw.core.errors import MissingDependencyError
+from graphrw.solvers import Multigrid
+from graphrw.solvers.multigrid import cycle as cycles
+from graphrw.solvers.multigrid.triton_level import launch
+from graphrw.solvers.operator import csr
+
+EMPTY, HUB = 5, 17
+
+
+@pytest.fixture
+def place(device):
+    """Where triton runs: its interpreter takes the place of a GPU (`conftest`), not a place beside it."""
+    pytest.importorskip("triton")
+    if device == "cpu" and torch.cuda.is_available():
+        pytest.skip("kernels are compiled for the GPU here")
+    return device
+
+
+def matrix(dtype, device):
+    """(50, 40), with rows of all lengths: one without entries, one full."""
+    generator = torch.Generator().manual_seed(0)
+    dense = torch.randn(50, 40, generator=generator, dtype=torch.float64)
+    dense[torch.rand(50, 40, generator=generator) < 0.9] = 0.0
+    dense[EMPTY], dense[HUB] = 0.0, 1.0
+    start = torch.cat([torch.zeros(1, dtype=torch.int64), (dense != 0).sum(1).cumsum(0)])
+    parts = start, dense.nonzero()[:, 1], dense[dense != 0].to(dtype)
+    return csr(*(part.to(device) for part in parts), (50, 40)), dense.to(device)
+
+
+@pytest.mark.parametrize("factors", [(80, -32, 41), (1, -1, 1), (0, 1, 1)], ids=["relax", "residual", "restrict"])
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_each_product_is_what_its_factors_say(dtype, count, factors, place):
+    sparse, dense = matrix(dtype, place)
+    generator = torch.Generator().manual_seed(1)
+    x, b = (torch.randn(rows, count, generator=generator, dtype=torch.float64).to(place, dtype) for rows in (40, 50))
+    out = torch.full_like(b, torch.nan)
+    alpha, beta, gamma = factors
+    expected = (alpha * b.double() + beta * (dense @ x.double())) / gamma
+    found = launch(sparse, x, b if alpha else out, out, factors)
+    tolerance = 1e-13 if dtype == torch.float64 else 1e-5
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_a_solve_and_its_gradient_are_those_with_torch(monkeypatch, place):
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 20, "cuda": 20})
+    graph = rw.grid_graph((6, 7)).to(place)
+    answers, b = [], torch.linspace(0, 1, 84, dtype=torch.float64, device=place).reshape(42, 2)
+    for solver in (Multigrid(1e-6), Multigrid(1e-6, triton=True)):
+        leaf = torch.linspace(0.1, 1.0, graph.num_edges, dtype=torch.float64, device=place).requires_grad_()
+        x = rw.solve(rw.walk(graph, leaf, 0.5), b, solver)
+        answers.append((x.detach(), torch.autograd.grad(x.square().sum(), leaf)[0]))
+    for ours, theirs in zip(*answers, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_without_triton_they_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    graph = rw.grid_graph((30, 31))
+    walk = rw.walk(graph, torch.ones(graph.num_edges), 0.1)
+    with pytest.raises(MissingDependencyError, match="needs the package triton: pip install triton"):
+        rw.solve(walk, torch.ones(930), Multigrid(triton=True))
