@@ -1,5 +1,7 @@
 """The Triton kernels of multigrid do what torch's do: under Triton's interpreter, or on a GPU."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -45,7 +47,7 @@ def test_each_product_is_what_its_factors_say(dtype, count, factors, place):
     out = torch.full_like(b, torch.nan)
     alpha, beta, gamma = factors
     expected = (alpha * b.double() + beta * (dense @ x.double())) / gamma
-    found = launch(sparse, x, b if alpha else out, out, factors)
+    found = launch(sparse, x, b if alpha else out, out, factors=factors)
     tolerance = 1e-13 if dtype == torch.float64 else 1e-5
     assert found.dtype == dtype
     torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
@@ -69,3 +71,31 @@ def test_without_triton_they_say_what_to_install(monkeypatch):
     walk = rw.walk(graph, torch.ones(graph.num_edges), 0.1)
     with pytest.raises(MissingDependencyError, match="needs the package triton: pip install triton"):
         rw.solve(walk, torch.ones(930), Multigrid(triton=True))
+
+
+COMPILES = """
+import warnings
+warnings.simplefilter("ignore")  # of Triton's own versions to come
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from graphrw.solvers.multigrid.triton_product import combine
+
+options = ("ALPHA", "BETA", "DIVISOR", "ROWS", "COLUMNS")
+for dtype in ("fp32", "fp64"):
+    kinds = {"start": "*i32", "column": "*i32", "num_rows": "i32", "width": "i32"}
+    kinds |= dict.fromkeys(options, "constexpr")
+    kinds = {name: kinds.get(name, f"*{dtype}") for name in combine.arg_names}
+    source = ASTSource(combine, kinds, constexprs=dict(zip(options, (80, -32, 41, 64, 8))))
+    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+print("compiled")
+"""
+
+
+def test_the_kernel_compiles_for_a_gpu_that_is_not_here(tmp_path):
+    pytest.importorskip("triton")
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILES], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "compiled\n", done.stderr

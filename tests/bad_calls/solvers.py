@@ -18,6 +18,7 @@ CALLS = (
     call(solvers.CG, **ITERATIVE),
     call(solvers.CHOLMOD, **RTOL),
     call(solvers.Cholesky, **RTOL),
+    call(solvers.CuDSS, **RTOL),
     call(solvers.Dense, **RTOL),
     call(solvers.LU, **RTOL),
     call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag()),

@@ -20,14 +20,14 @@ class TritonLevel(TorchLevel):
     """
 
     def relax(self, b: Tensor, out: Tensor) -> Tensor:
-        return launch(self.matrix, b, b, out, (80, -32, 41))
+        return launch(self.matrix, b, b, out, factors=(80, -32, 41))
 
     def restrict(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         below, above = self.memory("below", b, rows=self.count), self.memory("above", b, rows=self.count + 1)
-        return launch(self._restriction, self._leave(b, y), below, below, (0, 1, 1)), above[:-1]
+        return launch(self._restriction, self._leave(b, y), below, below, factors=(0, 1, 1)), above[:-1]
 
     def _leave(self, b: Tensor, y: Tensor) -> Tensor:
-        return launch(self.matrix, y, b, self.memory("residual", b), (1, -1, 1))
+        return launch(self.matrix, y, b, self.memory("residual", b), factors=(1, -1, 1))
 
 
 class TritonCycle(Cycle):
@@ -36,7 +36,7 @@ class TritonCycle(Cycle):
     _level = TritonLevel
 
 
-def launch(matrix: Tensor, x: Tensor, b: Tensor, out: Tensor, factors: tuple[int, int, int]) -> Tensor:
+def launch(matrix: Tensor, x: Tensor, b: Tensor, out: Tensor, *, factors: tuple[int, int, int]) -> Tensor:
     """(α b + β M x) / γ for a CSR `matrix` M (R, N), into `out` (R, K), without gaps as are `x` (N, K) and `b` (R, K).
 
     Args:
