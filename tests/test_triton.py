@@ -18,8 +18,8 @@ EMPTY, HUB = 5, 17
 
 
 @pytest.fixture
-def place(device):
-    """Where triton runs: its interpreter takes the place of a GPU (`conftest`), not a place beside it."""
+def device(device):
+    """Where Triton runs: its interpreter takes the place of a GPU, not a place beside it."""
     pytest.importorskip("triton")
     if device == "cpu" and torch.cuda.is_available():
         pytest.skip("kernels are compiled for the GPU here")
@@ -40,10 +40,10 @@ def matrix(dtype, device):
 @pytest.mark.parametrize("factors", [(80, -32, 41), (1, -1, 1), (0, 1, 1)], ids=["relax", "residual", "restrict"])
 @pytest.mark.parametrize("count", [1, 3, 8])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_each_product_is_what_its_factors_say(dtype, count, factors, place):
-    sparse, dense = matrix(dtype, place)
+def test_each_product_is_what_its_factors_say(dtype, count, factors, device):
+    sparse, dense = matrix(dtype, device)
     generator = torch.Generator().manual_seed(1)
-    x, b = (torch.randn(rows, count, generator=generator, dtype=torch.float64).to(place, dtype) for rows in (40, 50))
+    x, b = (torch.randn(rows, count, generator=generator, dtype=torch.float64).to(device, dtype) for rows in (40, 50))
     out = torch.full_like(b, torch.nan)
     alpha, beta, gamma = factors
     expected = (alpha * b.double() + beta * (dense @ x.double())) / gamma
@@ -53,12 +53,12 @@ def test_each_product_is_what_its_factors_say(dtype, count, factors, place):
     torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_a_solve_and_its_gradient_are_those_with_torch(monkeypatch, place):
+def test_a_solve_and_its_gradient_are_those_with_torch(monkeypatch, device):
     monkeypatch.setattr(cycles, "DENSE", {"cpu": 20, "cuda": 20})
-    graph = rw.grid_graph((6, 7)).to(place)
-    answers, b = [], torch.linspace(0, 1, 84, dtype=torch.float64, device=place).reshape(42, 2)
+    graph = rw.grid_graph((6, 7)).to(device)
+    answers, b = [], torch.linspace(0, 1, 84, dtype=torch.float64, device=device).reshape(42, 2)
     for solver in (Multigrid(1e-6), Multigrid(1e-6, triton=True)):
-        leaf = torch.linspace(0.1, 1.0, graph.num_edges, dtype=torch.float64, device=place).requires_grad_()
+        leaf = torch.linspace(0.1, 1.0, graph.num_edges, dtype=torch.float64, device=device).requires_grad_()
         x = rw.solve(rw.walk(graph, leaf, 0.5), b, solver)
         answers.append((x.detach(), torch.autograd.grad(x.square().sum(), leaf)[0]))
     for ours, theirs in zip(*answers, strict=True):
