@@ -94,7 +94,7 @@ def _labelled(walk: rw.Walk, seeds: Tensor, labels: int, solver: Solver) -> Step
 
 
 def grid_step(side: int, solver: Solver) -> Make:
-    """One random right-hand side on a grid with weights from 0.01 to 1, which walks leave at its border; no gradient."""
+    """One random right-hand side on a grid with weights from 0.01 to 1, left at its border, too; no gradient."""
 
     def make(device: torch.device) -> Step:
         generator = torch.Generator().manual_seed(0)
