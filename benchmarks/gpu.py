@@ -26,7 +26,9 @@ from graphrw.core.errors import MissingDependencyError
 
 ROOT = Path(__file__).parents[1]
 OPTIONAL = ("rslab", "nvmath", "triton")
-SPARE = 60.0  # seconds at the end, in which nothing is begun on the CPU
+PROCESSES = max(min(8, (os.cpu_count() or 2) // 2), 1)
+SHARE_OF_TESTS = 0.6  # of the time, at most
+SPARE = 100.0  # seconds at the end, in which nothing is begun on the CPU
 NEEDS_A_GPU = re.compile(r"mark\.cuda|def test_\w+\([^)]*\bdevice\b")  # others may need packages that are not there
 
 
@@ -37,7 +39,7 @@ def run_tests(out: Path, seconds: float) -> dict[str, Any]:
     files = [str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if NEEDS_A_GPU.search(path.read_text())]
     command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", f"--junitxml={report}", "-p", "no:cacheprovider"]
     command += ["-W", "default", *files]  # other packages may be of any version, and their plugins for pytest stay out
-    command += ["-p", "xdist.plugin", "-n", "4"] if importlib.util.find_spec("xdist") else []
+    command += ["-p", "xdist.plugin", "-n", str(PROCESSES)] if importlib.util.find_spec("xdist") else []
     began = time.monotonic()
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     try:
@@ -141,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=[*LARGE, *ON_GPU], metavar="NAME")
     parser.add_argument("--small", action="store_true", help="small steps, for a first look")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=450, help="for all of it; half of them for tests")
+    parser.add_argument("--seconds", type=float, default=450, help="for all of it; at most 0.6 of them for tests")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "gpu")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
@@ -155,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": machine(),
         "bandwidth": bandwidth(device),
         "missing": [name for name in OPTIONAL if importlib.util.find_spec(name) is None],
-        "tests": run_tests(options.out, options.seconds / 2),
+        "tests": run_tests(options.out, SHARE_OF_TESTS * options.seconds),
     }
     names = list(SMALL if options.small else options.steps)
     found["steps"] = run_steps(names, device, options.runs, deadline)

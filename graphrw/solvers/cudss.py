@@ -1,5 +1,6 @@
 """NVIDIA's cuDSS through nvmath-python, where both are installed: LLᵀ for undirected graphs, LU for directed ones."""
 
+import logging
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from graphrw.solvers.direct import DirectInverse, could_not_factorise
 from graphrw.solvers.operator import csr
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern, row_pattern
 
+LOGGER = logging.getLogger(__name__)
+LOGGER.addHandler(logging.NullHandler())  # of nvmath's messages, which would be printed where nobody asks for them
 COLUMNS = 8  # of right-hand sides that cuDSS takes at once: their number is part of its analysis, and must not change
 
 
@@ -95,6 +98,7 @@ class _Handle:
         options = library.DirectSolverOptions(
             sparse_system_type=kind.GENERAL if directed else kind.SPD,
             sparse_system_view=view.FULL if directed else view.UPPER,
+            logger=LOGGER,
         )
         self._solver = library.DirectSolver(self._matrix, self._b, options=options)
         weakref.finalize(self, self._solver.free).atexit = False
