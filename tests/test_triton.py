@@ -11,7 +11,10 @@ import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
 from graphrw.solvers import Multigrid
 from graphrw.solvers.multigrid import cycle as cycles
-from graphrw.solvers.multigrid.triton_level import launch
+from graphrw.solvers.multigrid import triton_level
+from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.rows import structure
+from graphrw.solvers.multigrid.triton_level import TritonCycle, launch
 from graphrw.solvers.operator import csr
 
 EMPTY, HUB = 5, 17
@@ -51,6 +54,25 @@ def test_each_product_is_what_its_factors_say(dtype, count, factors, device):
     tolerance = 1e-13 if dtype == torch.float64 else 1e-5
     assert found.dtype == dtype
     torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_a_cycle_relaxes_leaves_and_restricts_by_the_kernel(monkeypatch):
+    """And does what torch's does: with torch in the kernel's place, so that triton need not be there."""
+    asked = set()
+
+    def by_torch(matrix, x, b, out, *, factors):
+        asked.add(factors)
+        alpha, beta, gamma = factors
+        added = alpha * b if alpha else 0.0
+        return out.copy_((added + beta * (matrix @ x)) / gamma)
+
+    monkeypatch.setattr(triton_level, "launch", by_torch)
+    monkeypatch.setattr(cycles, "DENSE", {"cpu": 20})
+    graph = rw.grid_graph((20, 21))
+    rows = structure(graph).rows(rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), 0.1))
+    r = torch.linspace(0, 1, 840, dtype=torch.float64).reshape(420, 2)
+    torch.testing.assert_close(TritonCycle(rows).apply(r), Cycle(rows).apply(r), rtol=1e-4, atol=1e-4)
+    assert asked == {(80, -32, 41), (1, -1, 1), (0, 1, 1)}
 
 
 def test_a_solve_and_its_gradient_are_those_with_torch(monkeypatch, device):
