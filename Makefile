@@ -81,7 +81,8 @@ check: $(VENV)/test-installed
 release: $(VENV)/release-installed
 	$(BIN)/python .ci/smoke.py
 
-# Nothing is downloaded: `make gpu-wheels`, elsewhere, brings what such a machine may lack, for `make WHEELS=results/gpu-wheels gpu`.
+# Nothing is downloaded: `make gpu-wheels`, elsewhere, brings what such a machine may lack into results/gpu-wheels.
+WHEELS ?= $(wildcard results/gpu-wheels)
 gpu:
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target results/gpu-site $(WHEELS)/*.whl)
 	PYTHONPATH=$(CURDIR):$(CURDIR)/results/gpu-site:$$PYTHONPATH $(PYTHON) benchmarks/gpu.py
@@ -90,7 +91,7 @@ GPU_PYTHON ?= 3.12
 gpu-wheels:
 	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) --implementation cp \
 	  --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-	  --dest results/gpu-wheels rslab
+	  --dest results/gpu-wheels rslab lazy-loader
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest .venv-napari results dist

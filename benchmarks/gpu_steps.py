@@ -1,9 +1,12 @@
 """Training steps on a GPU, forward and backward, that never leave the device.
 
 Claim: on an H100 or H200, to a true relative residual of 1e-6, forward and backward take at most 40 ms at 1024² with 8
-labels, and at most 150 ms at 128³ with 4 labels.
-Peers: the same machine's CPU with `Auto`; and the floor, the time in which the memory of the device could move, once,
-what one product with A must move (values and columns of A, all columns of x and of b).
+labels, and at most 150 ms at 128³ with 4 labels; and one right-hand side on a weighted grid takes no longer than what
+torch-sla's README (0.2.0) gives on an H200 for Poisson's equation with constant coefficients: with 10⁶ unknowns 0.19 s
+by CG, 7.3 s by cuDSS.
+Peers: the same machine's CPU with `Auto`; the same cycles launched step by step, and with kernels in Triton; and the
+floor, the time in which the memory of the device could move, once, what one product with A must move (values and
+columns of A, all columns of x and of b).
 Run: make gpu (or python benchmarks/gpu.py --device cpu --steps image-64, to try it without a GPU).
 Last result: none yet; no machine with a GPU has run it.
 """
@@ -12,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import problems
@@ -19,16 +23,22 @@ import torch
 from torch import Tensor
 
 import graphrw as rw
+from graphrw.solvers import CG, CuDSS, Multigrid, Solver
 
 RTOL = 1e-6
+MULTIGRID, PLAIN = Multigrid(RTOL), CG(RTOL, max_iterations=50_000)
+# Milliseconds by the side of the square, on an H200, from the README of torch-sla 0.2.0: 10K, 100K, 1M, 2M and 16M
+# unknowns, to a tolerance of 1e-6; and by cuDSS.
+TORCH_SLA_CG = {100: 20.0, 316: 43.0, 1000: 190.0, 1414: 418.0, 4000: 7300.0}
+TORCH_SLA_CUDSS = {100: 128.0, 316: 630.0, 1000: 7300.0, 1414: 15600.0}
 TRIAD = 50_000_000  # numbers; three arrays of them
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step reads, and how it is taken: `run` gives a number to differentiate, `leaf` is where it starts."""
+    """What one step reads, and how it is taken: `run` gives a number to differentiate down to `leaf`."""
 
-    leaf: Tensor
+    leaf: Tensor | None  # None: nothing is differentiated
     run: Callable[[], Tensor]
     floor: int  # bytes
     solver: str
@@ -45,39 +55,61 @@ class Timing:
     peak: float | None  # GiB of the GPU
 
 
-def walk_step(name: str, labels: int) -> Callable[[torch.device], Step]:
+Make = Callable[[torch.device], Step]
+problem = cache(problems.make)
+
+
+def walk_step(name: str, labels: int, on_gpu: Solver = MULTIGRID) -> Make:
     """Hitting probabilities of all labels, and the gradient of a loss in every edge weight."""
 
     def make(device: torch.device) -> Step:
-        case = problems.make(name)
-        return _labelled(case.walk.graph, case.walk.weight, torch.from_numpy(case.labels(labels)), labels, device)
+        case = problem(name)
+        walk = rw.walk(case.walk.graph.to(device), case.walk.weight.to(device))
+        solver = rw.solvers.Auto(RTOL) if device.type == "cpu" else on_gpu
+        return _labelled(walk, torch.from_numpy(case.labels(labels)), labels, solver)
 
     return make
 
 
-def batch_step(count: int, name: str, labels: int) -> Callable[[torch.device], Step]:
+def batch_step(count: int, name: str, labels: int) -> Make:
     """The same for `count` images at once."""
 
     def make(device: torch.device) -> Step:
-        case = problems.make(name)
-        graph = rw.Graph.batch([case.walk.graph] * count)
-        weight, seeds = case.walk.weight.repeat(count), torch.from_numpy(case.labels(labels)).repeat(count)
-        return _labelled(graph, weight, seeds, labels, device)
+        case = problem(name)
+        graph, weight = rw.Graph.batch([case.walk.graph] * count).to(device), case.walk.weight.repeat(count).to(device)
+        seeds = torch.from_numpy(case.labels(labels)).repeat(count)
+        solver = rw.solvers.Auto(RTOL) if device.type == "cpu" else MULTIGRID
+        return _labelled(rw.walk(graph, weight), seeds, labels, solver)
 
     return make
 
 
-def _labelled(graph: rw.Graph, weight: Tensor, seeds: Tensor, labels: int, device: torch.device) -> Step:
-    solver = rw.solvers.Auto(RTOL) if device.type == "cpu" else rw.solvers.Multigrid(RTOL)
-    graph, leaf, seeds = graph.to(device), weight.to(device, copy=True).requires_grad_(), seeds.to(device)
+def _labelled(walk: rw.Walk, seeds: Tensor, labels: int, solver: Solver) -> Step:
+    graph, leaf, seeds = walk.graph, walk.weight.clone().requires_grad_(), seeds.to(walk.weight.device)
 
     def run() -> Tensor:
         return rw.hitting_probabilities(rw.walk(graph, leaf), seeds, labels, solver=solver).square().mean()
 
-    return Step(leaf, run, _product_bytes(graph, labels), type(solver).__name__)
+    return Step(leaf, run, _product_bytes(graph, labels), str(solver))
 
 
-def distance_step(side: int, radius: float, k: int) -> Callable[[torch.device], Step]:
+def grid_step(side: int, solver: Solver) -> Make:
+    """One random right-hand side on a grid with weights from 0.01 to 1, left at its border, too; no gradient."""
+
+    def make(device: torch.device) -> Step:
+        generator = torch.Generator().manual_seed(0)
+        graph = rw.grid_graph((side, side)).to(device)
+        weight = (100 ** -torch.rand(graph.num_edges, generator=generator, dtype=torch.float64)).to(device)
+        b = torch.randn(graph.num_nodes, 1, generator=generator, dtype=torch.float64).to(device)
+        inner = torch.ones(graph.num_edges, device=device)
+        killing = (4 - rw.walk(graph, inner).degree).double()  # as many as there are neighbours outside
+        walk = rw.walk(graph, weight, killing)
+        return Step(None, lambda: rw.solve(walk, b, solver).square().mean(), _product_bytes(graph, 1), str(solver))
+
+    return make
+
+
+def distance_step(side: int, radius: float, k: int) -> Make:
     """Neural Diffusion Distance: features to all distances of a grid."""
 
     def make(device: torch.device) -> Step:
@@ -90,7 +122,7 @@ def distance_step(side: int, radius: float, k: int) -> Callable[[torch.device], 
     return make
 
 
-def propagation_step(side: int, radius: float, columns: int, alpha: float) -> Callable[[torch.device], Step]:
+def propagation_step(side: int, radius: float, columns: int, alpha: float) -> Make:
     """Convolutional Random Walk Networks: features to an affinity, and the limit of the walk."""
 
     def make(device: torch.device) -> Step:
@@ -108,7 +140,7 @@ def propagation_step(side: int, radius: float, columns: int, alpha: float) -> Ca
     return make
 
 
-STEPS: dict[str, Callable[[torch.device], Step]] = {
+LARGE: dict[str, Make] = {
     "image-1024, 8 labels": walk_step("image-1024", 8),
     "volume-128, 4 labels": walk_step("volume-128", 4),
     "knn-50000, 8 labels": walk_step("knn-50000", 8),
@@ -116,13 +148,33 @@ STEPS: dict[str, Callable[[torch.device], Step]] = {
     "10 × image-256, 10 labels": batch_step(10, "image-256", 10),
     "NDD 41², radius 5, k = 50": distance_step(41, 5.0, 50),
     "RWN 128², radius 5, 21 columns": propagation_step(128, 5.0, 21, 0.5),
-    # For a first look, and for tests:
+}
+ON_GPU: dict[str, Make] = {  # and not on the CPU beside it
+    "image-1024, step by step": walk_step("image-1024", 8, Multigrid(RTOL, capture=False)),
+    "image-1024, Triton": walk_step("image-1024", 8, Multigrid(RTOL, triton=True)),
+    "volume-128, Triton": walk_step("volume-128", 4, Multigrid(RTOL, triton=True)),
+    **{f"grid {side}²": grid_step(side, MULTIGRID) for side in (100, 316, 1000, 1414, 4000)},
+    **{f"grid {side}², CG": grid_step(side, PLAIN) for side in (100, 316, 1000, 1414)},
+    **{f"grid {side}², cuDSS": grid_step(side, CuDSS(RTOL)) for side in (100, 316, 1000, 1414)},
+}
+SMALL: dict[str, Make] = {  # for a first look, and for tests
     "image-64, 8 labels": walk_step("image-64", 8),
     "2 × image-32, 3 labels": batch_step(2, "image-32", 3),
     "NDD 12², radius 2, k = 8": distance_step(12, 2.0, 8),
     "RWN 16², radius 2, 3 columns": propagation_step(16, 2.0, 3, 0.5),
+    "grid 20²": grid_step(20, MULTIGRID),
+    "grid 20², CG": grid_step(20, PLAIN),
 }
-LARGE, SMALL = tuple(STEPS)[:7], tuple(STEPS)[7:]
+STEPS = LARGE | ON_GPU | SMALL
+
+# Milliseconds, forward and backward; of grids, forward alone: the best that torch-sla publishes, and its cuDSS.
+TARGETS = {
+    **dict.fromkeys(("image-1024, 8 labels", "image-1024, step by step", "image-1024, Triton"), 40.0),
+    **dict.fromkeys(("volume-128, 4 labels", "volume-128, Triton"), 150.0),
+    **{f"grid {side}²": best for side, best in TORCH_SLA_CG.items()},
+    **{f"grid {side}², CG": best for side, best in TORCH_SLA_CG.items() if side < 4000},
+    **{f"grid {side}², cuDSS": best for side, best in TORCH_SLA_CUDSS.items()},
+}
 
 
 def _product_bytes(graph: rw.Graph, columns: int) -> int:
@@ -139,12 +191,14 @@ def now(device: torch.device) -> float:
 def timed(step: Step, device: torch.device) -> Timing:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    step.leaf.grad = None
+    if step.leaf is not None:
+        step.leaf.grad = None
     with rw.record_solves() as reports:
         start = now(device)
         loss = step.run()
         middle = now(device)
-        loss.backward()
+        if step.leaf is not None:
+            loss.backward()
         end = now(device)
     peak = torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None
     worst = max((report.relative_residual for report in reports), default=None)
@@ -172,5 +226,6 @@ def measured(name: str, device: torch.device, runs: int, speed: float) -> dict[s
     """One step on one device: the first is not counted; `speed` is its memory's, in bytes per second."""
     step = STEPS[name](device)
     timing = medians([timed(step, device) for _ in range(runs + 1)][1:])
-    floors = (timing.forward + timing.backward) * speed / step.floor
-    return {"step": name, "device": str(device), "solver": step.solver, **asdict(timing), "floors": floors}
+    target = TARGETS.get(name) if device.type == "cuda" else None
+    row = {"step": name, "device": str(device), "solver": step.solver, "floor": step.floor / speed, "target": target}
+    return row | asdict(timing)

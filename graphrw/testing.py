@@ -23,6 +23,7 @@ from graphrw.solvers import (
     Auto,
     BiCGStab,
     Cholesky,
+    CuDSS,
     Dense,
     Multigrid,
     Pardiso,
@@ -41,10 +42,12 @@ class Traits:
     directed: bool  # takes directed graphs; if not, it refuses them when it plans
     iterative: bool  # stops at a residual, where a direct solver stops at rounding
     needs: str | None = None  # the module of an optional package
+    on_gpu: bool = False  # needs a CUDA device, too
 
     @property
     def installed(self) -> bool:
-        return self.needs is None or find_spec(self.needs) is not None
+        there = self.needs is None or find_spec(self.needs) is not None
+        return there and (not self.on_gpu or torch.cuda.is_available())
 
     def __str__(self) -> str:
         return type(self.solver).__name__
@@ -63,6 +66,7 @@ SOLVERS = (
     Traits(CHOLMOD(), directed=False, iterative=False, needs="sksparse"),
     Traits(ApproximateCholesky(rtol=1e-12), directed=False, iterative=True, needs="approx_chol"),
     Traits(PETSc(rtol=1e-12), directed=False, iterative=True, needs="petsc4py"),
+    Traits(CuDSS(), directed=True, iterative=False, needs="nvmath", on_gpu=True),
 )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from graphrw.core.errors import MissingDependencyError
+
 
 @pytest.fixture
 def gpu(monkeypatch):
@@ -28,23 +30,48 @@ def test_small_steps_run_here_and_make_a_page_and_plain_json(gpu, steps):
     assert "3 passed, 1 skipped, 1 failed" in page
     assert "* tests.test_a::test_b" in page
     assert all(f"| {name} | cpu |" in page for name in gpu.SMALL)
+    assert "No step with a target was measured on a GPU." in page
     json.loads(json.dumps(found, allow_nan=False))
+
+
+def test_what_is_missing_is_no_failure_and_targets_are_counted(gpu, monkeypatch):
+    row = _tried_with(gpu, monkeypatch, MissingDependencyError("The solver needs | a package."))
+    assert "error" not in row
+    assert "The solver needs / a package." in gpu.line(row)
+    row = {"target": 40.0, "forward": 0.01, "backward": 0.02, "step": "a"}
+    assert gpu._aims([row, {**row, "backward": 0.04, "step": "b"}]) == "Targets reached: 1 of 2. Missed: b."
+
+
+def _tried_with(gpu, monkeypatch, error):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(gpu, "measured", fails)
+    (row,) = gpu.run_steps(["image-64, 8 labels"], torch.device("cpu"), 1, time.monotonic() + 600)
+    return row
+
+
+def test_every_target_is_of_a_step_on_the_gpu(gpu):
+    steps = importlib.import_module("gpu_steps")
+    assert set(steps.TARGETS) <= set(steps.LARGE) | set(steps.ON_GPU)
 
 
 def test_a_step_that_fails_or_comes_too_late_is_told_and_keeps_no_other_from_running(gpu, monkeypatch):
     measured = gpu.measured
 
+    first_name, second_name = list(gpu.SMALL)[:2]
+
     def fails(name, *others):
-        if name == gpu.SMALL[0]:
+        if name == first_name:
             raise RuntimeError("out of memory")
         return measured(name, *others)
 
     monkeypatch.setattr(gpu, "measured", fails)
-    first, second = gpu.run_steps(list(gpu.SMALL[:2]), torch.device("cpu"), 1, time.monotonic() + 600)
+    first, second = gpu.run_steps([first_name, second_name], torch.device("cpu"), 1, time.monotonic() + 600)
     assert first["error"] == "RuntimeError: out of memory"
     assert "error" not in second
-    (late,) = gpu.run_steps(list(gpu.SMALL[:1]), torch.device("cpu"), 1, time.monotonic() - 1)
-    assert gpu.line(late).startswith(f"| {gpu.SMALL[0]} | cpu | no time was left |")
+    (late,) = gpu.run_steps([first_name], torch.device("cpu"), 1, time.monotonic() - 1)
+    assert gpu.line(late).startswith(f"| {first_name} | cpu | no time was left |")
     assert gpu.line(late).count("|") == gpu.line(second).count("|")
 
 
@@ -62,6 +89,7 @@ def test_every_test_that_needs_a_gpu_is_found_by_its_file(gpu):
     files = {path.name: path.read_text() for path in Path(__file__).parent.glob("test_*.py")}
     chosen = {name for name, text in files.items() if gpu.NEEDS_A_GPU.search(text)}
     assert {"test_devices.py", "test_solvers.py", "test_multigrid.py", "test_label_layers.py"} <= chosen
+    assert {"test_playback.py", "test_triton.py"} <= chosen
     assert len(chosen) < len(files) / 2
 
 

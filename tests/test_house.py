@@ -20,8 +20,8 @@ LATER_NAMES = {  # each with the issue that made it
     *("absorption_time", "commute_time", "fate_probabilities", "geodesic_distance", "heat", "hitting_time"),
 }
 
-# Functions that may take more by position: those whose signature is another library's.
-OTHERS_SIGNATURES = {"segmentation/random_walker.py: random_walker"}
+# Functions that may take more by position: those whose signature is another library's, and kernels on pointers.
+OTHERS_SIGNATURES = {"segmentation/random_walker.py: random_walker", "solvers/multigrid/triton_product.py: combine"}
 
 # Imports in functions: optional packages that are slow to load, or print when loaded, each in its own file.
 LATE_IMPORTS = {
@@ -30,6 +30,8 @@ LATE_IMPORTS = {
     "page/serve.py: _server",
     "segmentation/regions/colour_model.py: _scikit_learn",
     "segmentation/regions/superpixels.py: _scikit_image",
+    "solvers/cudss.py: _nvmath",
+    "solvers/multigrid/triton_level.py: _triton",
     "solvers/pardiso.py: _pypardiso",
     "solvers/petsc.py: petsc",
 }

@@ -14,6 +14,7 @@ from graphrw.solvers.krylov import ConjugateGradients, Uniform, iterate
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.level import TorchLevel
 from graphrw.solvers.multigrid.rows import compress, compress_by_sorting, structure
 from graphrw.solvers.operator import Operator
 from graphrw.testing import check_solver, dense_operator, sample_graphs, sample_walk
@@ -116,7 +117,7 @@ def test_nodes_that_rather_die_than_move_stand_in_no_aggregate():
 def test_relaxation_is_the_polynomial_that_its_docstring_states():
     walk = sample_walk(rw.grid_graph((5, 5)))
     rows = rows_of(rw.Walk(walk.graph, walk.weight.detach(), walk.killing.detach()))
-    level = cycles.Level(rows, torch.float32)
+    level = TorchLevel(rows, torch.float32)
     root, b = rows.rate.sqrt(), right_hand_side(walk.graph, 2)
     scaled = rows.dense() / root / root[:, None]
     expected = (80 * torch.eye(25, dtype=torch.float64) - 32 * scaled) @ b / 41
@@ -154,7 +155,7 @@ def smooth_weights(kind, shape):
 def test_smooth_weights_do_not_keep_nodes_from_joining(kind, shape):
     graph, weight = smooth_weights(kind, shape)
     walk = absorbed(graph, weight)
-    sizes = [level.matrix.shape[0] for level in Cycle(rows_of(walk)).levels]
+    sizes = [level.num_nodes for level in Cycle(rows_of(walk)).levels]
     assert all(2 * after <= before for before, after in itertools.pairwise(sizes))
     assert 0 < iterations(walk) <= 25
 

@@ -7,6 +7,7 @@ from graphrw.solvers.base import Inverse, Solver
 from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
+from graphrw.solvers.cudss import CuDSS
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.multigrid import Multigrid
 from graphrw.solvers.pardiso import Pardiso
@@ -25,6 +26,7 @@ __all__ = [
     "BiCGStab",
     "BoomerAMG",
     "Cholesky",
+    "CuDSS",
     "Dense",
     "Inverse",
     "Multigrid",

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from bad_calls.calls import call
-from bad_calls.kinds import a_graph, instance, number, whole
+from bad_calls.kinds import a_graph, flag, instance, number, whole
 from bad_calls.things import GRAPH
 from graphrw import solvers
 
@@ -19,10 +19,11 @@ CALLS = (
     call(solvers.CG, **ITERATIVE),
     call(solvers.CHOLMOD, **RTOL),
     call(solvers.Cholesky, **RTOL),
+    call(solvers.CuDSS, **RTOL),
     call(solvers.Dense, **RTOL),
     call(solvers.GAMG, threshold=number(0.01, -1.0, 1.0)),
     call(solvers.LU, **RTOL),
-    call(solvers.Multigrid, **ITERATIVE),
+    call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag()),
     call(solvers.PETSc, **ITERATIVE, preconditioner=instance(solvers.GAMG(), "`GAMG")),
     call(solvers.Pardiso, **RTOL),
     call(solvers.SuperLU, **RTOL),
