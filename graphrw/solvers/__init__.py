@@ -4,6 +4,7 @@ from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Inverse, Solver
 from graphrw.solvers.bicgstab import BiCGStab
+from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.dense import Dense
@@ -20,6 +21,7 @@ __all__ = [
     "ApproximateCholesky",
     "Auto",
     "BiCGStab",
+    "BlockGaussSeidel",
     "Cholesky",
     "Dense",
     "Inverse",
