@@ -77,9 +77,9 @@ class AddDiffusionMap(_AddDiffusion):
         return data
 
     def _lengths(self, part: Walk) -> Tensor:
-        maps = _maps(part, self.times, self.k)
-        lengths = torch.stack([z.square().sum(1) for z in maps], 1) - 1
-        return torch.where(part.rate[:, None] > 0, lengths.clamp(min=0), 0)
+        z, shares = _map(part, self.times, self.k)
+        lengths = z.square() @ shares - 1
+        return torch.where(part.rate[:, None] > 0, lengths.clamp(min=0), 0).to(part.weight.dtype)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -117,21 +117,22 @@ class AddDiffusionDistance(_AddDiffusion):
         for part in walks_of_batch(walk(graph, weight)):
             inside = (tail >= start) & (tail < start + part.graph.num_nodes)
             first, second = tail[inside] - start, head[inside] - start
-            maps = _maps(part, self.times, self.k)
-            distance[inside] = torch.stack([(z[first] - z[second]).square().sum(1) for z in maps], 1)
+            z, shares = _map(part, self.times, self.k)
+            distance[inside] = ((z[first] - z[second]).square() @ shares).to(weight.dtype)
             start += part.graph.num_nodes
         data[self.attr_name] = distance
         return data
 
 
-def _maps(part: Walk, times: Sequence[float], k: int | None) -> list[Tensor]:
-    """The diffusion map (N, k) at each time, from one search for eigenpairs."""
+def _map(part: Walk, times: Sequence[float], k: int | None) -> tuple[Tensor, Tensor]:
+    """The diffusion map (N, k) at the first time, and the shares (k, T) of its squares that are left at each."""
     num_nodes, first = part.graph.num_nodes, min(times)
     if k is None or k >= num_nodes:  # for molecules most of the time of a search would go into preparing it
         first, (z, values) = 0.0, _all_eigenpairs(part)
     else:
         z, values = spectral_map(part, first, k)
-    return [scaled_map(part, z * values.abs() ** (time - first)).to(part.weight.dtype) for time in times]
+    later = torch.tensor(times, dtype=values.dtype, device=values.device) - first
+    return scaled_map(part, z), values.abs()[:, None] ** (2 * later)
 
 
 def _all_eigenpairs(part: Walk) -> tuple[Tensor, Tensor]:
