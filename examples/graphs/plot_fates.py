@@ -51,7 +51,9 @@ T = sparse.csr_array(sparse.diags_array(1 / T.sum(1)) @ T)
 fates = rw.fate_probabilities(T, states)
 graph, weight, loops = rw.from_scipy(T, directed=True, self_loops=True)
 steps = rw.absorption_time(rw.walk(graph, weight), states, self_loops=loops)
-print(f"sums of rows are off by {float((fates.sum(1) - 1).abs().max()):.0e}, the least entry is {float(fates.min()):.0e}")
+print(
+    f"sums of rows are off by {float((fates.sum(1) - 1).abs().max()):.0e}, the least entry is {float(fates.min()):.0e}"
+)
 
 # %%
 # A peer: SciPy's GMRES, one terminal state at a time, to the tolerance that CellRank has by default.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.finite import check_finite
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, check_walk
 from graphrw.core.whole import check_flag, check_not_negative
@@ -17,7 +18,9 @@ from graphrw.functional.seeds import count_labels, one_hot
 from graphrw.functional.transition import node_rows, prepared, rate_of
 from graphrw.solvers import Auto, Solver
 
-MOST_SCALED = 1000  # errors that arrive fainter are not scaled up, as in PyG: they are of seeds far away, and mostly noise
+MOST_SCALED = (
+    1000  # errors that arrive fainter are not scaled up, as in PyG: they are of seeds far away, and mostly noise
+)
 
 
 @opaque
@@ -128,6 +131,7 @@ def _labels_and_answers(walk: Walk, probability: Tensor, seeds: Tensor) -> tuple
     probability = node_rows("probability", walk, probability)
     if probability.ndim != 2:
         raise ValueError(f"`probability` must be (N, L), a column for each label; got {tuple(probability.shape)}.")
+    check_finite("probability", probability)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
     count_labels(walk, seeds, probability.shape[1])
     if not bool((seeds >= 0).any()):

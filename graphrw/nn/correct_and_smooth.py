@@ -3,13 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
+from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.opaque import opaque
+from graphrw.core.precision import widened
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional.correction import correct, smooth
 from graphrw.functional.propagation import check_alpha
-from graphrw.nn.inputs import Given, as_graph, checked_features, options
+from graphrw.nn.inputs import Given, as_graph, options
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
@@ -73,7 +75,7 @@ class CorrectAndSmooth(nn.Module):
         self, y_soft: Tensor, y_true: Tensor, mask: Tensor, graph: Given, weight: Tensor | None = None
     ) -> Tensor:
         """The answers less their errors."""
-        y_soft = checked_features(y_soft, "(N, L) floats")
+        y_soft = _answers(y_soft)
         made, edges, loops = as_graph(graph, weight, len(y_soft))
         return correct(
             walk(made, edges.to(torch.promote_types(edges.dtype, y_soft.dtype))),
@@ -91,7 +93,7 @@ class CorrectAndSmooth(nn.Module):
         self, y_soft: Tensor, y_true: Tensor, mask: Tensor, graph: Given, weight: Tensor | None = None
     ) -> Tensor:
         """The answers made alike between neighbours."""
-        y_soft = checked_features(y_soft, "(N, L) floats")
+        y_soft = _answers(y_soft)
         made, edges, loops = as_graph(graph, weight, len(y_soft))
         return smooth(
             walk(made, edges.to(torch.promote_types(edges.dtype, y_soft.dtype))),
@@ -104,6 +106,15 @@ class CorrectAndSmooth(nn.Module):
 
     def extra_repr(self) -> str:
         return options(self, "correction_alpha", "smoothing_alpha", "autoscale", "scale", "solver")
+
+
+def _answers(y_soft: Tensor) -> Tensor:
+    """(N, L), at least in float32."""
+    y_soft = as_floats("y_soft", y_soft, "(N, L) floats")
+    if y_soft.ndim != 2:
+        raise ValueError(f"`y_soft` must be (N, L) floats, a column for each label; got {tuple(y_soft.shape)}.")
+    check_finite("y_soft", y_soft, DIVERGED)
+    return widened(y_soft)
 
 
 def _seeds(y_true: Tensor, mask: Tensor, y_soft: Tensor) -> Tensor:
