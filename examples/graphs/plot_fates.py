@@ -51,9 +51,8 @@ T = sparse.csr_array(sparse.diags_array(1 / T.sum(1)) @ T)
 fates = rw.fate_probabilities(T, states)
 graph, weight, loops = rw.from_scipy(T, directed=True, self_loops=True)
 steps = rw.absorption_time(rw.walk(graph, weight), states, self_loops=loops)
-print(
-    f"sums of rows are off by {float((fates.sum(1) - 1).abs().max()):.0e}, the least entry is {float(fates.min()):.0e}"
-)
+off, least = float((fates.sum(1) - 1).abs().max()), float(fates.min())
+print(f"sums of rows are off by {off:.0e}, the least entry is {least:.0e}")
 
 # %%
 # A peer: SciPy's GMRES, one terminal state at a time, to the tolerance that CellRank has by default.
@@ -64,8 +63,8 @@ peer = np.stack([gmres(A, b, rtol=1e-6)[0] for b in (T[free][:, ~free] @ ends).T
 print(f"of SciPy's GMRES at 1e-6 they are off by {np.abs(peer.sum(1) - 1).max():.0e}")
 
 # %%
-# Gradients reach the transitions: which of them, made more frequent, would turn most of the young cells red? What leaves
-# a cell is divided by its sum, so that more of one transition is less of the others.
+# Gradients reach the transitions: which of them, made more frequent, would turn most of the young cells red? What
+# leaves a cell is divided by its sum, so that more of one transition is less of the others.
 
 weight.requires_grad_()
 rw.fate_probabilities(rw.walk(graph, weight), states)[age < 0.3, 0].mean().backward()

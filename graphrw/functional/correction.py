@@ -18,9 +18,7 @@ from graphrw.functional.seeds import count_labels, one_hot
 from graphrw.functional.transition import node_rows, prepared, rate_of
 from graphrw.solvers import Auto, Solver
 
-MOST_SCALED = (
-    1000  # errors that arrive fainter are not scaled up, as in PyG: they are of seeds far away, and mostly noise
-)
+MOST_SCALED = 1000  # errors that arrive fainter are not scaled up, as in PyG: seeds are far away
 
 
 @opaque

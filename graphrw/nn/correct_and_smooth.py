@@ -36,9 +36,9 @@ class CorrectAndSmooth(nn.Module):
     Raises:
         ValueError: for values out of range; and as `functional.correct`.
 
-    Call it as ``post(y_soft, y_true, mask, graph, weight)``, or without weight: answers (N, L); labels (M,) int64 of the
-    training nodes; which nodes these are, (N,) bool or (M,) int64; a `Graph` with weights (E,), PyG's edge_index and
-    edge_weight, or its adj_t → (N, L), of which the largest entry of each row is the answer.
+    Call it as ``post(y_soft, y_true, mask, graph, weight)``, or without weight: answers (N, L); labels (M,) int64 of
+    the training nodes; which nodes these are, (N,) bool or (M,) int64; a `Graph` with weights (E,), PyG's edge_index
+    and edge_weight, or its adj_t → (N, L), of which the largest entry of each row is the answer.
 
     >>> edge_index = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
     >>> y_soft, mask = torch.full((4, 2), 0.5), torch.tensor([True, False, False, True])
