@@ -176,7 +176,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=240.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{child.machine()}, {options.cells:,} cells, CPU seconds, medians of {options.runs} runs in turns\n", flush=True)
+    said = f"{options.cells:,} cells, CPU seconds, medians of {options.runs} runs in turns"
+    print(f"{child.machine()}, {said}\n", flush=True)
     print("| transitions | method | CPU seconds | sums of rows off by | least entry | largest error | peak (GiB) |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
