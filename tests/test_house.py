@@ -21,7 +21,11 @@ LATER_NAMES = {  # each with the issue that made it
 }
 
 # Functions that may take more by position: those whose signature is another library's, and kernels on pointers.
-OTHERS_SIGNATURES = {"segmentation/random_walker.py: random_walker", "solvers/multigrid/triton_product.py: combine"}
+OTHERS_SIGNATURES = {
+    *(f"nn/correct_and_smooth.py: {name}" for name in ("correct", "forward", "smooth")),
+    "segmentation/random_walker.py: random_walker",
+    "solvers/multigrid/triton_product.py: combine",
+}
 
 # Imports in functions: optional packages that are slow to load, or print when loaded, each in its own file.
 LATE_IMPORTS = {

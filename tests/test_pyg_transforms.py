@@ -210,3 +210,24 @@ def test_data_without_labels_are_refused():
         AddHittingProbabilities()(random_data())
     with pytest.raises(ValueError, match="`data` must be"):
         AddDiffusionMap()(None)
+
+
+@pytest.mark.parametrize("encode", [AddDiffusionMap(TIMES), AddDiffusionDistance(TIMES)])
+def test_small_graphs_take_a_short_way_to_the_same_answer(encode, monkeypatch):
+    graphs = [random_data(), ring(9), Data(edge_index=torch.tensor([[0, 1], [1, 0]]), num_nodes=3)]
+    short = [encode(data)[encode.attr_name] for data in graphs]
+    monkeypatch.setattr("graphrw.transforms.add_diffusion.SMALL", 0)
+    for data, found in zip(graphs, short, strict=True):
+        torch.testing.assert_close(found, encode(data)[encode.attr_name])
+        assert found.dtype == (torch.float64 if "edge_weight" in data else torch.float32)
+
+
+def test_what_is_wrong_with_a_small_graph_is_said_by_the_converter():
+    one_way = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
+    looped = Data(edge_index=torch.tensor([[0, 1, 2], [1, 0, 2]]), num_nodes=3)
+    beyond = Data(edge_index=torch.tensor([[0, 3], [3, 0]]), num_nodes=3)
+    negative = Data(edge_index=torch.tensor([[0, 1], [1, 0]]), edge_weight=-torch.ones(2), num_nodes=3)
+    cases = ((one_way, "differ so"), (looped, "1 self loops"), (beyond, "names node 3"), (negative, "not negative"))
+    for data, says in cases:
+        with pytest.raises(ValueError, match=says):
+            AddDiffusionMap()(data)

@@ -18,6 +18,7 @@ PARTS = {
     "plot_learn_weights": (0.75, 1.0, 0.08, 1.0),
     "plot_scribbles": (0.0, 0.5, 0.07, 1.0),
     "plot_pagerank": (0.0, 0.6, 0.0, 1.0),
+    "plot_fates": (0.0, 0.335, 0.07, 0.88),
     "plot_karate": (0.0, 0.8, 0.0, 1.0),
     "plot_resistance": (0.0, 0.85, 0.0, 1.0),
     "plot_diffusion_map": (0.5, 1.0, 0.0, 0.95),

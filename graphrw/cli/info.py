@@ -49,7 +49,7 @@ def _rows() -> Iterator[tuple[str, str]]:
         "Pardiso": pardiso.available(),
         "CHOLMOD": cholmod.AVAILABLE,
     }
-    always = "Dense, SuperLU, CG, Multigrid, BiCGStab"
+    always = "Dense, SuperLU, CG, Multigrid, BiCGStab, BlockGaussSeidel"
     yield "solvers", ", ".join([always, *(name for name, is_there in there.items() if is_there)])
     missing = [name for name, is_there in there.items() if not is_there]
     if missing:

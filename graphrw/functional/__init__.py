@@ -3,6 +3,7 @@
 from graphrw.functional.attention import attention_walk
 from graphrw.functional.boundary import boundary_probabilities, missing_neighbours
 from graphrw.functional.classes import ClassMaps, class_maps
+from graphrw.functional.correction import correct, smooth
 from graphrw.functional.cuts import normalised_cut, normalised_cut_cost
 from graphrw.functional.diffusion import diffusion_distance, diffusion_map, map_mask, unrolled_diffusion_map
 from graphrw.functional.distances import dense_squared_distance, diffusion_similarity
@@ -45,6 +46,7 @@ __all__ = [
     "class_maps",
     "class_mass_normalize",
     "commute_time",
+    "correct",
     "damp",
     "dense_squared_distance",
     "diffusion_distance",
@@ -75,6 +77,7 @@ __all__ = [
     "resolvent",
     "restore_labels",
     "sample_gradient",
+    "smooth",
     "step",
     "target_probability",
     "unrolled_diffusion_map",

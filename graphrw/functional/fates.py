@@ -14,10 +14,10 @@ from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
 from graphrw.functional.harmonic import hitting_probabilities
-from graphrw.solvers import BiCGStab, Solver
+from graphrw.solvers import BlockGaussSeidel, Solver
 
 ROW = 1e-4  # how far rows of a transition matrix may be from 1: those in float32 are this far, and are divided by it
-STRICT = BiCGStab(rtol=1e-12)  # factors of kNN graphs of cells fill up; long walks make errors of residuals
+STRICT = BlockGaussSeidel(rtol=1e-12)  # factors of kNN graphs of cells fill up; long walks make errors of residuals
 CERTAIN = 1e-6  # how far fate probabilities may be from a sum of 1, and below 0
 
 

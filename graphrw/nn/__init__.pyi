@@ -1,5 +1,6 @@
 from .attentional_interpolation import AttentionalInterpolation
 from .boundary_labels import BoundaryLabels
+from .correct_and_smooth import CorrectAndSmooth
 from .diffusion_distance import DiffusionDistance
 from .edge_weights import EdgeWeightsCNN, EdgeWeightsGaussian, EdgeWeightsGNN, EdgeWeightsMLP
 from .feature_affinity import FeatureAffinity
@@ -11,6 +12,7 @@ from .region_pooling import RegionPooling
 __all__ = [
     "AttentionalInterpolation",
     "BoundaryLabels",
+    "CorrectAndSmooth",
     "DiffusionDistance",
     "EdgeWeightsCNN",
     "EdgeWeightsGNN",

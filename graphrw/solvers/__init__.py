@@ -5,6 +5,7 @@ from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Inverse, Solver
 from graphrw.solvers.bicgstab import BiCGStab
+from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
 from graphrw.solvers.cg import CG
 from graphrw.solvers.cholmod import CHOLMOD
 from graphrw.solvers.cudss import CuDSS
@@ -24,6 +25,7 @@ __all__ = [
     "ApproximateCholesky",
     "Auto",
     "BiCGStab",
+    "BlockGaussSeidel",
     "BoomerAMG",
     "Cholesky",
     "CuDSS",

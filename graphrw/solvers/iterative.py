@@ -73,6 +73,10 @@ class IterativeInverse(RefinedInverse):
     def precondition(self, r: Tensor) -> Tensor:
         """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
 
+    def preconditioner(self, transpose: bool) -> krylov.Preconditioner:
+        """M⁻¹ for A or, where that is another, M⁻ᵀ for Aᵀ."""
+        return self.precondition
+
     @property
     def allowed_error(self) -> float:
         return min(WORST_ANSWER, math.sqrt(self.solver.rtol))
@@ -87,19 +91,20 @@ class IterativeInverse(RefinedInverse):
         target = 0.5 * SHARPENING**step * target  # half: the true residual lags behind that of the recursion
         product = self.operator.matmul_in_differences if step else self.operator.matmul
         with self._working:
-            return self._iterate(partial(product, transpose=transpose), b, target)
+            system = krylov.Uniform(partial(product, transpose=transpose), self.preconditioner(transpose))
+            return self._iterate(system, b, target)
 
     @property
     def columns_at_once(self) -> int:
         return min(krylov.COLUMNS_AT_ONCE, columns_at_once(self.operator.num_nodes))
 
-    def _iterate(self, matmul: krylov.Product, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    def _iterate(self, system: krylov.System, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
         norm = column_norm(b)
         norm = torch.where(norm > 0, norm, 1.0)
         x, iterations = krylov.iterate(
             self.method,
-            krylov.Uniform(matmul, self.precondition),
+            system,
             b / norm,
             target / norm,
             max_iterations=self._max_iterations,

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 
 from graphrw.convert.pyg import from_pyg
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
+from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.diffusion import scaled_map, walks_of_batch
@@ -18,6 +20,7 @@ from graphrw.spectral import inverse_root, spectral_map
 from graphrw.transforms.inputs import checked_data, checked_name, checked_times, checked_weight_name
 
 TIMES = (1.0, 2.0, 4.0, 8.0)
+SMALL = 128  # nodes of a graph whose matrix is no larger than what checks take without it
 
 
 @dataclass(kw_only=True, eq=False)
@@ -71,15 +74,12 @@ class AddDiffusionMap(_AddDiffusion):
     @opaque
     @torch.no_grad()
     def forward(self, data: Data) -> Data:
-        graph, weight = from_pyg(checked_data(data), self.weight)
-        parts = [self._lengths(part) for part in walks_of_batch(walk(graph, weight))]
-        data[self.attr_name] = torch.cat(parts)
+        kind, maps = _maps(checked_data(data), self.weight, self.times, self.k)
+        lengths = [
+            torch.where(each.moving[:, None], (each.z.square() @ each.left - 1).clamp(min=0), 0.0) for each in maps
+        ]
+        data[self.attr_name] = torch.cat(lengths).to(kind)
         return data
-
-    def _lengths(self, part: Walk) -> Tensor:
-        maps = _maps(part, self.times, self.k)
-        lengths = torch.stack([z.square().sum(1) for z in maps], 1) - 1
-        return torch.where(part.rate[:, None] > 0, lengths.clamp(min=0), 0)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -110,36 +110,80 @@ class AddDiffusionDistance(_AddDiffusion):
     @opaque
     @torch.no_grad()
     def forward(self, data: Data) -> Data:
-        graph, weight = from_pyg(checked_data(data), self.weight)
+        kind, maps = _maps(checked_data(data), self.weight, self.times, self.k)
         tail, head = data.edge_index
-        distance = weight.new_zeros(data.edge_index.shape[1], len(self.times))
+        distance = torch.zeros(len(tail), len(self.times), dtype=kind, device=tail.device)
         start = 0
-        for part in walks_of_batch(walk(graph, weight)):
-            inside = (tail >= start) & (tail < start + part.graph.num_nodes)
+        for each in maps:
+            inside = (tail >= start) & (tail < start + len(each.z))
             first, second = tail[inside] - start, head[inside] - start
-            maps = _maps(part, self.times, self.k)
-            distance[inside] = torch.stack([(z[first] - z[second]).square().sum(1) for z in maps], 1)
-            start += part.graph.num_nodes
+            distance[inside] = ((each.z[first] - each.z[second]).square() @ each.left).to(kind)
+            start += len(each.z)
         data[self.attr_name] = distance
         return data
 
 
-def _maps(part: Walk, times: Sequence[float], k: int | None) -> list[Tensor]:
-    """The diffusion map (N, k) at each time, from one search for eigenpairs."""
+class _Map(NamedTuple):
+    """The diffusion map of one graph at the first of the times."""
+
+    z: Tensor  # (N, k)
+    left: Tensor  # (k, T): what is left of the square of each coordinate at each time
+    moving: Tensor  # (N,) bool: where a walker can take a step
+
+
+def _maps(data: Data, name: str | None, times: Sequence[float], k: int | None) -> tuple[torch.dtype, list[_Map]]:
+    """The type of the weights, and the map of each graph."""
+    if k is None and (plain := _plain_matrix(data, name)) is not None:
+        kind, matrix = plain
+        return kind, [_map_of_matrix(matrix, times)]
+    graph, weight = from_pyg(data, name)
+    return weight.dtype, [_map(part, times, k) for part in walks_of_batch(walk(graph, weight))]
+
+
+def _plain_matrix(data: Data, name: str | None) -> tuple[torch.dtype, Tensor] | None:
+    """The type of the weights and W (N, N), in float64, of a small graph that leaves nothing to be said; else None.
+
+    Most of the time that `from_pyg` takes for a molecule goes into its checks. Here they are made at once, on the
+    matrix; where one fails, `from_pyg` finds out which, and says it.
+    """
+    index, num_nodes = data.edge_index, data.num_nodes
+    weight = data.get(name) if name is not None else None
+    if weight is None:
+        weight = torch.ones(index.shape[1:], device=index.device) if name in (None, "edge_weight") else index
+    usual = type(index) is Tensor and index.dtype == torch.int64 and weight.shape == index.shape[1:]
+    floats = weight.dtype in (torch.float32, torch.float64)
+    if isinstance(data, Batch) or not (usual and floats and 0 < num_nodes <= SMALL and index.numel()):
+        return None
+    first, last = torch.aminmax(index)
+    if not (first >= 0 and last < num_nodes and weight.amin() >= 0):
+        return None
+    matrix = torch.zeros(num_nodes, num_nodes, dtype=torch.float64, device=index.device)
+    matrix.index_put_((index[0], index[1]), weight.double(), accumulate=True)
+    plain = torch.equal(matrix, matrix.T) and not matrix.diagonal().any() and matrix.sum() < torch.inf
+    return (weight.dtype, matrix) if plain else None
+
+
+def _map(part: Walk, times: Sequence[float], k: int | None) -> _Map:
     num_nodes, first = part.graph.num_nodes, min(times)
     if k is None or k >= num_nodes:  # for molecules most of the time of a search would go into preparing it
-        first, (z, values) = 0.0, _all_eigenpairs(part)
-    else:
-        z, values = spectral_map(part, first, k)
-    return [scaled_map(part, z * values.abs() ** (time - first)).to(part.weight.dtype) for time in times]
+        require_room(3 * num_nodes**2, f"All eigenpairs of {num_nodes} nodes", "Give `k`, how many are wanted.")
+        matrix = torch.zeros(num_nodes, num_nodes, dtype=torch.float64, device=part.weight.device)
+        tail, head = part.graph.edges
+        matrix[tail, head] = matrix[head, tail] = part.weight.double()
+        return _map_of_matrix(matrix, times)
+    z, values = spectral_map(part, first, k)
+    return _Map(scaled_map(part, z), _left(values, times, first), part.rate > 0)
 
 
-def _all_eigenpairs(part: Walk) -> tuple[Tensor, Tensor]:
-    """Ψ (N, N) and Λ (N,) of S = D^−½ W D^−½, in float64."""
-    num_nodes, (tail, head) = part.graph.num_nodes, part.graph.edges
-    require_room(3 * num_nodes**2, f"All eigenpairs of {num_nodes} nodes", "Give `k`, how many are wanted.")
-    root = inverse_root(part.rate.double())
-    matrix = root.new_zeros(num_nodes, num_nodes)
-    matrix[tail, head] = matrix[head, tail] = root[tail] * part.weight.double() * root[head]
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors, values
+def _map_of_matrix(matrix: Tensor, times: Sequence[float]) -> _Map:
+    """From all eigenpairs of S = D^−½ W D^−½."""
+    matrix = matrix / unit_of(matrix)  # on whose scale nothing depends, and of which sums are held
+    rate = matrix.sum(1)
+    root = inverse_root(rate)[:, None]
+    values, vectors = torch.linalg.eigh(root * matrix * root.T)
+    return _Map(rate.sum().sqrt() * root * vectors, _left(values, times, 0.0), rate > 0)
+
+
+def _left(values: Tensor, times: Sequence[float], first: float) -> Tensor:
+    later = torch.tensor(times, dtype=values.dtype, device=values.device) - first
+    return values.abs()[:, None] ** (2 * later)

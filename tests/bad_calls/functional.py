@@ -62,6 +62,12 @@ SEEDED_IN_GROUPS = {
     "absorption": floats(torch.ones(N, 2), -1.0).optional(),
     **SOLVER,
 }
+CORRECTED = {
+    **A_WALK,
+    "probability": floats(SHARES),
+    "seeds": SEEDED.called("probability"),
+    "alpha": scalar(0.5, 0.0, 1.0),
+}
 PLANES, MARKS = floats(torch.linspace(0, 1, 12).reshape(1, 2, 2, 3)), torch.arange(6).reshape(1, 2, 3) // 3
 COEFFICIENT, RADIUS = scalar(0.5, -1.0).without("shape: (2, 2)"), number(1.0, 0.5)
 
@@ -122,6 +128,15 @@ CALLS = (
         prior=DISTRIBUTION,
         pseudo_labels=number(0.0, -1.0),
     ),
+    call(
+        functional.correct,
+        **CORRECTED,
+        autoscale=flag(),
+        scale=number(1.0, -1.0),
+        self_loops=LOOPS,
+        **SOLVER,
+    ),
+    call(functional.smooth, **CORRECTED, self_loops=LOOPS, **SOLVER),
     call(functional.commute_time, **A_WALK, pairs=PAIRED, self_loops=LOOPS, **SOLVER),
     call(
         functional.normalised_cut,

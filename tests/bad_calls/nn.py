@@ -9,7 +9,7 @@ from torch_geometric.nn import GCNConv
 
 from bad_calls.calls import call
 from bad_calls.kinds import Argument, a_solver, flag, floats, instance, number, scalar, whole, wholes
-from bad_calls.things import EDGE_INDEX, EDGE_WEIGHT, FEATURES, GRAPH, PAIRS, PRIOR, SEEDS, WEIGHT, N
+from bad_calls.things import EDGE_INDEX, EDGE_WEIGHT, FEATURES, GRAPH, PAIRS, PRIOR, SEEDS, SHARES, WEIGHT, N
 from graphrw import nn
 
 CHANNELS = whole(2, 0, -1)
@@ -38,6 +38,14 @@ MAPS = torch.linspace(0, 1, 8).reshape(1, 2, 2, 2)
 BATCH = wholes(torch.zeros(N, dtype=torch.int64), -1).optional()
 DISTANCES = nn.DiffusionDistance(2)
 MAPPED = {"x": X.without("shape: ()"), "graph": GIVEN, "weight": WEIGHTED, "batch": BATCH}
+
+CORRECTED = {
+    "y_soft": floats(SHARES).called("probability", "graph", "mask", "weight"),
+    "y_true": wholes(torch.tensor([0, 1]), -2).called("seeds"),
+    "mask": wholes(torch.tensor([0, 5]), -1, N).called("y_true").without("empty"),
+    "graph": GIVEN,
+    "weight": WEIGHTED,
+}
 
 
 # An edge_index says how many nodes there are at least: more rows are those of isolated nodes.
@@ -85,6 +93,17 @@ CALLS = (
         boundary=floats(SCORES, -1.0).called("graph"),
         seeds=IMAGE_SEEDS,
     ),
+    call(
+        nn.CorrectAndSmooth,
+        correction_alpha=number(0.9, 0.0, 1.0).called("alpha"),
+        smoothing_alpha=number(0.8, 0.0, 1.0).called("alpha"),
+        autoscale=flag(True),
+        scale=number(1.0, -1.0),
+        solver=a_solver(),
+    ),
+    call(nn.CorrectAndSmooth(0.9, 0.8).forward, **CORRECTED),
+    call(nn.CorrectAndSmooth(0.9, 0.8).correct, **CORRECTED),
+    call(nn.CorrectAndSmooth(0.9, 0.8).smooth, **CORRECTED),
     call(
         nn.DiffusionDistance,
         k=whole(4, 0),

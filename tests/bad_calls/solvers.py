@@ -15,6 +15,7 @@ CALLS = (
     call(solvers.Auto, **RTOL, max_bytes=number(1e9, -1.0).optional().without("infinite")),
     call(solvers.Auto().explain, graph=a_graph(GRAPH)),
     call(solvers.BiCGStab, **ITERATIVE),
+    call(solvers.BlockGaussSeidel, **ITERATIVE),
     call(solvers.BoomerAMG, strong_threshold=number(0.25, -1.0, 1.0)),
     call(solvers.CG, **ITERATIVE),
     call(solvers.CHOLMOD, **RTOL),
