@@ -106,7 +106,18 @@ class NDD(Model):
 
         (B, C, D, H, W) likewise.
         """
-        return torch.stack([self._similarity(*self._map(one)) for one in self._cells(image)])
+        return self.similarity(self._cells(image))
+
+    def map(self, features: Tensor) -> Tensor:
+        """Diffusion maps of features as the trunk gives them: (B, width, h, w) → (B, n, k), n = h · w cells.
+
+        (B, width, d, h, w) likewise.
+        """
+        return torch.stack([self._map(one)[1] for one in features])
+
+    def similarity(self, features: Tensor) -> Tensor:
+        """K_D of features as the trunk gives them: (B, width, h, w) → (B, n, n); (B, width, d, h, w) likewise."""
+        return torch.stack([self._similarity(*self._map(one)) for one in features])
 
     def loss(self, image: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
         """Cosine kernel matching at the resolution of the cells; see `losses.kernel_matching`.

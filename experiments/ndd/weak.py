@@ -1,0 +1,146 @@
+"""Where the horses are, learned from which photographs hold one: weakly supervised segmentation as Sun & Xu.
+
+A linear classifier of cells learns from whole photographs (`nn.RegionClassifier`): those of `weizmann_horses` hold a
+horse, those of `bsds500` do not, but for those named below. The features of a cell are those of a pretrained network,
+averaged over the cells that are similar to it: by a learned diffusion distance, by one of colours, or not at all. Masks
+serve for the threshold, chosen on training photographs, and to score.
+
+`experiments/README.md` says how to run this and which data it needs.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.data.photographs import bsds500, weizmann_horses
+from experiments.ndd.evaluate import CHOSEN, load
+from experiments.ndd.methods import Setting, walk_of
+from experiments.ndd.network import Segmenter
+from experiments.ndd.scenes import Scene, pixels
+from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.results import table, write
+from graphrw.functional import class_maps, diffusion_map, diffusion_similarity, region_pooling
+from graphrw.losses import presence_loss
+from graphrw.models.cells import cropped, upsampled
+from graphrw.nn import RegionClassifier
+
+HORSES = {"113009", "113016", "113044", "187003", "216041", "28075"}  # of bsds500, seen by looking at its train list
+STAGES, CHANNELS = (16, 32), 432
+THRESHOLDS = tuple(share / 20 for share in range(2, 19))
+BATCH, RATE = 16, 3e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    model: Path | None = option(None, "weights that `train.py` has left")
+    k: int = option(50, "eigenpairs, as in training")
+    train_on: str = option("train", "the split of both sets to learn from")
+    images: int = option(60, "photographs to learn from, at most, of each set")
+    steps: int = option(300, f"of {BATCH} photographs each")
+    seeds: int = option(3, "trainings of the classifier")
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of one photograph."""
+
+    x: Tensor  # (n, F)
+    shape: tuple[int, ...]  # (h, w)
+    truth: Tensor | None  # (H, W) bool: the horse
+    present: bool
+
+
+def cells_of(image: Tensor, model: Segmenter, similarity: Setting | None, truth: Tensor | None) -> Cells:
+    """Features, pooled by the similarity of the setting's diffusion distances; None: as they are."""
+    early = model.network.early(image)
+    x = cropped(model.network.hypercolumn(early, STAGES), early.cells)[0].flatten(1).T.contiguous()
+    if similarity is not None:
+        walk, _ = walk_of(Scene("", image, torch.empty(0)), model, similarity)
+        learned = similarity.weights == "learned"
+        z = diffusion_map(walk, float(model.ndd.time) if learned else similarity.time, similarity.k, tolerance=1e-6)
+        scale = float(model.ndd.scale) / len(x)
+        x = region_pooling(x, diffusion_similarity(torch.cdist(z, z).square(), scale))
+    return Cells(x, early.cells, truth, truth is not None)
+
+
+def fitted(config: Config, cells: list[Cells], seed: int) -> RegionClassifier:
+    """From photographs and whether they hold a horse; everywhere there is something else as well."""
+    torch.manual_seed(seed)
+    layer = RegionClassifier(CHANNELS, num_classes=2)
+    optimiser = torch.optim.Adam(layer.parameters(), RATE)
+    for _ in range(config.steps):
+        chosen = [cells[int(i)] for i in torch.randperm(len(cells))[:BATCH]]
+        batch = torch.repeat_interleave(torch.tensor([len(one.x) for one in chosen]))
+        # Pooling is linear and its similarities are fixed, so that it was done once and for all.
+        scores = maps_of(layer, torch.cat([one.x for one in chosen]), batch).scores
+        loss = presence_loss(scores, torch.tensor([[True, one.present] for one in chosen]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return layer
+
+
+def maps_of(layer: RegionClassifier, x: Tensor, batch: Tensor | None = None) -> Any:
+    """As the layer does, of features that are pooled already."""
+    return class_maps(layer.classifier(x), layer.log_sharpness.exp(), batch)
+
+
+@torch.no_grad()
+def overlaps(layer: RegionClassifier, cells: list[Cells]) -> Tensor:
+    """(M, T): intersection over union of what is above each threshold with the horse."""
+    found = []
+    for one in cells:
+        assert one.truth is not None
+        map_ = maps_of(layer, one.x).maps[:, 1].view(1, 1, *one.shape)
+        mask = upsampled(map_, 8, one.truth.shape)[0, 0] > torch.tensor(THRESHOLDS)[:, None, None]
+        joint, union = (mask & one.truth).sum((1, 2)), (mask | one.truth).sum((1, 2))
+        found.append(joint / union)
+    return torch.stack(found)
+
+
+def horses(config: Config, model: Segmenter, similarity: Setting | None, split: str, count: int) -> list[Cells]:
+    """Cells of photographs with a horse."""
+    return [
+        cells_of(pixels(one.image), model, similarity, torch.from_numpy(one.classes) > 0)
+        for one in weizmann_horses(config.data, split)[:count]
+    ]
+
+
+def others(config: Config, model: Segmenter, similarity: Setting | None) -> list[Cells]:
+    """Cells of photographs without one."""
+    found = [one for one in bsds500(config.data, config.train_on, config.images) if one.name not in HORSES]
+    return [cells_of(pixels(one.image), model, similarity, None) for one in found]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
+    torch.manual_seed(0)
+    model = Segmenter(config.k).eval() if config.model is None else load(config, config.model)
+    ways: dict[str, Setting | None] = {"no pooling": None, "colours": CHOSEN["colours, diffusion distance"]}
+    if config.model is not None:
+        ways["learned diffusion distance"] = Setting("learned", "distance", k=config.k)
+    rows = []
+    for name, similarity in ways.items():
+        with torch.no_grad():
+            known = horses(config, model, similarity, config.train_on, config.images)
+            training = known + others(config, model, similarity)
+            scored = horses(config, model, similarity, config.split, 10**6)
+        for seed in range(config.seeds):
+            layer = fitted(config, training, seed)
+            best = int(overlaps(layer, known).mean(0).argmax())
+            iou = float(overlaps(layer, scored)[:, best].mean())
+            rows.append({"pooling": name, "seed": seed, "IoU": 100 * iou, "threshold": THRESHOLDS[best]})
+    print(f"weizmann_horses {config.split}\n")
+    print(table(rows, digits=2))
+    write(config.out, config, rows)
+
+
+if __name__ == "__main__":
+    main()
