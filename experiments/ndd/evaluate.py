@@ -31,19 +31,19 @@ from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
 
 COUNTS = tuple(range(2, 31))  # segments of each level
-BETAS, TIMES = (30.0, 100.0, 300.0), (10.0, 30.0, 100.0)  # of colours
-SHARPNESSES, SPANS = (5.0, 10.0, 20.0), (3.0, 10.0, 30.0)  # of pretrained features, and times of their walks
+BETAS, TIMES = (30.0, 100.0, 300.0), (10.0, 100.0)  # of colours
+SHARPNESSES, SPANS = (5.0, 10.0, 20.0), (3.0, 30.0)  # of pretrained features, and times of their walks
 FACTORS = (0.5, 1.0, 2.0)  # of the learned time
 
 CHOSEN = {
-    "colours, normalised cuts": Setting("colours", "ncut", beta=100.0),
-    "colours, diffusion distance": Setting("colours", "distance", beta=100.0, time=30.0),
+    "colours, normalised cuts": Setting("colours", "ncut", beta=300.0),
+    "colours, diffusion distance": Setting("colours", "distance", beta=100.0, time=10.0),
     "pretrained features, normalised cuts": Setting("pretrained", "ncut", beta=10.0),
-    "pretrained features, diffusion distance": Setting("pretrained", "distance", beta=10.0, time=10.0),
+    "pretrained features, diffusion distance": Setting("pretrained", "distance", beta=5.0, time=3.0),
 }
 LEARNED = {
     "learned features, normalised cuts": Setting("learned", "ncut"),
-    "learned features, diffusion distance": Setting("learned", "distance"),
+    "learned features, diffusion distance": Setting("learned", "distance", time=2.0),
 }
 
 
@@ -79,7 +79,7 @@ def methods(config: Config) -> list[Method]:
     torch.manual_seed(0)
     blank, found = Segmenter(config.k).eval(), []
     if config.baselines:
-        chosen = {**CHOSEN, "untrained network, diffusion distance": Setting("learned", "distance")}
+        chosen = {**CHOSEN, "untrained network, diffusion distance": LEARNED["learned features, diffusion distance"]}
         found = [Method(name, blank, each) for name, setting in chosen.items() for each in tried(config, setting)]
     for path in config.models:
         model, stage = load(config, path), path.stem
@@ -137,23 +137,26 @@ def best(found: list[Found]) -> list[Found]:
     return [max(group, key=lambda each: each.row()["AVR (best)"]) for group in groups]
 
 
+def keep(config: Config, shown: list[Found], names: list[str]) -> None:
+    """All that is known after some photographs."""
+    settings = [asdict(each.method.setting) for each in shown]
+    images = [{"method": each.method.name, "scores": [asdict(one) for one in each.scores]} for each in shown]
+    write(config.out, config, [each.row() for each in shown], settings=settings, names=names, images=images)
+
+
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     found = [Found(method, [], []) for method in methods(config)]
     scenes = read(config.data, config.split, config.images or None)
-    for scene in scenes:
+    for index, scene in enumerate(scenes):
         for each in found:
             each.add(scene)
         scene.forget()
-    shown = best(found)
-    rows = [each.row() for each in shown]
+        keep(config, best(found), [one.name for one in scenes[: index + 1]])
     print(f"bsds500 {config.split}: {len(scenes)} photographs\n")
-    print(table(rows))
-    for each in shown if config.tune else []:
+    print(table([each.row() for each in best(found)]))
+    for each in best(found) if config.tune else []:
         print(each.method.name, each.method.setting)
-    settings = [asdict(each.method.setting) for each in shown]
-    images = [{"method": each.method.name, "scores": [asdict(one) for one in each.scores]} for each in shown]
-    write(config.out, config, rows, settings=settings, images=images, names=[scene.name for scene in scenes])
 
 
 if __name__ == "__main__":

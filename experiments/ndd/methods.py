@@ -28,7 +28,6 @@ class Setting:
         beta: of weights exp(−β |f_i − f_j|²) of colours over 100; of exp((cos − 1) β) of pretrained features; of
             learned ones a factor of the learned μ.
         time: of the diffusion map; of learned weights a factor of the learned t.
-        k: eigenpairs.
         stages: of the pretrained network.
         scale: of the attention that brings segments to pixels.
     """
@@ -37,7 +36,6 @@ class Setting:
     cut: str
     beta: float = 1.0
     time: float = 1.0
-    k: int = 50
     stages: tuple[int, ...] = (8, 16)
     scale: float = 100.0
 
@@ -50,7 +48,7 @@ def hierarchy(scene: Scene, model: Segmenter, setting: Setting, counts: tuple[in
         cells = by_cuts(walk, counts)
     else:
         time = float(model.ndd.time) * setting.time if setting.weights == "learned" else setting.time
-        cells = by_distance(rw.diffusion_map(walk, time, setting.k, tolerance=1e-6), counts, shape)
+        cells = by_distance(rw.diffusion_map(walk, time, model.ndd.k, tolerance=1e-6), counts, shape)
     size = (scene.image.shape[2], scene.image.shape[3])
     if setting.weights == "learned":
         early = scene.early(model.network)

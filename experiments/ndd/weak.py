@@ -14,7 +14,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,11 +21,11 @@ from torch import Tensor
 from experiments.data.photographs import bsds500, weizmann_horses
 from experiments.ndd.evaluate import CHOSEN, load
 from experiments.ndd.methods import Setting, walk_of
-from experiments.ndd.network import Segmenter
+from experiments.ndd.network import STRIDE, Segmenter
 from experiments.ndd.scenes import Scene, pixels
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
-from graphrw.functional import class_maps, diffusion_map, diffusion_similarity, region_pooling
+from graphrw.functional import ClassMaps, class_maps, diffusion_map, diffusion_similarity, region_pooling
 from graphrw.losses import presence_loss
 from graphrw.models.cells import cropped, upsampled
 from graphrw.nn import RegionClassifier
@@ -51,35 +50,56 @@ class Config(Evaluation):
 class Cells:
     """The cells of one photograph."""
 
-    x: Tensor  # (n, F)
+    x: dict[str, Tensor]  # (n, F) by how they were pooled
     shape: tuple[int, ...]  # (h, w)
     truth: Tensor | None  # (H, W) bool: the horse
-    present: bool
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a horse."""
+        return self.truth is not None
 
 
-def cells_of(image: Tensor, model: Segmenter, similarity: Setting | None, truth: Tensor | None) -> Cells:
-    """Features, pooled by the similarity of the setting's diffusion distances; None: as they are."""
+@torch.no_grad()
+def cells_of(image: Tensor, model: Segmenter, ways: dict[str, Setting | None], truth: Tensor | None = None) -> Cells:
+    """Features pooled by the similarity of each setting's diffusion distances; None: as they are."""
     early = model.network.early(image)
     x = cropped(model.network.hypercolumn(early, STAGES), early.cells)[0].flatten(1).T.contiguous()
-    if similarity is not None:
-        walk, _ = walk_of(Scene("", image, torch.empty(0)), model, similarity)
-        learned = similarity.weights == "learned"
-        z = diffusion_map(walk, float(model.ndd.time) if learned else similarity.time, similarity.k, tolerance=1e-6)
-        scale = float(model.ndd.scale) / len(x)
-        x = region_pooling(x, diffusion_similarity(torch.cdist(z, z).square(), scale))
-    return Cells(x, early.cells, truth, truth is not None)
+    scene = Scene("", image, torch.empty(0))
+    return Cells({name: pooled(x, scene, model, setting) for name, setting in ways.items()}, early.cells, truth)
 
 
-def fitted(config: Config, cells: list[Cells], seed: int) -> RegionClassifier:
+def pooled(x: Tensor, scene: Scene, model: Segmenter, setting: Setting | None) -> Tensor:
+    """(n, F)"""
+    if setting is None:
+        return x
+    walk, _ = walk_of(scene, model, setting)
+    time = setting.time * (float(model.ndd.time) if setting.weights == "learned" else 1.0)
+    z = diffusion_map(walk, time, model.ndd.k, tolerance=1e-6)
+    return region_pooling(x, diffusion_similarity(torch.cdist(z, z).square(), float(model.ndd.scale) / len(x)))
+
+
+def horses(config: Config, model: Segmenter, ways: dict[str, Setting | None], split: str, count: int) -> list[Cells]:
+    """Cells of photographs with a horse."""
+    found = weizmann_horses(config.data, split)[:count]
+    return [cells_of(pixels(one.image), model, ways, torch.from_numpy(one.classes) > 0) for one in found]
+
+
+def others(config: Config, model: Segmenter, ways: dict[str, Setting | None]) -> list[Cells]:
+    """Cells of photographs without one."""
+    found = [one for one in bsds500(config.data, config.train_on, config.images) if one.name not in HORSES]
+    return [cells_of(pixels(one.image), model, ways) for one in found]
+
+
+def fitted(config: Config, cells: list[Cells], way: str, seed: int) -> RegionClassifier:
     """From photographs and whether they hold a horse; everywhere there is something else as well."""
     torch.manual_seed(seed)
     layer = RegionClassifier(CHANNELS, num_classes=2)
     optimiser = torch.optim.Adam(layer.parameters(), RATE)
     for _ in range(config.steps):
         chosen = [cells[int(i)] for i in torch.randperm(len(cells))[:BATCH]]
-        batch = torch.repeat_interleave(torch.tensor([len(one.x) for one in chosen]))
-        # Pooling is linear and its similarities are fixed, so that it was done once and for all.
-        scores = maps_of(layer, torch.cat([one.x for one in chosen]), batch).scores
+        batch = torch.repeat_interleave(torch.tensor([len(one.x[way]) for one in chosen]))
+        scores = maps_of(layer, torch.cat([one.x[way] for one in chosen]), batch).scores
         loss = presence_loss(scores, torch.tensor([[True, one.present] for one in chosen]))
         optimiser.zero_grad()
         loss.backward()
@@ -87,36 +107,21 @@ def fitted(config: Config, cells: list[Cells], seed: int) -> RegionClassifier:
     return layer
 
 
-def maps_of(layer: RegionClassifier, x: Tensor, batch: Tensor | None = None) -> Any:
-    """As the layer does, of features that are pooled already."""
+def maps_of(layer: RegionClassifier, x: Tensor, batch: Tensor | None = None) -> ClassMaps:
+    """As the layer does; but pooling is linear and its similarities are fixed, so that it was done once and for all."""
     return class_maps(layer.classifier(x), layer.log_sharpness.exp(), batch)
 
 
 @torch.no_grad()
-def overlaps(layer: RegionClassifier, cells: list[Cells]) -> Tensor:
+def overlaps(layer: RegionClassifier, cells: list[Cells], way: str) -> Tensor:
     """(M, T): intersection over union of what is above each threshold with the horse."""
     found = []
     for one in cells:
         assert one.truth is not None
-        map_ = maps_of(layer, one.x).maps[:, 1].view(1, 1, *one.shape)
-        mask = upsampled(map_, 8, one.truth.shape)[0, 0] > torch.tensor(THRESHOLDS)[:, None, None]
-        joint, union = (mask & one.truth).sum((1, 2)), (mask | one.truth).sum((1, 2))
-        found.append(joint / union)
+        horse = maps_of(layer, one.x[way]).maps[:, 1].view(1, 1, *one.shape)
+        mask = upsampled(horse, STRIDE, one.truth.shape)[0, 0] > torch.tensor(THRESHOLDS)[:, None, None]
+        found.append((mask & one.truth).sum((1, 2)) / (mask | one.truth).sum((1, 2)))
     return torch.stack(found)
-
-
-def horses(config: Config, model: Segmenter, similarity: Setting | None, split: str, count: int) -> list[Cells]:
-    """Cells of photographs with a horse."""
-    return [
-        cells_of(pixels(one.image), model, similarity, torch.from_numpy(one.classes) > 0)
-        for one in weizmann_horses(config.data, split)[:count]
-    ]
-
-
-def others(config: Config, model: Segmenter, similarity: Setting | None) -> list[Cells]:
-    """Cells of photographs without one."""
-    found = [one for one in bsds500(config.data, config.train_on, config.images) if one.name not in HORSES]
-    return [cells_of(pixels(one.image), model, similarity, None) for one in found]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -125,18 +130,16 @@ def main(arguments: list[str] | None = None) -> None:
     model = Segmenter(config.k).eval() if config.model is None else load(config, config.model)
     ways: dict[str, Setting | None] = {"no pooling": None, "colours": CHOSEN["colours, diffusion distance"]}
     if config.model is not None:
-        ways["learned diffusion distance"] = Setting("learned", "distance", k=config.k)
+        ways["learned diffusion distance"] = Setting("learned", "distance")
+    known = horses(config, model, ways, config.train_on, config.images)
+    training, scored = known + others(config, model, ways), horses(config, model, ways, config.split, 10**6)
     rows = []
-    for name, similarity in ways.items():
-        with torch.no_grad():
-            known = horses(config, model, similarity, config.train_on, config.images)
-            training = known + others(config, model, similarity)
-            scored = horses(config, model, similarity, config.split, 10**6)
+    for way in ways:
         for seed in range(config.seeds):
-            layer = fitted(config, training, seed)
-            best = int(overlaps(layer, known).mean(0).argmax())
-            iou = float(overlaps(layer, scored)[:, best].mean())
-            rows.append({"pooling": name, "seed": seed, "IoU": 100 * iou, "threshold": THRESHOLDS[best]})
+            layer = fitted(config, training, way, seed)
+            best = int(overlaps(layer, known, way).mean(0).argmax())
+            iou = float(overlaps(layer, scored, way)[:, best].mean())
+            rows.append({"pooling": way, "seed": seed, "IoU": 100 * iou, "threshold": THRESHOLDS[best]})
     print(f"weizmann_horses {config.split}\n")
     print(table(rows, digits=2))
     write(config.out, config, rows)
