@@ -15,7 +15,6 @@ import torch
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 from skimage import data
-from skimage.color import label2rgb
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
@@ -39,7 +38,7 @@ ROWS = {
 class Config(Evaluation):
     model: Path | None = option(None, "weights that `train.py` has left")
     k: int = option(50, "eigenpairs, as in training")
-    photograph: str = option("chelsea", "a photograph of `skimage.data`, by name")
+    photograph: str = option("coffee", "a photograph of `skimage.data`, by name")
 
 
 def photograph(name: str) -> NDArray[np.uint8]:
@@ -53,17 +52,17 @@ def photograph(name: str) -> NDArray[np.uint8]:
 def draw(image: NDArray[np.uint8], model: Segmenter, rows: dict[str, Setting]) -> None:
     """A row for each kind of weights, a column for each number of segments."""
     figure, axes = plt.subplots(
-        len(rows), len(COUNTS), figsize=(11, 2 * len(rows)), layout="constrained", squeeze=False
+        len(rows), len(COUNTS), figsize=(11, 2.1 * len(rows)), layout="constrained", squeeze=False
     )
     scene = Scene("", pixels(image), torch.zeros(1, *image.shape[:2], dtype=torch.int64))
     for line, (name, setting) in zip(axes, rows.items(), strict=True):
         made = hierarchy(scene, model, setting, COUNTS)
         for axis, level, count in zip(line, made.levels, COUNTS, strict=True):
             labels = level[made.finest].numpy()
-            mean = label2rgb(labels, image, kind="avg", bg_label=-1)
-            axis.imshow(mark_boundaries(mean, labels, color=(1, 1, 1), mode="inner"))
+            axis.imshow(mark_boundaries(image, labels, color=(1, 1, 0), mode="thick"))
             axis.set(xticks=[], yticks=[])
-            axis.set_title(f"{count} segments" if line is axes[0] else "", fontsize=11)
+            if setting is next(iter(rows.values())):
+                axis.set_title(f"{count} segments", fontsize=11)
         line[0].set_ylabel(name, fontsize=10)
     figure.savefig(OUT, dpi=80, pil_kwargs={"optimize": True})
     plt.close(figure)
