@@ -33,7 +33,7 @@ from graphrw.nn import RegionClassifier
 HORSES = {"113009", "113016", "113044", "187003", "216041", "28075"}  # of bsds500, seen by looking at its train list
 STAGES, CHANNELS = (16, 32), 432
 THRESHOLDS = tuple(share / 20 for share in range(2, 19))
-BATCH, RATE = 16, 3e-3
+BATCH, RATE = 16, 1e-2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Config(Evaluation):
     k: int = option(50, "eigenpairs, as in training")
     train_on: str = option("train", "the split of both sets to learn from")
     images: int = option(60, "photographs to learn from, at most, of each set")
-    steps: int = option(300, f"of {BATCH} photographs each")
+    steps: int = option(200, f"of {BATCH} photographs each")
     seeds: int = option(3, "trainings of the classifier")
 
 
