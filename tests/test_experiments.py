@@ -85,6 +85,27 @@ def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
     assert all(0 <= row["IoU"] <= 100 for row in rows)
 
 
+def test_nested_segments_are_learned_and_scored_and_horses_found_by_labels_of_images(
+    data: Path, tmp_path: Path
+) -> None:
+    training = ["--data", data, "--out", tmp_path, "--k", 16, "--train-on", "test"]
+    steps = ["--affinity-steps", 2, "--distance-steps", 2, "--tuned-steps", 1]
+    run("ndd/train.py", *training, *steps)
+    run("ndd/train.py", *training, *steps)  # all stages are done: at once
+    out = tmp_path / "segments.json"
+    models = ["--models", tmp_path / "distance.pt", tmp_path / "tuned.pt", "--k", 16]
+    run("ndd/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    rows = figures(out)
+    assert {"colours, normalised cuts", "tuned: learned features, diffusion distance"} <= {
+        row["method"] for row in rows
+    }
+    assert all(0 < row["AVR (best)"] <= row["MAX (best)"] <= 1 for row in rows)
+    out = tmp_path / "horses.json"
+    options = ["--model", tmp_path / "tuned.pt", "--k", 16, "--train-on", "test", "--steps", 2, "--seeds", 1]
+    run("ndd/weak.py", "--data", data, "--split", "test", "--out", out, *options)
+    assert {row["pooling"] for row in figures(out)} == {"no pooling", "colours", "learned diffusion distance"}
+
+
 def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "strokes.json"
     methods = ["random_walker", "watershed"]

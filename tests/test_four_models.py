@@ -187,6 +187,14 @@ def test_the_similarity_of_ndd_is_one_on_its_diagonal_and_symmetric() -> None:
     assert float(similarity.detach().amin()) >= 0
 
 
+def test_ndd_takes_features_that_are_there_already() -> None:
+    model, picture = NDD(1, 8, k=6, stride=2, radius=2.0), image(8, 10)
+    features = model.trunk(picture)
+    torch.testing.assert_close(model.similarity(features), model(picture))
+    apart = torch.cdist(model.map(features), model.map(features)).square()
+    torch.testing.assert_close(model.similarity(features), torch.exp(-model.scale / 20 * apart), atol=1e-4, rtol=1e-4)
+
+
 def test_segmentations_by_ndd_are_nested() -> None:
     fine, coarse = NDD(1, 8, k=8, stride=2, radius=2.0).segment(image(16, 16), [6, 2])[0].flatten(1)
     assert (int(fine.max()) + 1, int(coarse.max()) + 1) == (6, 2)

@@ -48,10 +48,10 @@ def camvid(data: Path, split: str) -> list[Labelled]:
     return found
 
 
-def bsds500(data: Path, split: str) -> list[Annotated]:
+def bsds500(data: Path, split: str, count: int | None = None) -> list[Annotated]:
     """Berkeley's: `images/SPLIT/ID.jpg`, `groundTruth/SPLIT/ID.npz` (`segs`, and `boundaries` as packed bits).
 
-    `SPLIT.txt` lists the ids; without it all of the folder count.
+    `SPLIT.txt` lists the ids; without it all of the folder count. At most `count` are read, spread evenly over these.
     """
     folder = set_folder(data, "bsds500")
     pairs = matching(split_folder(folder / "images", split), split_folder(folder / "groundTruth", split))
@@ -60,7 +60,8 @@ def bsds500(data: Path, split: str) -> list[Annotated]:
     missing = [name for name in ids if name not in found]
     if missing:
         raise SystemExit(f"`bsds500/images/{split}` lacks {missing[0]}, which `{split}.txt` names.")
-    return [_annotated(name, *found[name]) for name in ids]
+    every = max(1, len(ids) // count) if count else 1
+    return [_annotated(name, *found[name]) for name in ids[::every][:count]]
 
 
 def _annotated(name: str, image: Path, truth: Path) -> Annotated:

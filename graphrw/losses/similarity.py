@@ -95,15 +95,17 @@ def segment_matching(rows: Tensor, target: Tensor, pixels: Tensor, *, ignore_ind
 
 def _cosine(similarity: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
     labelled = labels != ignore_index
-    pair = labelled[:, None] & labelled
-    same = pair & (labels[:, None] == labels)
-    predicted = torch.where(pair, similarity, 0)
-    unit = unit_of(predicted)
-    predicted = predicted if is_usual(unit) else predicted / unit  # so that squares and sums are held
-    norm: Tensor = torch.linalg.vector_norm(predicted)
+    if not bool(labelled.all()):
+        similarity, labels = similarity[labelled][:, labelled], labels[labelled]
+    unit = unit_of(similarity)
+    similarity = similarity if is_usual(unit) else similarity / unit  # so that squares and sums are held
+    norm: Tensor = torch.linalg.vector_norm(similarity)
     if not bool(norm > 0):
         raise ValueError("`similarity` is 0 between all labelled nodes, so that its direction is not defined.")
-    cosine: Tensor = torch.where(same, predicted, 0).sum() / (norm * same.sum().to(norm.dtype).sqrt())
+    place, size = labels.unique(return_inverse=True, return_counts=True)[1:]
+    # ⟨K, K*⟩ by the sums of K's rows over each segment: no (N, N) mask is made for each annotator.
+    rows = similarity.new_zeros(len(size), len(labels)).index_add(0, place, similarity)
+    cosine: Tensor = rows.gather(0, place[None]).sum() / (norm * size.square().sum().to(norm.dtype).sqrt())
     return cosine
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from graphrw.build.affinity import above, gaussian_affinity
 from graphrw.build.grid import check_radius
-from graphrw.core.arrays import as_tensor
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_positive, check_whole
@@ -15,10 +15,12 @@ from graphrw.functional.diffusion import diffusion_map
 from graphrw.functional.distances import squared_distance
 from graphrw.losses import kernel_matching
 from graphrw.models.base import Model
+from graphrw.models.features import channels_of
 from graphrw.models.scale import InputScale
 from graphrw.nn.grids import Grids
 from graphrw.partition.hierarchy import map_hierarchy
 
+FEATURES = "(B, width, h, w) or (B, width, d, h, w) floats, as the trunk gives them, B ≥ 1"
 TOLERANCE = 1e-6  # of eigenpairs and their derivatives: features are in single precision
 GAIN = 10.0  # of log μ, log t and log γ: with 1, Adam at a rate of 1e-3 needs 700 steps to double one of them
 
@@ -106,7 +108,18 @@ class NDD(Model):
 
         (B, C, D, H, W) likewise.
         """
-        return torch.stack([self._similarity(*self._map(one)) for one in self._cells(image)])
+        return self.similarity(self._cells(image))
+
+    def map(self, features: Tensor) -> Tensor:
+        """Diffusion maps of features as the trunk gives them: (B, width, h, w) → (B, n, k), n = h · w cells.
+
+        (B, width, d, h, w) likewise.
+        """
+        return torch.stack([self._map(one)[1] for one in self._checked(features)])
+
+    def similarity(self, features: Tensor) -> Tensor:
+        """K_D of features as the trunk gives them: (B, width, h, w) → (B, n, n); (B, width, d, h, w) likewise."""
+        return torch.stack([self._similarity(*self._map(one)) for one in self._checked(features)])
 
     def loss(self, image: Tensor, target: Tensor, *, ignore_index: int = -1) -> Tensor:
         """Cosine kernel matching at the resolution of the cells; see `losses.kernel_matching`.
@@ -150,6 +163,12 @@ class NDD(Model):
                 f"An image of {size} pixels has {cells} cells at stride {self.stride}, too few for "
                 f"k = {self.k} eigenpairs: lower `k` or `stride`, or give larger images."
             )
+        return features
+
+    def _checked(self, features: Tensor) -> Tensor:
+        features, channels = as_floats("features", features, FEATURES), channels_of(self.trunk)
+        if features.ndim != self.axes + 2 or len(features) == 0 or features.shape[1] != channels:
+            raise ValueError(f"`features` must be {FEATURES}, with {channels} channels; got {tuple(features.shape)}.")
         return features
 
     def _map(self, features: Tensor) -> tuple[Graph, Tensor]:

@@ -34,6 +34,7 @@ MADE = {
     "input_scale": A_SCALE,
 }
 NUM_CLASSES = whole(2, 0)
+CELLS = floats(torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))).without("shape: a row more")
 ONE_IMAGE = floats(IMAGE).without("shape: a row more")
 AN_IMAGE = ONE_IMAGE.without("empty")  # a batch of no image has an answer
 AXIS = whole(None, 5)
@@ -134,6 +135,8 @@ CALLS = (
         target=wholes(CLASSES[:, None, ::2, ::2]).without("shape: an axis more"),
         ignore_index=whole(-1),
     ),
+    call(NDD.map, features=CELLS),
+    call(NDD.similarity, features=CELLS),
     call(NDD.segment, image=ONE_IMAGE, num_segments=several([3, 2], 0, 99, whole=True)),
     call(
         models.Trunk,
