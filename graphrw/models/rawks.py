@@ -5,10 +5,12 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import nll_loss, softplus
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
 from graphrw.losses import propagation_loss
+from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model, make_trunk
 from graphrw.models.cells import upsampled
 from graphrw.models.features import channels_of
@@ -102,9 +104,45 @@ class RAWKS(Model):
         """P: the seeds (B, H, W), −1 where there is none, spread by the walk; (B, L, H, W)."""
         return upsampled(self._spread(image, seeds), self.stride, image.shape[2:])
 
-    def loss(self, image: Tensor, seeds: Tensor, *, alpha: float = 1.0) -> Tensor:
-        """The paper's joint loss (11) of P and Q at the nodes; see `losses.propagation_loss`."""
-        return propagation_loss(self._spread(image, seeds), torch.log_softmax(self._logits(image), 1), alpha)
+    def loss(
+        self,
+        image: Tensor,
+        seeds: Tensor,
+        *,
+        alpha: float = 1.0,
+        entropy_weight: float = 1.0,
+        detach_weight: bool = True,
+        seed_weight: float = 1.0,
+    ) -> Tensor:
+        """The paper's joint loss (11) of P and Q at the nodes, and the cross entropy of Q at the seeds.
+
+        Args:
+            image: (B, C, H, W).
+            seeds: (B, H, W) int64, −1 where there is none.
+            alpha, entropy_weight, detach_weight: as of `losses.propagation_loss`.
+            seed_weight: ≥ 0, of the mean cross entropy over all seeds; 0: the paper's loss.
+        """
+        check_factor("seed_weight", seed_weight)
+        log_q = torch.log_softmax(self._logits(image), 1)
+        joint = propagation_loss(
+            self._spread(image, seeds), log_q, alpha, entropy_weight=entropy_weight, detach_weight=detach_weight
+        )
+        given = coarse_seeds(seeds, self.stride)
+        return joint + seed_weight * nll_loss(log_q, given, ignore_index=-1) if seed_weight else joint
+
+    def label_loss(self, image: Tensor, probability: Tensor, *, alpha: float = 1.0) -> Tensor:
+        """How far Q is from labels that stay as they are: with those of `propagate`, the paper's "P, Q, then Q".
+
+        As `propagation_loss` at the pixels, where the labels do not learn: find them before, for all images, so that
+        they stay what they are also where both heads share a trunk.
+
+        Args:
+            image: (B, C, H, W).
+            probability: (B, L, H, W), with sum 1 along axis 1, P of `propagate` or any other distribution.
+            alpha: α ≥ 0, per nat.
+        """
+        fixed = as_tensor("probability", probability, "(B, L, H, W) floats").detach()
+        return propagation_loss(fixed, torch.log_softmax(self(image), 1), alpha)
 
     @classmethod
     def load(cls, path: str | Path, *, trunk: nn.Module | None = None, boundary_trunk: nn.Module | None = None) -> Self:
