@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from experiments.rawks.methods import Head, optimum, spread
-from experiments.rawks.scenes import SIMULATED, Scene, kind_of, read
+from experiments.rawks.scenes import SHARE, SIMULATED, Scene, kind_of, read
 from experiments.rawks.train import ROWS
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import spread as mean_and_deviation
@@ -37,6 +37,7 @@ SUPERPIXELS = (100, 200, 400, 800)
 class Config(Evaluation):
     set: str = option("camvid_subset", "as in training")
     strokes: str = option(SIMULATED, "as in training")
+    share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
 
 
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
     kind = kind_of(config.set, config.strokes)
-    scenes = read(config.data, config.set, config.split, config.strokes)
+    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share)
     rows = [*of_models(config, scenes), *of_superpixels(scenes, kind.classes)]
     print(f"{config.set} {config.split}: {len(scenes)} scenes, {len(config.models)} models\n")
     print(table(summary(rows)))

@@ -12,6 +12,8 @@ from graphrw.models import RAWKS
 
 COMPACTNESS = 10.0  # of SLIC, scikit-image's default
 
+Loss = Callable[[RAWKS, Scene, float], Tensor]  # of a model, a scene, and the share of the training that is done
+
 
 class Head(nn.Module):
     """The layers that learn, on the features of the frozen network: one for labels, one for boundaries."""
@@ -26,8 +28,7 @@ class Head(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=2, dilation=2),
-            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=2, dilation=2),  # no ReLU: features of one sign move as one
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -81,6 +82,3 @@ def _votes(regions: Tensor, labels: Tensor, classes: int) -> Tensor:
     known = labels >= 0
     counted = torch.zeros(int(regions.max()) + 1, classes)
     return counted.index_add_(0, regions[known], one_hot(labels[known], classes).float())
-
-
-Loss = Callable[[RAWKS, Scene], Tensor]

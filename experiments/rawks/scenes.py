@@ -18,7 +18,7 @@ from graphrw.models.seeds import block_maximum
 from graphrw.partition import simulated_scribbles
 
 STRIDE, STAGES = 4, (2, 4, 8, 16)  # the paper's quarter of the resolution
-SIMULATED = "simulated"
+SIMULATED, SHARE = "simulated", 0.8  # of the longest path in the skeleton of a region
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,9 @@ def kind_of(name: str, strokes: str) -> Kind:
 
 
 @torch.no_grad()
-def read(data: Path, name: str, split: str, strokes: str, *, mirrored: bool = False) -> list[Scene]:
+def read(
+    data: Path, name: str, split: str, strokes: str, *, share: float = SHARE, mirrored: bool = False
+) -> list[Scene]:
     """All scenes of a split.
 
     Args:
@@ -99,6 +101,7 @@ def read(data: Path, name: str, split: str, strokes: str, *, mirrored: bool = Fa
         name: of the set.
         split: its part.
         strokes: whose.
+        share: of simulated ones, as `simulated_scribbles` has it.
         mirrored: whether each scene is there a second time, mirrored.
     """
     kind, network, scenes = kind_of(name, strokes), EfficientNetLite0(STRIDE, stages=STAGES), []
@@ -108,7 +111,7 @@ def read(data: Path, name: str, split: str, strokes: str, *, mirrored: bool = Fa
         classes = torch.from_numpy(truth)[None, :: kind.reduce, :: kind.reduce][:, :height, :width]
         chance = torch.Generator().manual_seed(index)
         if given is None:
-            scribbles = simulated_scribbles(classes[0], ignore_index=-1, generator=chance)[None]
+            scribbles = simulated_scribbles(classes[0], ignore_index=-1, share=share, generator=chance)[None]
         else:
             scribbles = block_maximum(torch.from_numpy(given)[None], kind.reduce)[:, :height, :width]
         for flips in ((), (-1,)) if mirrored else ((),):

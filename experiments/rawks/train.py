@@ -12,14 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
-from experiments.rawks.scenes import SIMULATED, Scene, kind_of, read
+from experiments.rawks.scenes import SHARE, SIMULATED, Scene, kind_of, read
 from experiments.shared.command import Training, option, parsed
 from experiments.shared.stages import stage
 from graphrw.models import RAWKS, rawks
@@ -31,29 +31,33 @@ ROWS = ("sparse", "joint", "then_q", "dense", "spopt", "spcon")
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
     set: str = option("camvid_subset", "camvid_subset, weizmann_horses, interactive_grabcut, interactive_medscribble")
-    strokes: str = option(
-        SIMULATED, "simulated; of interactive_grabcut robot, human; of interactive_medscribble 0, 1, 2"
-    )
+    strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
+    share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
+    seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
     rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
-    steps: int = option(300, "of each row, each on one photograph")
+    steps: int = option(500, "of each row, each on one photograph")
     learning_rate: float = option(2e-3, "of all rows")
     superpixels: int = option(200, "of `spopt` and `spcon`")
-    alpha: float = option(1.0, "of the joint loss: uncertain labels count for less")
-    entropy_weight: float = option(1.0, "of the joint loss")
-    detach_weight: bool = option(True, "in the joint loss, whether its weights are held constant")
-    seed_weight: float = option(1.0, "in the joint loss, of the cross entropy at the seeds")
-    start: float = option(rawks.START, "where boundaries start, before the softplus")
+    seed_weight: float = option(1.0, "of the cross entropy at the seeds, in all rows but `sparse`, which has no more")
+    alpha: float = option(1.0, "in the losses with P: how much less uncertain labels count")
+    detach_weight: bool = option(True, "in `joint`, whether its weights are held constant")
+    alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
+    entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
+    last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
+    start: float = option(rawks.START, "where boundaries start, before the sigmoid")
     gain: float = option(rawks.GAIN, "of the head of the boundaries")
 
 
-def joint_loss(config: Config, model: RAWKS, scene: Scene) -> torch.Tensor:
-    """Of P and Q."""
+def joint_loss(config: Config, model: RAWKS, scene: Scene, share: float) -> Tensor:
+    """Of P and Q, after this share of the training."""
+    if share < config.alone:  # walls would learn from a Q that knows nothing yet, and fall for good
+        return sparse_loss(model, scene)
     return model.loss(
         scene.features,
         scene.seeds,
         alpha=config.alpha,
-        entropy_weight=config.entropy_weight,
+        entropy_weight=config.entropy_weight + share * (config.last_entropy_weight - config.entropy_weight),
         detach_weight=config.detach_weight,
         seed_weight=config.seed_weight,
     )
@@ -61,21 +65,30 @@ def joint_loss(config: Config, model: RAWKS, scene: Scene) -> torch.Tensor:
 
 def loss_of(config: Config, row: str, scenes: list[Scene], joint: RAWKS | None) -> Loss:
     """What `row` minimises; labels that do not learn are made once."""
-    classes = kind_of(config.set, config.strokes).classes
     if row == "sparse":
-        return sparse_loss
+        return lambda model, scene, share: sparse_loss(model, scene)
     if row == "joint":
         return partial(joint_loss, config)
     if row == "then_q":
         if joint is None:
             raise SystemExit("`then_q` learns from `joint`: give both in --rows.")
         shares = {each: spread(joint, each) for each in scenes}
-        return lambda model, scene: model.label_loss(scene.features, shares[scene], alpha=config.alpha)
+        return lambda model, scene, share: (
+            model.label_loss(scene.features, shares[scene], alpha=config.alpha)
+            + config.seed_weight * sparse_loss(model, scene)
+        )
+    labels = {each: labels_of(config, row, each) for each in scenes}
+    return lambda model, scene, share: (
+        dense_loss(model, scene, labels[scene]) + config.seed_weight * sparse_loss(model, scene)
+    )
+
+
+def labels_of(config: Config, row: str, scene: Scene) -> Tensor:
+    """The labels (1, H, W) of all pixels from which `row` learns."""
     if row == "dense":
-        return lambda model, scene: dense_loss(model, scene, scene.classes)
-    consistent = row == "spcon"
-    labels = {each: optimum(each, classes, config.superpixels, consistent=consistent) for each in scenes}
-    return lambda model, scene: dense_loss(model, scene, labels[scene])
+        return scene.classes
+    classes = kind_of(config.set, config.strokes).classes
+    return optimum(scene, classes, config.superpixels, consistent=row == "spcon")
 
 
 def begun(config: Config, scenes: list[Scene]) -> RAWKS:
@@ -89,9 +102,9 @@ def begun(config: Config, scenes: list[Scene]) -> RAWKS:
 def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Scene]) -> RAWKS:
     """The same model, with the library's gain again, whatever it was trained with."""
 
-    def loss_of_step(step: int) -> torch.Tensor:
+    def loss_of_step(step: int) -> Tensor:
         chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-        return loss(model, scenes[int(torch.randint(len(scenes), (), generator=chance))])
+        return loss(model, scenes[int(torch.randint(len(scenes), (), generator=chance))], step / config.steps)
 
     usual = rawks.GAIN
     rawks.GAIN = config.gain  # a constant; only this ablation of its value has another
@@ -109,17 +122,26 @@ def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Sce
     return model
 
 
-def train(config: Config) -> None:
-    """All rows; the model of each is in `config.out`."""
-    unknown = set(config.rows) - set(ROWS)
-    if unknown:
-        raise SystemExit(f"There is no row `{min(unknown)}`: {', '.join(ROWS)}.")
-    scenes, joint = read(config.data, config.set, config.train_on, config.strokes, mirrored=True), None
+def train(config: Config, scenes: list[Scene]) -> None:
+    """All rows of one seed; the model of each is in `config.out`."""
+    joint = None
     for row in sorted(config.rows, key=ROWS.index):
         model = trained(config, row, begun(config, scenes), loss_of(config, row, scenes, joint), scenes)
         model.save(config.out / f"{row}.safetensors")
         joint = model if row == "joint" else joint
 
 
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
+    unknown = set(config.rows) - set(ROWS)
+    if unknown:
+        raise SystemExit(f"There is no row `{min(unknown)}`: {', '.join(ROWS)}.")
+    if config.out is None:
+        raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
+    scenes = read(config.data, config.set, config.train_on, config.strokes, share=config.share, mirrored=True)
+    for seed in config.seeds or (config.seed,):
+        train(replace(config, seed=seed, out=config.out / str(seed)), scenes)
+
+
 if __name__ == "__main__":
-    train(parsed(Config, __doc__))
+    main()

@@ -5,7 +5,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import nll_loss, softplus
+from torch.nn.functional import nll_loss
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
@@ -19,8 +19,9 @@ from graphrw.models.seeds import check_seeds, coarse_seeds
 from graphrw.nn import BoundaryLabels
 from graphrw.solvers import Auto, Solver
 
-START = -3.0  # before the softplus: scores start at 0.05, and a walk lives for some 20 steps
+START = -6.0  # before the sigmoid: scores start at 0.05, and a walk lives for some 20 steps
 GAIN = 5.0  # of the head of the scores: with 1, they had hardly moved after 40 steps of Adam at a rate of 1e-3
+HEIGHT = 20.0  # of the highest wall: nothing passes it; without a limit walls grew past 1000, to no one's good
 
 
 class RAWKS(Model):
@@ -97,8 +98,8 @@ class RAWKS(Model):
         return upsampled(self._logits(image), self.stride, image.shape[2:])
 
     def boundary(self, image: Tensor) -> Tensor:
-        """The boundary scores B ≥ 0 of the nodes: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
-        return softplus(GAIN * self.edges(self._features(image, self.boundary_trunk)))
+        """The boundary scores B of the nodes, from 0 to 20: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        return HEIGHT * torch.sigmoid(GAIN * self.edges(self._features(image, self.boundary_trunk)))
 
     def propagate(self, image: Tensor, seeds: Tensor) -> Tensor:
         """P: the seeds (B, H, W), −1 where there is none, spread by the walk; (B, L, H, W)."""

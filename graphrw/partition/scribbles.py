@@ -24,7 +24,7 @@ def simulated_scribbles(
     classes: Tensor,
     ignore_index: int | None = None,
     *,
-    share: float = 0.5,
+    share: float = 0.8,
     smallest: int = 50,
     generator: torch.Generator | None = None,
 ) -> Tensor:
