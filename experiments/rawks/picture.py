@@ -1,4 +1,6 @@
-"""The picture of `docs/rawks.md`: scribbles, walls, what the walk makes of them, and what Q has learned.
+"""A picture of scribbles, walls, what the walk makes of them, and what Q has learned.
+
+Photographs of the sets are not free to be published: it is for whoever has them.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -10,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by i
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from matplotlib import pyplot as plt
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from experiments.rawks.scenes import SHARE, SIMULATED, Scene, read
 from experiments.shared.command import Command, option, parsed
 from graphrw.models import RAWKS
 
-COLOURS = torch.from_numpy(plt.get_cmap("tab20")(np.arange(0, 22) % 20)[::2, :3]).float()  # of up to 11 classes
+COLOURS = torch.tensor(plt.get_cmap("tab20").colors)[[*range(0, 20, 2), 1]]  # of up to 11 classes
 TITLES = ("photograph, scribbles", "truth", "walls B", "P: the walk", "Q of P", "Q of scribbles alone")
 
 
@@ -64,11 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"`--model` holds no {', '.join(missing)}: train these rows first.")
     figure, axes = plt.subplots(len(chosen), len(TITLES), figsize=(15, 2.2 * len(chosen)), squeeze=False)
     for line, scene in zip(axes, chosen, strict=True):
-        for place, title, picture in zip(line, TITLES, columns(scene, models), strict=True):
+        for place, picture in zip(line, columns(scene, models), strict=True):
             place.imshow(picture, cmap="magma" if picture.ndim == 2 else None, interpolation="nearest")
             place.set_axis_off()
-            if line is axes[0]:
-                place.set_title(title, fontsize=11)
+    for place, title in zip(axes[0], TITLES, strict=True):
+        place.set_title(title, fontsize=11)
     figure.tight_layout(pad=0.4)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(config.out, dpi=90)
