@@ -28,6 +28,7 @@ LATE_IMPORTS = {
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
     "page/serve.py: _server",
+    "partition/scribbles.py: _skeletonize",
     "segmentation/colour_model.py: _scikit_learn",
     "segmentation/superpixels.py: _scikit_image",
     "solvers/pardiso.py: _pypardiso",

@@ -1,6 +1,7 @@
 """Simulated scribbles: where they lie, that they hang together, and their chance."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 
 from graphrw.partition import simulated_scribbles
+from graphrw.partition.scribbles import _skeletonize
 
 
 def scene(side: int = 60) -> Tensor:
@@ -72,7 +74,8 @@ def test_volumes_have_strokes_too() -> None:
 
 
 def test_without_scikit_image_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphrw.partition.scribbles.skeletonize", None)
+    monkeypatch.setitem(sys.modules, "skimage.morphology", None)
+    _skeletonize.cache_clear()
     with pytest.raises(ImportError, match=r"graphrw\[image\]"):
         simulated_scribbles(scene())
 

@@ -1,5 +1,8 @@
 """Strokes as a person would draw them, simulated from a ground truth."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,11 +15,6 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_id, check_whole, is_number
-
-try:
-    from skimage.morphology import skeletonize
-except ImportError:
-    skeletonize = None
 
 
 @opaque
@@ -70,8 +68,6 @@ def simulated_scribbles(
 
 
 def _checked(classes: Tensor, ignore_index: int | None) -> NDArray[np.integer]:
-    if skeletonize is None:
-        raise MissingDependencyError("`simulated_scribbles` needs scikit-image: `pip install graphrw[image]`.")
     classes = as_tensor("classes", classes, "integer ids (H, W) or (D, H, W)")
     if ignore_index is not None:
         check_id("ignore_index", ignore_index)
@@ -92,7 +88,7 @@ def _middle_line(region: NDArray[np.bool_]) -> NDArray[np.integer]:
     The pixel farthest from any first one is an end of it, and the farthest from that end is the other: true on trees,
     and near enough where a skeleton has loops.
     """
-    pixels = np.argwhere(skeletonize(np.pad(region, 1))) - 1
+    pixels = np.argwhere(_skeletonize()(np.pad(region, 1))) - 1
     places = KDTree(pixels)
     lengths = places.sparse_distance_matrix(places, 1.01 * np.sqrt(region.ndim)).tocsr()
     end = int(dijkstra(lengths, indices=[0]).argmax())
@@ -108,3 +104,14 @@ def _stretch(path: NDArray[np.integer], share: float, generator: torch.Generator
     left = len(path) - length
     start = left // 2 if generator is None else int(torch.randint(left + 1, (), generator=generator))
     return path[start : start + length]
+
+
+@cache
+def _skeletonize() -> Callable[[NDArray[np.bool_]], NDArray[np.bool_]]:
+    try:
+        from skimage.morphology import skeletonize  # noqa: PLC0415 (it is slow to load)
+    except ImportError as error:
+        raise MissingDependencyError(
+            "`simulated_scribbles` needs scikit-image: `pip install graphrw[image]`."
+        ) from error
+    return skeletonize
