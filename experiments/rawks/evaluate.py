@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from experiments.rawks.methods import Head, optimum, spread
-from experiments.rawks.scenes import SHARE, SIMULATED, Scene, kind_of, read
+from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.rawks.train import ROWS
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import spread as mean_and_deviation
@@ -28,6 +28,9 @@ from experiments.shared.results import table, write
 from graphrw.functional import abstain, entropy
 from graphrw.metrics import mean_iou
 from graphrw.models import RAWKS
+from graphrw.models.cells import padded
+from graphrw.models.rawks import HEIGHT
+from graphrw.nn import BoundaryLabels
 
 ABSTAINING = (0.0, 0.06)
 SUPERPIXELS = (100, 200, 400, 800)
@@ -61,6 +64,18 @@ def of_superpixels(scenes: list[Scene], classes: int) -> Iterator[dict[str, Any]
         for consistent, name in ((False, "SPOPT"), (True, "SPCON")):
             found = [optimum(scene, classes, count, consistent=consistent) for scene in scenes]
             yield {"model": 0, "method": f"{name}, {count} superpixels", "mean IoU": iou(found, scenes)}
+
+
+def of_true_walls(scenes: list[Scene], classes: int) -> dict[str, Any]:
+    """What P reaches at this resolution where walls stand on one side of every true boundary and nowhere else."""
+    walk, found = BoundaryLabels(num_labels=classes), []
+    for scene in scenes:
+        cells = padded(scene.classes[None].float(), STRIDE)[0, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        wall = torch.zeros_like(cells)
+        wall[:, 1:][cells[:, 1:] != cells[:, :-1]] = HEIGHT
+        wall[:, :, 1:][cells[:, :, 1:] != cells[:, :, :-1]] = HEIGHT
+        found.append(scene.at_pixels(walk(wall[None], scene.seeds)).argmax(1))
+    return {"model": 0, "method": "P, true walls", "mean IoU": iou(found, scenes)}
 
 
 def of_models(config: Config, scenes: list[Scene]) -> Iterator[dict[str, Any]]:
@@ -104,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
     kind = kind_of(config.set, config.strokes)
     scenes = read(config.data, config.set, config.split, config.strokes, share=config.share)
-    rows = [*of_models(config, scenes), *of_superpixels(scenes, kind.classes)]
+    rows = [*of_models(config, scenes), of_true_walls(scenes, kind.classes), *of_superpixels(scenes, kind.classes)]
     print(f"{config.set} {config.split}: {len(scenes)} scenes, {len(config.models)} models\n")
     print(table(summary(rows)))
     write(config.out, config, rows, summary=summary(rows))

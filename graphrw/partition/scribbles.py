@@ -47,7 +47,7 @@ def simulated_scribbles(
         ValueError: for classes that are not integers, negative ids other than `ignore_index`, values out of range.
 
     >>> simulated_scribbles(torch.tensor([[0] * 7 + [1] * 3] * 3), share=1.0)[1]
-    tensor([ 0,  0,  0,  0,  0, -1, -1, -1,  1, -1])
+    tensor([ 0,  0,  0,  0,  0, -1, -1,  1, -1, -1])
     """
     ids = _checked(classes, ignore_index)
     check_whole("smallest", smallest, 1)
