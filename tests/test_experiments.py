@@ -65,6 +65,27 @@ def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
 
 
+def test_segmenters_learn_from_scribbles_and_are_scored(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "interactive_grabcut", "--strokes", "robot"]
+    training = [*where, "--out", tmp_path, "--train-on", "test", "--steps", 3, "--seeds", 0]
+    run("rawks/train.py", *training)
+    out = tmp_path / "scores.json"
+    told = run("rawks/evaluate.py", *where, "--split", "test", "--models", tmp_path / "0", "--out", out)
+    assert "SPCON" in told
+    rows = figures(out)
+    assert {row["method"] for row in rows} >= {"Q, sparse", "Q, then_q", "Q, dense", "P, abstaining on 6%"}
+    assert all(0 <= row["mean IoU"] <= 100 for row in rows)
+
+
+def test_scribbles_are_simulated_and_a_picture_is_made_of_them(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses"]
+    rows = ["--rows", "sparse", "joint", "then_q"]
+    run("rawks/train.py", *where, "--out", tmp_path, "--train-on", "test", "--steps", 3, "--seeds", 0, *rows)
+    picture = tmp_path / "a.png"
+    run("rawks/picture.py", *where, "--split", "test", "--model", tmp_path / "0", "--scenes", 0, "--out", picture)
+    assert picture.stat().st_size > 1000
+
+
 @pytest.mark.parametrize(("name", "measure"), [("em_membranes_2d", "VOI"), ("nuclei_2d", "AP 0.5")])
 def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data: Path, tmp_path: Path) -> None:
     training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--name", name]

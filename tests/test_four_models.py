@@ -125,6 +125,34 @@ def test_rawks_learns_boundaries_and_classes_apart_unless_a_trunk_is_shared() ->
     assert RAWKS(1, 2, trunk=shared, boundary_trunk=shared).boundary_trunk is shared
 
 
+def test_the_loss_of_rawks_is_the_papers_and_a_cross_entropy_at_the_seeds() -> None:
+    model, picture, seeds = RAWKS(1, 2, 8, stride=2), image(12, 12), two_seeds(12, 12)
+    log_q = model.classes(model.trunk(picture)).log_softmax(1)
+    p = model.walk(model.boundary(picture), coarse_seeds(seeds, 2))
+    paper = losses.propagation_loss(p, log_q, 2.0, entropy_weight=0.3, detach_weight=True)
+    loss = model.loss(picture, seeds, alpha=2.0, entropy_weight=0.3, seed_weight=0.0)
+    torch.testing.assert_close(loss, paper)
+    at_seeds = nn.functional.nll_loss(log_q, coarse_seeds(seeds, 2), ignore_index=-1)
+    loss = model.loss(picture, seeds, alpha=2.0, entropy_weight=0.3, seed_weight=0.5)
+    torch.testing.assert_close(loss, paper + at_seeds / 2)
+
+
+def test_labels_that_stay_teach_the_classes_and_leave_the_walls_alone() -> None:
+    model, picture, seeds = RAWKS(1, 2, 8, stride=2), image(12, 12), two_seeds(12, 12)
+    before = model.propagate(picture, seeds).detach()
+    first = float(model.label_loss(picture, before).detach())
+    adam(model, lambda: model.label_loss(picture, model.propagate(picture, seeds)))
+    assert torch.equal(model.propagate(picture, seeds), before)
+    assert float(model.label_loss(picture, before).detach()) < first
+
+
+def test_the_walls_of_rawks_have_a_height_that_nothing_passes_and_no_more() -> None:
+    model, picture = RAWKS(1, 2, 8), image(12, 12)
+    with torch.no_grad():
+        model.edges.bias.fill_(1e4)
+    assert float(model.boundary(picture).detach().min()) == 20.0
+
+
 @pytest.mark.parametrize("stride", [1, 2, 8])
 def test_rwn_takes_scores_at_a_stride_and_walks_on_pixels(stride: int) -> None:
     model, picture = RWN(1, 2, 8, stride=stride, radius=2.0, training_radius=3.0), image(18, 23)

@@ -32,6 +32,7 @@ LATE_IMPORTS = {
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
     "page/serve.py: _server",
+    "partition/scribbles.py: _skeletonize",
     "segmentation/regions/colour_model.py: _scikit_learn",
     "segmentation/regions/superpixels.py: _scikit_image",
     "solvers/cudss.py: _nvmath",

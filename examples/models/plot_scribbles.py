@@ -63,9 +63,13 @@ def train(through_the_walk):
         down, right = torch.gradient(avg_pool2d(images, 3, 1, 1, count_include_pad=False), dim=(2, 3))
         edges = (torch.hypot(down, right) > 0.12).float()  # where the smoothed image is steep
         dies = -torch.expm1(-model.boundary(images))  # the chance that a walker dies at a pixel
-        loss = binary_cross_entropy(dies, edges) + cross_entropy(model(images), scribbles, ignore_index=-1)
+        loss = binary_cross_entropy(dies, edges)
+        if through_the_walk:
+            loss = loss + model.loss(images, scribbles)
+        else:
+            loss = loss + cross_entropy(model(images), scribbles, ignore_index=-1)
         optimiser.zero_grad()
-        (loss + model.loss(images, scribbles) if through_the_walk else loss).backward()
+        loss.backward()
         optimiser.step()
     return model.eval()
 

@@ -5,10 +5,12 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import nll_loss
 
+from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_whole
 from graphrw.losses import propagation_loss
+from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model, make_trunk
 from graphrw.models.cells import upsampled
 from graphrw.models.features import channels_of
@@ -17,8 +19,9 @@ from graphrw.models.seeds import check_seeds, coarse_seeds
 from graphrw.nn import BoundaryLabels
 from graphrw.solvers import Auto, Solver
 
-START = -3.0  # before the softplus: scores start at 0.05, and a walk lives for some 20 steps
+START = -6.0  # before the sigmoid: scores start at 0.05, and a walk lives for some 20 steps
 GAIN = 5.0  # of the head of the scores: with 1, they had hardly moved after 40 steps of Adam at a rate of 1e-3
+HEIGHT = 20.0  # of the highest wall: nothing passes it; without a limit walls grew past 1000, to no one's good
 
 
 class RAWKS(Model):
@@ -95,16 +98,52 @@ class RAWKS(Model):
         return upsampled(self._logits(image), self.stride, image.shape[2:])
 
     def boundary(self, image: Tensor) -> Tensor:
-        """The boundary scores B ≥ 0 of the nodes: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
-        return softplus(GAIN * self.edges(self._features(image, self.boundary_trunk)))
+        """The boundary scores B of the nodes, from 0 to 20: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        return HEIGHT * torch.sigmoid(GAIN * self.edges(self._features(image, self.boundary_trunk)))
 
     def propagate(self, image: Tensor, seeds: Tensor) -> Tensor:
         """P: the seeds (B, H, W), −1 where there is none, spread by the walk; (B, L, H, W)."""
         return upsampled(self._spread(image, seeds), self.stride, image.shape[2:])
 
-    def loss(self, image: Tensor, seeds: Tensor, *, alpha: float = 1.0) -> Tensor:
-        """The paper's joint loss (11) of P and Q at the nodes; see `losses.propagation_loss`."""
-        return propagation_loss(self._spread(image, seeds), torch.log_softmax(self._logits(image), 1), alpha)
+    def loss(
+        self,
+        image: Tensor,
+        seeds: Tensor,
+        *,
+        alpha: float = 1.0,
+        entropy_weight: float = 1.0,
+        detach_weight: bool = True,
+        seed_weight: float = 1.0,
+    ) -> Tensor:
+        """The paper's joint loss (11) of P and Q at the nodes, and the cross entropy of Q at the seeds.
+
+        Args:
+            image: (B, C, H, W).
+            seeds: (B, H, W) int64, −1 where there is none.
+            alpha, entropy_weight, detach_weight: as of `losses.propagation_loss`.
+            seed_weight: ≥ 0, of the mean cross entropy over all seeds; 0: the paper's loss.
+        """
+        check_factor("seed_weight", seed_weight)
+        log_q = torch.log_softmax(self._logits(image), 1)
+        joint = propagation_loss(
+            self._spread(image, seeds), log_q, alpha, entropy_weight=entropy_weight, detach_weight=detach_weight
+        )
+        given = coarse_seeds(seeds, self.stride)
+        return joint + seed_weight * nll_loss(log_q, given, ignore_index=-1) if seed_weight else joint
+
+    def label_loss(self, image: Tensor, probability: Tensor, *, alpha: float = 1.0) -> Tensor:
+        """How far Q is from labels that stay as they are: with those of `propagate`, the paper's "P, Q, then Q".
+
+        As `propagation_loss` at the pixels, where the labels do not learn: find them before, for all images, so that
+        they stay what they are also where both heads share a trunk.
+
+        Args:
+            image: (B, C, H, W).
+            probability: (B, L, H, W), with sum 1 along axis 1, P of `propagate` or any other distribution.
+            alpha: α ≥ 0, per nat.
+        """
+        fixed = as_tensor("probability", probability, "(B, L, H, W) floats").detach()
+        return propagation_loss(fixed, torch.log_softmax(self(image), 1), alpha)
 
     @classmethod
     def load(cls, path: str | Path, *, trunk: nn.Module | None = None, boundary_trunk: nn.Module | None = None) -> Self:

@@ -2,6 +2,7 @@
 
 from graphrw.partition.clustering import kernel_kmeans, kmeans
 from graphrw.partition.hierarchy import kernel_hierarchy, map_hierarchy
+from graphrw.partition.scribbles import simulated_scribbles
 from graphrw.partition.seeds import oracle_seeds
 from graphrw.partition.segments import connected_segments, grown_segments
 
@@ -13,4 +14,5 @@ __all__ = [
     "kmeans",
     "map_hierarchy",
     "oracle_seeds",
+    "simulated_scribbles",
 ]

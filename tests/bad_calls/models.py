@@ -37,6 +37,7 @@ NUM_CLASSES = whole(2, 0)
 CELLS = floats(torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))).without("shape: a row more")
 ONE_IMAGE = floats(IMAGE).without("shape: a row more")
 AN_IMAGE = ONE_IMAGE.without("empty")  # a batch of no image has an answer
+OF_TWO = floats(torch.cat([IMAGE, 1 - IMAGE], 1), -1.0, 2.0)
 AXIS = whole(None, 5)
 PERCENTILES = several((1.0, 99.0), -1.0, 99.5).optional().also({"shape: three": (1, 50, 99)})
 SHIPPED = instance("nuclei_2d", "one of 'em_membranes_2d'").called("name").also({"range: unknown": "nuclei"})
@@ -118,7 +119,16 @@ CALLS = (
     call(RAWKS.forward, image=AN_IMAGE),
     call(RAWKS.boundary, image=AN_IMAGE),
     call(RAWKS.propagate, image=AN_IMAGE, seeds=SEEDED),
-    call(RAWKS.loss, image=AN_IMAGE, seeds=SEEDED, alpha=number(1.0, -1.0)),
+    call(
+        RAWKS.loss,
+        image=AN_IMAGE,
+        seeds=SEEDED,
+        alpha=number(1.0, -1.0),
+        entropy_weight=number(1.0, -1.0),
+        detach_weight=flag(),
+        seed_weight=number(1.0, -1.0),
+    ),
+    call(RAWKS.label_loss, image=AN_IMAGE, probability=OF_TWO, alpha=number(1.0, -1.0)),
     call(
         models.NDD,
         **MADE,

@@ -3,7 +3,7 @@
 import torch
 
 from bad_calls.calls import call
-from bad_calls.kinds import floats, instance, several, whole, wholes
+from bad_calls.kinds import floats, instance, number, several, whole, wholes
 from bad_calls.things import FEATURES, GRAPH, SEGMENTS, N
 from graphrw import partition
 
@@ -36,6 +36,14 @@ CALLS = (
         partition.oracle_seeds,
         segments=wholes(SEGMENTS, -1).without("shape: a row more", "shape: an axis more"),
         ignore_index=whole(None),
+        generator=instance(torch.Generator(), "`torch.Generator`").optional(),
+    ),
+    call(
+        partition.simulated_scribbles,
+        classes=wholes(SEGMENTS, -1).without("shape: a row more", "shape: an axis more"),
+        ignore_index=whole(None),
+        share=number(0.5, 0.0, 1.5),
+        smallest=whole(1, 0),
         generator=instance(torch.Generator(), "`torch.Generator`").optional(),
     ),
     call(partition.connected_segments, segments=PARTS, ignore_index=whole(-1), min_size=whole(2, 0)),

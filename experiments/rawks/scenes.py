@@ -1,0 +1,130 @@
+"""Photographs with scribbles, and what a frozen network says of them at a quarter of their resolution."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d
+
+from experiments.data.photographs import CAMVID_CLASSES, camvid, weizmann_horses
+from experiments.data.strokes import OBJECT, grabcut, medscribble
+from graphrw.models import EfficientNetLite0
+from graphrw.models.cells import padded, upsampled
+from graphrw.models.seeds import block_maximum
+from graphrw.partition import simulated_scribbles
+
+STRIDE, STAGES = 4, (2, 4, 8, 16)  # the paper's quarter of the resolution
+SIMULATED, SHARE = "simulated", 0.8  # of the longest path in the skeleton of a region
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One photograph, reduced, with its scribbles, and its features: what models are given in place of the image."""
+
+    name: str
+    image: Tensor  # (1, 3, H, W) in [0, 1]
+    classes: Tensor  # (1, H, W) int64; −1: not known
+    scribbles: Tensor  # (1, H, W) int64; −1: none
+    features: Tensor  # (1, C, ⌈H / 4⌉, ⌈W / 4⌉)
+    seeds: Tensor  # (1, ⌈H / 4⌉, ⌈W / 4⌉): the scribbles there
+
+    def at_pixels(self, cells: Tensor) -> Tensor:
+        """(1, K, H, W) from values at the cells of the features."""
+        return upsampled(cells, STRIDE, self.classes.shape[1:])
+
+
+Read = Iterator[tuple[str, NDArray, NDArray, NDArray | None]]  # name, image, classes, strokes where people drew some
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A set: its files, its classes, whose strokes there are, and how many pixels along each axis become one."""
+
+    read: Callable[[Path, str, str], Read]
+    classes: int
+    strokes: tuple[str, ...]
+    reduce: int = 1
+
+
+def _horses(data: Path, split: str, strokes: str) -> Read:
+    for each in weizmann_horses(data, split):
+        yield each.name, each.image, each.classes, None
+
+
+def _streets(data: Path, split: str, strokes: str) -> Read:
+    for each in camvid(data, split):
+        yield each.name, each.image, each.classes, None
+
+
+def _grabcut(data: Path, split: str, strokes: str) -> Read:
+    for case in grabcut(data, split, strokes):
+        given = np.where(case.strokes == 0, -1, case.strokes == OBJECT).astype(np.int64)
+        yield case.name, case.image, np.where(case.known | (given >= 0), case.truth, -1).astype(np.int64), given
+
+
+def _medical(data: Path, split: str, strokes: str) -> Read:
+    for case in medscribble(data, split, strokes):
+        given = np.where(case.strokes == 0, -1, case.strokes == OBJECT).astype(np.int64)
+        image = np.repeat(np.round(255 * case.image)[..., None], 3, 2).astype(np.uint8)
+        yield case.name, image, case.truth.astype(np.int64), given
+
+
+SETS = {
+    "weizmann_horses": Kind(_horses, 2, (SIMULATED,)),
+    "camvid_subset": Kind(_streets, CAMVID_CLASSES, (SIMULATED,), reduce=2),
+    "interactive_grabcut": Kind(_grabcut, 2, ("robot", "human"), reduce=2),
+    "interactive_medscribble": Kind(_medical, 2, ("0", "1", "2")),
+}
+
+
+def kind_of(name: str, strokes: str) -> Kind:
+    """The set; ends with words if there is none, or none with such strokes."""
+    if name not in SETS:
+        raise SystemExit(f"There is no set `{name}`: {', '.join(SETS)}.")
+    if strokes not in SETS[name].strokes:
+        raise SystemExit(f"`{name}` has no strokes `{strokes}`: {', '.join(SETS[name].strokes)}.")
+    return SETS[name]
+
+
+@torch.no_grad()
+def read(
+    data: Path, name: str, split: str, strokes: str, *, share: float = SHARE, mirrored: bool = False
+) -> list[Scene]:
+    """All scenes of a split.
+
+    Args:
+        data: the folder of all sets.
+        name: of the set.
+        split: its part.
+        strokes: whose.
+        share: of simulated ones, as `simulated_scribbles` has it.
+        mirrored: whether each scene is there a second time, mirrored.
+    """
+    kind, network, scenes = kind_of(name, strokes), EfficientNetLite0(STRIDE, stages=STAGES), []
+    for index, (title, picture, truth, given) in enumerate(kind.read(data, split, strokes)):
+        image = avg_pool2d(torch.from_numpy(picture.copy()).movedim(-1, 0)[None] / 255, kind.reduce)
+        height, width = image.shape[2:]
+        classes = torch.from_numpy(truth)[None, :: kind.reduce, :: kind.reduce][:, :height, :width]
+        chance = torch.Generator().manual_seed(index)
+        if given is None:
+            scribbles = simulated_scribbles(classes[0], ignore_index=-1, share=share, generator=chance)[None]
+        else:
+            scribbles = block_maximum(torch.from_numpy(given)[None], kind.reduce)[:, :height, :width]
+        for flips in ((), (-1,)) if mirrored else ((),):
+            seen, drawn = image.flip(flips).contiguous(), scribbles.flip(flips).contiguous()
+            features = torch.cat([network(seen), contrast(seen)], 1)
+            scenes.append(
+                Scene(title, seen, classes.flip(flips).contiguous(), drawn, features, block_maximum(drawn, STRIDE))
+            )
+    return scenes
+
+
+def contrast(image: Tensor) -> Tensor:
+    """(1, 1, ⌈H / 4⌉, ⌈W / 4⌉): the steepest slope of the colours in each cell, of about unit size on an edge."""
+    smooth = avg_pool2d(padded(image, STRIDE), 3, 1, 1, count_include_pad=False)
+    down, right = torch.gradient(smooth, dim=(2, 3))
+    return 8 * max_pool2d((down.square() + right.square()).sum(1, keepdim=True).sqrt(), STRIDE)

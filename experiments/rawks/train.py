@@ -1,0 +1,147 @@
+"""Train segmenters Q on scribbles, on what a walk makes of them, and on dense labels, all alike and as long.
+
+The rows of Vernaza & Chandraker (CVPR 2017): `sparse`, the cross entropy at the seeds; `joint`, P and Q from one loss;
+`then_q`, a new Q that learns from P as `joint` has left it, which does not change any more; `dense`, from the truth;
+`spopt` and `spcon`, from the best labels that superpixels can have, without and with regard to the seeds.
+
+`experiments/README.md` says how to run this and which data it needs.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
+from experiments.rawks.scenes import SHARE, SIMULATED, Scene, kind_of, read
+from experiments.shared.command import Training, option, parsed
+from experiments.shared.stages import stage
+from graphrw.models import RAWKS, rawks
+from graphrw.models.training import Schedule
+
+ROWS = ("sparse", "joint", "then_q", "dense", "spopt", "spcon")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    set: str = option("camvid_subset", "camvid_subset, weizmann_horses, interactive_grabcut, interactive_medscribble")
+    strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
+    share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
+    seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
+    train_on: str = option("train", "the split to learn from")
+    rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
+    steps: int = option(500, "of each row, each on one photograph")
+    learning_rate: float = option(2e-3, "of all rows")
+    superpixels: int = option(200, "of `spopt` and `spcon`")
+    seed_weight: float = option(1.0, "of the cross entropy at the seeds, in all rows but `sparse`, which has no more")
+    alpha: float = option(1.0, "in the losses with P: how much less uncertain labels count")
+    detach_weight: bool = option(True, "in `joint`, whether its weights are held constant")
+    alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
+    entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
+    last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
+    start: float = option(rawks.START, "where boundaries start, before the sigmoid")
+    gain: float = option(rawks.GAIN, "of the head of the boundaries")
+
+
+def joint_loss(config: Config, model: RAWKS, scene: Scene, share: float) -> Tensor:
+    """Of P and Q, after this share of the training."""
+    if share < config.alone:  # walls would learn from a Q that knows nothing yet, and fall for good
+        return sparse_loss(model, scene)
+    return model.loss(
+        scene.features,
+        scene.seeds,
+        alpha=config.alpha,
+        entropy_weight=config.entropy_weight + share * (config.last_entropy_weight - config.entropy_weight),
+        detach_weight=config.detach_weight,
+        seed_weight=config.seed_weight,
+    )
+
+
+def loss_of(config: Config, row: str, scenes: list[Scene], joint: RAWKS | None) -> Loss:
+    """What `row` minimises; labels that do not learn are made once."""
+    if row == "sparse":
+        return lambda model, scene, share: sparse_loss(model, scene)
+    if row == "joint":
+        return partial(joint_loss, config)
+    if row == "then_q":
+        if joint is None:
+            raise SystemExit("`then_q` learns from `joint`: give both in --rows.")
+        shares = {each: spread(joint, each) for each in scenes}
+        return lambda model, scene, share: (
+            model.label_loss(scene.features, shares[scene], alpha=config.alpha)
+            + config.seed_weight * sparse_loss(model, scene)
+        )
+    labels = {each: labels_of(config, row, each) for each in scenes}
+    return lambda model, scene, share: (
+        dense_loss(model, scene, labels[scene]) + config.seed_weight * sparse_loss(model, scene)
+    )
+
+
+def labels_of(config: Config, row: str, scene: Scene) -> Tensor:
+    """The labels (1, H, W) of all pixels from which `row` learns."""
+    if row == "dense":
+        return scene.classes
+    classes = kind_of(config.set, config.strokes).classes
+    return optimum(scene, classes, config.superpixels, consistent=row == "spcon")
+
+
+def begun(config: Config, scenes: list[Scene]) -> RAWKS:
+    """The model before training."""
+    torch.manual_seed(config.seed)
+    model = made(scenes[0].features.shape[1], kind_of(config.set, config.strokes).classes)
+    nn.init.constant_(model.edges.bias, config.start / config.gain)
+    return model
+
+
+def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Scene]) -> RAWKS:
+    """The same model, with the library's gain again, whatever it was trained with."""
+
+    def loss_of_step(step: int) -> Tensor:
+        chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
+        return loss(model, scenes[int(torch.randint(len(scenes), (), generator=chance))], step / config.steps)
+
+    usual = rawks.GAIN
+    rawks.GAIN = config.gain  # a constant; only this ablation of its value has another
+    stage(
+        row,
+        model,
+        loss_of_step,
+        command=config,
+        schedule=Schedule(config.steps, learning_rate=config.learning_rate, clip=1.0),
+    )
+    rawks.GAIN = usual
+    with torch.no_grad():
+        for parameter in model.edges.parameters():
+            parameter.mul_(config.gain / usual)
+    return model
+
+
+def train(config: Config, scenes: list[Scene]) -> None:
+    """All rows of one seed; the model of each is in `config.out`."""
+    joint = None
+    for row in sorted(config.rows, key=ROWS.index):
+        model = trained(config, row, begun(config, scenes), loss_of(config, row, scenes, joint), scenes)
+        model.save(config.out / f"{row}.safetensors")
+        joint = model if row == "joint" else joint
+
+
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
+    unknown = set(config.rows) - set(ROWS)
+    if unknown:
+        raise SystemExit(f"There is no row `{min(unknown)}`: {', '.join(ROWS)}.")
+    if config.out is None:
+        raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
+    scenes = read(config.data, config.set, config.train_on, config.strokes, share=config.share, mirrored=True)
+    for seed in config.seeds or (config.seed,):
+        train(replace(config, seed=seed, out=config.out / str(seed)), scenes)
+
+
+if __name__ == "__main__":
+    main()
