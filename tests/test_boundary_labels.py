@@ -238,7 +238,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "an image without seed": (
         lambda: LAYER(SCORES, NO_SEED),
         SingularWalkError,
-        r"leaves 20 of 40 nodes \(first: 20\) in components without any seed",
+        r"leaves 20 of 40 nodes \(first: 20, in graph 1 of the batch\) in components without any seed",
     ),
     "seeds left out": (
         lambda: LAYER(grid_graph((2, 2)), torch.ones(4)),

@@ -224,7 +224,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "an image without seed": (
         lambda: LAYER(WEIGHT, NO_SEED),
         SingularWalkError,
-        r"leaves 20 of 40 nodes \(first: 20\) in components without any seed",
+        r"leaves 20 of 40 nodes \(first: 20, in graph 1 of the batch\) in components without any seed",
     ),
     "no seed at all": (lambda: LAYER(WEIGHT, 0 * SEEDS - 1), ValueError, "`seeds` are all −1"),
     "seeds left out": (

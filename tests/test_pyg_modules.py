@@ -40,6 +40,7 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "RegionPooling": layers.RegionPooling,
     "RegionClassifier": lambda: layers.RegionClassifier(3, 2),
     "AttentionalInterpolation": layers.AttentionalInterpolation,
+    "CorrectAndSmooth": lambda: layers.CorrectAndSmooth(0.9, 0.8),
 }
 
 

@@ -11,7 +11,7 @@ from hard_walks import noise
 
 import graphrw as rw
 from graphrw.core.plans import MOST
-from graphrw.solvers import CG, Auto, BiCGStab, Cholesky, Multigrid, SuperLU, rslab
+from graphrw.solvers import CG, Auto, BiCGStab, BlockGaussSeidel, Cholesky, Multigrid, SuperLU, rslab
 from graphrw.solvers.multigrid import solver as multigrid
 from graphrw.solvers.verdict import CLEAN, Verdict
 from graphrw.testing import SOLVERS
@@ -38,7 +38,8 @@ def right_hand_sides(walk):
 @pytest.mark.parametrize("decades", [0, 6, 12])
 @pytest.mark.parametrize("solver", INSTALLED)
 def test_an_answer_is_bit_for_bit_the_same_whatever_was_solved_before(solver, decades):
-    if (isinstance(solver, CG) and decades > 6) or (isinstance(solver, BiCGStab) and decades > 0):
+    grows = (isinstance(solver, CG) and decades > 6) or (isinstance(solver, BlockGaussSeidel) and decades > 6)
+    if grows or (isinstance(solver, BiCGStab) and decades > 0):
         pytest.skip("their iterations grow with the contrast")
     walk = contrast_walk(decades)
     for b in right_hand_sides(walk):

@@ -63,6 +63,9 @@ class CorrectAndSmooth(nn.Module):
         self.correction_alpha, self.smoothing_alpha = correction_alpha, smoothing_alpha
         self.autoscale, self.scale, self.solver = check_flag("autoscale", autoscale), scale, solver
 
+    def reset_parameters(self) -> None:
+        """Nothing: there are no parameters, but PyG's containers ask every layer for this."""
+
     @opaque
     def forward(
         self, y_soft: Tensor, y_true: Tensor, mask: Tensor, graph: Given, weight: Tensor | None = None

@@ -118,7 +118,7 @@ CALLS = (
         superpixels=flag(True),
         beta=number(None, -1.0),
         progress=Argument(None, {"type: text": "loud", "type: number": 1.5}, "progress"),
-        **HOW,
+        **HOW | {"solver": a_solver().optional()},
     ),
     call(
         segmentation.overlay,
