@@ -7,7 +7,7 @@ from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
-from graphrw.core.walk import walk
+from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional.correction import correct, smooth
 from graphrw.functional.propagation import check_alpha
@@ -79,15 +79,15 @@ class CorrectAndSmooth(nn.Module):
     ) -> Tensor:
         """The answers less their errors."""
         y_soft = _answers(y_soft)
-        made, edges, loops = as_graph(graph, weight, len(y_soft))
+        made, loops = _walk(y_soft, graph, weight)
         return correct(
-            walk(made, edges.to(torch.promote_types(edges.dtype, y_soft.dtype))),
+            made,
             y_soft,
             _seeds(y_true, mask, y_soft),
             self.correction_alpha,
             autoscale=self.autoscale,
             scale=self.scale,
-            self_loops=0.0 if loops is None else loops,
+            self_loops=loops,
             solver=self.solver,
         )
 
@@ -97,18 +97,25 @@ class CorrectAndSmooth(nn.Module):
     ) -> Tensor:
         """The answers made alike between neighbours."""
         y_soft = _answers(y_soft)
-        made, edges, loops = as_graph(graph, weight, len(y_soft))
+        made, loops = _walk(y_soft, graph, weight)
         return smooth(
-            walk(made, edges.to(torch.promote_types(edges.dtype, y_soft.dtype))),
+            made,
             y_soft,
             _seeds(y_true, mask, y_soft),
             self.smoothing_alpha,
-            self_loops=0.0 if loops is None else loops,
+            self_loops=loops,
             solver=self.solver,
         )
 
     def extra_repr(self) -> str:
         return options(self, "correction_alpha", "smoothing_alpha", "autoscale", "scale", "solver")
+
+
+def _walk(y_soft: Tensor, graph: Given, weight: Tensor | None) -> tuple[Walk, Tensor | float]:
+    """Of the type of the answers or of the weights, whichever is wider; and its self-loops."""
+    made, edges, loops = as_graph(graph, weight, len(y_soft))
+    moves = walk(made, edges.to(torch.promote_types(edges.dtype, y_soft.dtype)))
+    return moves, 0.0 if loops is None else loops
 
 
 def _answers(y_soft: Tensor) -> Tensor:
