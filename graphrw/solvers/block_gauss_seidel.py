@@ -55,9 +55,6 @@ class BlockGaussSeidel(IterativeSolver[None]):
     (1, True)
     """
 
-    rtol: float = 1e-8
-    max_iterations: int = 1000
-
     def plan(self, graph: Graph) -> None:
         """Nothing can be prepared: blocks and their order depend on the weights."""
 
