@@ -53,9 +53,10 @@ def random_walker_blocks(
     probabilities of all labels add up to 1 within `rtol` at every voxel. σ, and the range of the data, are those of
     the whole volume, from a first pass.
 
-    Memory does not grow with the volume or with the number of labels. The disk has to hold 400 to 800 bytes a voxel
-    meanwhile, in a folder beside `out`. A run that was stopped or killed goes on from there when it is called again
-    with the same inputs and options (`rtol` may be another); `out` is there whole or not at all.
+    Memory is that of a block, and hardly grows with the volume (measured in `benchmarks/larger_than_memory.py`). The
+    disk has to hold 400 to 800 bytes a voxel meanwhile, in a folder beside `out`. A run that was stopped or killed goes
+    on from there when it is called again with the same inputs and options (`rtol` may be another); `out` is there whole
+    or not at all.
 
     Args:
         image: the path of a Zarr (OME-Zarr: its finest level), or an array of which parts can be read, such as one of
@@ -67,7 +68,7 @@ def random_walker_blocks(
         channel_axis: likewise; None: what the file says.
         data_range: likewise.
         rtol: how far the probabilities may be from those of the whole array, in (0, 1).
-        block: voxels along each axis of a block, from 8 on. Memory grows with its cube: 128 takes some 2 GiB.
+        block: voxels along each axis of a block, from 8 on. Memory grows with its cube.
         probabilities: where the probability of each label goes, too, (L, \\*spatial) float32, labels ascending.
         outside: what `out` holds outside and where no seed reaches, ≥ 0; None: as `random_walker`, what `labels` hold
             there and −1.
