@@ -97,13 +97,15 @@ def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data:
     assert all(0 <= row[measure] < 4 for row in figures(out))
 
 
-def test_objects_are_cut_out_and_scored(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["weizmann_horses", "bsds500"])
+def test_objects_are_cut_out_and_scored(name: str, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "cuts.json"
-    told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out)
+    told = run("cuts/evaluate.py", "--data", data, "--split", "test", "--out", out, "--set", name)
     assert "colour" in told
     rows = figures(out)
-    assert {row["method"] for row in rows} >= {"colour"}
+    assert {row["method"] for row in rows} >= {"colour", "a rectangle in the middle"}
     assert all(0 <= row["IoU"] <= 100 for row in rows)
+    assert rows[-1]["IoU"] > 40  # the disc is in the middle
 
 
 def test_nested_segments_are_learned_and_scored_and_horses_found_by_labels_of_images(

@@ -45,7 +45,6 @@ def test_every_expectation_is_that_over_answers_made_anew(name):
     measures = {
         next_seed.expected_change: lambda z, after: size @ (after - z).abs().sum(1),
         next_seed.expected_error_reduction: lambda z, after: size @ (after.amax(1) - z.amax(1)),
-        next_seed.expected_entropy_reduction: lambda z, after: size @ (entropy(z) - entropy(after)),
     }
     answer = answer_to(walk, seeds, absorption)
     candidates = (seeds < 0).nonzero().squeeze(1)
@@ -53,15 +52,6 @@ def test_every_expectation_is_that_over_answers_made_anew(name):
         found = criterion(answer, candidates, size)
         wanted = torch.stack([expected(measure, walk, seeds, absorption, node) for node in candidates.tolist()])
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
-
-
-def test_entropy_looks_at_the_node_alone():
-    walk, seeds, absorption, size = problem(next(iter(GRAPHS)))
-    answer = answer_to(walk, seeds, absorption)
-    candidates = (seeds < 0).nonzero().squeeze(1)
-    torch.testing.assert_close(
-        next_seed.entropy_there(answer, candidates, size), entropy(answer.probability[candidates])
-    )
 
 
 def test_a_large_undecided_part_is_worth_more_than_an_undecided_node():
@@ -72,5 +62,5 @@ def test_a_large_undecided_part_is_worth_more_than_an_undecided_node():
     answer = answer_to(walk, seeds, torch.zeros(10, 2, dtype=torch.float64))
     size = torch.ones(10, dtype=torch.float64)
     candidates = torch.tensor([1, 2, 3])
-    assert candidates[next_seed.entropy_there(answer, candidates, size).argmax()] == 2
+    assert candidates[entropy(answer.probability[candidates]).argmax()] == 2
     assert candidates[next_seed.expected_change(answer, candidates, size).argmax()] == 1

@@ -199,14 +199,26 @@ def test_a_log_is_replaced_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_suggestions_are_where_labels_are_least_certain() -> None:
-    session = painted()
+def test_suggestions_over_pixels_are_where_labels_are_least_certain() -> None:
+    session = painted(superpixels=False)
     places = session.suggest(3)
     assert places.shape == (3, 2)
     certain = session.entropy
     assert certain[tuple(places[0])] == certain.max()
     assert certain[tuple(places[0])] >= certain[tuple(places[1])] >= certain[tuple(places[2])]
     assert rw.Session(IMAGE).suggest(2).shape == (0, 2)
+
+
+def test_a_suggestion_is_in_the_large_part_that_no_stroke_tells_about() -> None:
+    """Two grey fields with a stroke each, a small and a large one between them without."""
+    image = np.repeat([0.0, 0.5, 0.55, 1.0], [20, 2, 30, 20])[None].repeat(40, axis=0)
+    session = rw.Session(image, n_segments=200)
+    session.paint(1, ([20], [4]))
+    session.paint(2, ([20], [68]))
+    (place, *others) = session.suggest(3)
+    assert 20 <= place[1] < 52
+    apart = 0.05 * image.shape[1]
+    assert all(np.hypot(*(place - other)) >= apart for other in others)
 
 
 def test_torch_comes_out_where_torch_goes_in() -> None:

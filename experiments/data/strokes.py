@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from experiments.data import photographs
 from experiments.data.folders import listed, picture, set_folder
 
 OBJECT, BACKGROUND = 1, 2  # the labels of strokes
@@ -67,11 +68,20 @@ def coco_mval(data: Path, split: str, strokes: str) -> Iterator[Case]:
         yield _clicked(Path(name).stem, _one(root / "images", Path(name).stem), root / "masks")
 
 
+def horses(data: Path, split: str, strokes: str) -> Iterator[Case]:
+    """Small photographs of horses, clicked as in `berkeley`: their training split is the larger."""
+    for each in photographs.weizmann_horses(data, split):
+        yield _case(each.name, each.image, each.classes > 0)
+
+
 def _clicked(name: str, image: Path, masks: Path) -> Case:
     truth = picture(_one(masks, name))
-    truth = (truth if truth.ndim == 2 else truth[..., 0]) > 127
+    return _case(name, picture(image), (truth if truth.ndim == 2 else truth[..., 0]) > 127)
+
+
+def _case(name: str, image: NDArray[np.uint8], truth: NDArray[np.bool_]) -> Case:
     given = np.where(clicks(truth), OBJECT, np.where(clicks(~truth), BACKGROUND, 0)).astype(np.int64)
-    return Case(name, picture(image), given, truth, given == 0)
+    return Case(name, image, given, truth, given == 0)
 
 
 def _one(folder: Path, stem: str) -> Path:
@@ -100,4 +110,5 @@ SETS: dict[str, tuple[Reader, tuple[str, ...]]] = {  # reader, kinds of strokes
     "medscribble": (medscribble, ("0", "1", "2")),
     "berkeley": (berkeley, ("clicks",)),
     "coco_mval": (coco_mval, ("clicks",)),
+    "weizmann_horses": (horses, ("clicks",)),
 }

@@ -23,7 +23,7 @@ import graphrw as rw
 from experiments.data.strokes import BACKGROUND, OBJECT, SETS, Case
 from experiments.interactive.methods import BETAS, channel_axis, cv2, grabcut, watershed_on_gradient
 from experiments.interactive.pretrained import pretrained_features
-from experiments.interactive.robot import GOALS, Game, Mask, Tool, play
+from experiments.interactive.robot import GOALS, MOST, Game, Mask, Tool, play
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import read, table, write
 from graphrw.models.pretrained import EfficientNet
@@ -67,18 +67,18 @@ def segment(case: Case, choice: None) -> Tool:
     return in_session(rw.Session(case.image, channel_axis(case)))
 
 
-def learning(case: Case, features: bool) -> Tool:
-    """A session that learns after each click, once both labels have strokes."""
+def learning(case: Case, times: int) -> Tool:
+    """A session that learns, so many times, after clicks, once both labels have strokes."""
     session = rw.Session(case.image, channel_axis(case))
-    given = [pretrained_features(case.image).numpy()] if features else []
-    labels = set()
+    features, labels, learned = pretrained_features(case.image).numpy(), set(), 0
 
     def click(label: int, where: Mask) -> Mask:
+        nonlocal learned
         session.paint(label, where)
         labels.add(label)
-        if len(labels) > 1:
-            session.learn(*given)
-            given.clear()
+        if len(labels) > 1 and learned < times:
+            session.learn(None if learned else features)
+            learned += 1
         return session.labels == OBJECT
 
     return click
@@ -105,8 +105,8 @@ class Method:
 
 METHODS = {
     "segment": Method(segment),
-    "learned, colours": Method(learning, False),
-    "learned, features": Method(learning, True),
+    "learned once": Method(learning, 1),
+    "learned": Method(learning, MOST),
     "random_walker": Method(random_walker, 1000, BETAS),
     "watershed": Method(watershed, 1.5, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)),
     "GrabCut of OpenCV": Method(
@@ -186,8 +186,8 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         cv2.setNumThreads(1)
     if EfficientNet is None:
-        print("Features are left out: `pip install graphrw[pretrained]`.")
-        names = [name for name in names if "features" not in name]
+        print("Learning is left out: `pip install graphrw[pretrained]`.")
+        names = [name for name in names if "learned" not in name]
     if config.tune:
         return tune(config, names)
     rows: list[dict[str, Any]] = []

@@ -2,7 +2,8 @@
 
 The robot of `robot.py` clicks twice, in the middle of the object and of what is wrong then. Afterwards the session says
 where, by one of several criteria, and the robot only tells the label there, with a disc of radius 5. Counted are the
-clicks until the intersection over union reaches 85 and 90 %, at most 20.
+clicks until the intersection over union reaches 85 and 90 %, at most 20. What has been played is kept in `--out`, and
+not played again.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any
 
@@ -21,21 +22,20 @@ import numpy as np
 
 import graphrw as rw
 from experiments.data.strokes import BACKGROUND, OBJECT, SETS, Case
-from experiments.interactive.clicks import CLICKED, channel_axis, summary
+from experiments.interactive.clicks import channel_axis, summary
 from experiments.interactive.robot import GOALS, MOST, Game, disc, known_pixels, overlap, worst_place
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import table, write
+from experiments.shared.results import read, table, write
 from graphrw.functional import next_seed
 from graphrw.segmentation.learning.suggestions import suggested_places
 from graphrw.segmentation.places import most_uncertain
 
 Place = tuple[int, ...] | None
-AT_RANDOM = np.random.default_rng(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    sets: tuple[str, ...] = option(CLICKED, f"of {', '.join(CLICKED)}, some")
+    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), f"of {', '.join(SETS)}, some")
     criteria: tuple[str, ...] = option((), "some; all if none is named")
     images: int = option(1000, "of each set, at most")
 
@@ -52,22 +52,14 @@ def pixel_entropy(session: rw.Session) -> Place:
     return first(most_uncertain(session._uncertainty(), 1, 1.0).numpy())
 
 
-def anywhere(session: rw.Session) -> Place:
-    free = np.argwhere(session.strokes == 0)
-    return tuple(int(axis) for axis in free[AT_RANDOM.integers(len(free))])
-
-
 def first(places: np.ndarray) -> Place:
     return tuple(int(axis) for axis in places[0]) if len(places) else None
 
 
 CRITERIA = {
     "entropy of pixels": pixel_entropy,
-    "entropy of regions": by(next_seed.entropy_there),
     "expected change": by(next_seed.expected_change),
-    "expected entropy reduction": by(next_seed.expected_entropy_reduction),
     "expected error reduction": by(next_seed.expected_error_reduction),
-    "at random": anywhere,
 }
 
 
@@ -88,27 +80,28 @@ def play(ask: Callable[[rw.Session], Place], case: Case) -> Game:
 
 
 def rows(config: Config) -> Iterator[dict[str, Any]]:
+    kept = {(row["set"], row["method"], row["image"]): row for row in read(config.out, kept_as(config))}
     for set_name in config.sets:
         reader, kinds = SETS[set_name]
         for case in list(reader(config.data, config.split, kinds[0]))[: config.images]:
             for name in config.criteria or CRITERIA:
-                yield {
-                    "set": set_name,
-                    "method": name,
-                    "image": case.name,
-                    **play(CRITERIA[name], case).figures(),
-                }
+                key = {"set": set_name, "method": name, "image": case.name}
+                yield kept.get(tuple(key.values())) or {**key, **play(CRITERIA[name], case).figures()}
+
+
+def kept_as(config: Config) -> Config:
+    """What a file of results is known by: criteria and images can be added to it."""
+    return replace(config, criteria=(), images=0)
 
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    found: list[dict[str, Any]] = []
+    kept, found = read(config.out, kept_as(config)), []
     for row in rows(config):
         found.append(row)
-        print(*row.values(), flush=True)
-        write(config.out, config, found)
+        others = [each for each in kept if each not in found]
+        write(config.out, kept_as(config), found + others, summary=summary(found))
     print(f"split {config.split}\n\n{table(summary(found))}")
-    write(config.out, config, found, summary=summary(found))
 
 
 if __name__ == "__main__":

@@ -6,21 +6,9 @@ import torch
 from torch import Tensor
 
 from graphrw.functional.seed_network import SeededAnswer
-from graphrw.functional.uncertainty import entropy
 
 COLUMNS_AT_ONCE = 64
-Risk = Callable[[Tensor], Tensor]  # of probabilities (…, L): (…,)
 Criterion = Callable[[SeededAnswer, Tensor, Tensor], Tensor]  # of candidates (C,), by the size (N,) of nodes: (C,)
-
-
-def error(probability: Tensor) -> Tensor:
-    """1 − max_l p_l: how probably the likeliest label is wrong."""
-    return 1 - probability.amax(-1)
-
-
-def entropy_there(answer: SeededAnswer, candidates: Tensor, size: Tensor) -> Tensor:
-    """(C,): how undecided the candidates are, in nats. (Uncertainty sampling; Lewis & Gale 1994.)"""
-    return entropy(answer.probability[candidates].clamp(0, 1))
 
 
 def expected_change(answer: SeededAnswer, candidates: Tensor, size: Tensor) -> Tensor:
@@ -39,24 +27,19 @@ def expected_change(answer: SeededAnswer, candidates: Tensor, size: Tensor) -> T
 
 
 def expected_error_reduction(answer: SeededAnswer, candidates: Tensor, size: Tensor) -> Tensor:
-    """(C,): by how much Σ_i size_i (1 − max_l z_il) is expected to fall (Zhu, Lafferty & Ghahramani 2003)."""
-    return _expected_reduction(answer, candidates, size, error)
+    """(C,): by how much Σ_i size_i (1 − max_l z_il) is expected to fall (Zhu, Lafferty & Ghahramani 2003).
 
-
-def expected_entropy_reduction(answer: SeededAnswer, candidates: Tensor, size: Tensor) -> Tensor:
-    """(C,): by how much the sum of all entropies is expected to fall, in nats."""
-    return _expected_reduction(answer, candidates, size, lambda probability: entropy(probability, -1))
-
-
-def _expected_reduction(answer: SeededAnswer, candidates: Tensor, size: Tensor, risk: Risk) -> Tensor:
-    """Of each candidate r: now − Σ_l z_rl Σ_i size_i risk(z_i + h_ri (e_l − z_r))."""
+    With label l at r the largest probability of i is max_k (z_ik − h_ri z_rk), or that of l, z_il + h_ri (1 − z_rl).
+    """
     z = answer.probability.clamp(0, 1)
-    now, gains = size @ risk(z), []
+    now, gains = size @ z.amax(1), []
     for block in candidates.split(COLUMNS_AT_ONCE):
         visits, there = answer.visits(block), z[block]
+        others = torch.full_like(visits, -torch.inf)
+        for here, share in zip(z.T, there.T, strict=True):
+            others = torch.maximum(others, here[:, None] - visits * share)
         after = now.new_zeros(len(block))
-        for label, outcome in enumerate(torch.eye(z.shape[1], dtype=z.dtype)):
-            moved = z[:, None] + visits[..., None] * (outcome - there)
-            after = after + there[:, label] * (size @ risk(moved.clamp(0, 1)))
-        gains.append(now - after)
+        for here, share in zip(z.T, there.T, strict=True):
+            after = after + share * (size @ torch.maximum(others, here[:, None] + visits * (1 - share)))
+        gains.append(after - now)
     return torch.cat(gains)

@@ -9,14 +9,12 @@ from graphrw.core.finite import check_finite
 from graphrw.segmentation.regions.image_regions import ImageRegions
 
 
-def edge_terms(regions: ImageRegions, features: Tensor | None) -> Tensor:
+def edge_terms(regions: ImageRegions, features: Tensor) -> Tensor:
     """(E, 3): |f_i − f_j|² / m of mean colours, the contrast along the border over its mean (0 where regions do not
-    touch), and |F_i − F_j|² over its mean, for `features` F (R, C); 0 without them."""
-    terms = [regions.difference, _contrast(regions), torch.zeros_like(regions.difference)]
-    if features is not None:
-        mean = edge_length(regions.touching, features).square().mean()
-        terms[2] = edge_length(regions.graph, features).square() / mean.clamp(min=torch.finfo(mean.dtype).tiny)
-    return torch.stack(terms, dim=1)
+    touch), and |F_i − F_j|² over its mean, for `features` F (R, C)."""
+    mean = edge_length(regions.touching, features).square().mean()
+    apart = edge_length(regions.graph, features).square() / mean.clamp(min=torch.finfo(mean.dtype).tiny)
+    return torch.stack([regions.difference, _contrast(regions), apart], dim=1)
 
 
 def region_features(regions: ImageRegions, features: Tensor) -> Tensor:

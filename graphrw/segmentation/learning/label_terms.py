@@ -1,4 +1,4 @@
-"""What speaks for each label in each region: ways and colours, and features where there are some."""
+"""What speaks for each label in each region: ways, colours and features."""
 
 import math
 
@@ -12,14 +12,12 @@ from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 WIDTH = 0.2  # of a feature density, in root mean squares of features
 
 
-def label_terms(regions: ImageRegions, strokes: StrokePixels, held: Tensor, features: Tensor | None) -> Tensor:
+def label_terms(regions: ImageRegions, strokes: StrokePixels, held: Tensor, features: Tensor) -> Tensor:
     """(5, R, L): the three of `absorption_terms`, and two of the same kind from the features (R, C) of regions.
 
     Features have a kernel density at the regions that are `held`, (R,) int64 labels from 0, −1 elsewhere.
     """
     terms, _ = absorption_terms(regions, strokes, held, colour_model=True)
-    if features is None:
-        return torch.cat([terms, torch.zeros_like(terms[:2])])
     num_labels = len(strokes.ids)
     likelihood = torch.stack([_log_density(features, features[held == label]) for label in range(num_labels)], 1)
     return torch.cat([terms, torch.stack(likelihood_terms(regions, likelihood, held))])

@@ -10,6 +10,7 @@ from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.distinct import distinct
 from graphrw.core.progress import Listener, Progress
 from graphrw.core.whole import check_whole
+from graphrw.functional.next_seed import expected_error_reduction
 from graphrw.segmentation.inputs import AN_IMAGE, read_spacing
 from graphrw.segmentation.labelling import (
     Answer,
@@ -23,8 +24,9 @@ from graphrw.segmentation.labelling import (
     spatial_shape,
 )
 from graphrw.segmentation.learning.edge_terms import region_features
-from graphrw.segmentation.learning.learn import Learned, learn, start_model
+from graphrw.segmentation.learning.learn import Learned, learn
 from graphrw.segmentation.learning.stroke_influence import StrokeGroups, StrokeInfluence, influence_of, stroke_groups
+from graphrw.segmentation.learning.suggestions import suggested_places
 from graphrw.segmentation.places import Array, most_uncertain
 from graphrw.segmentation.regions.image_regions import ImageRegions
 from graphrw.segmentation.session.drawing import Drawing
@@ -175,12 +177,14 @@ class Session(Drawing):
         )
 
     def suggest(self, k: int = 1) -> Array:
-        """(≤ k, axes) int64: places where one more stroke would help most, the best first.
+        """(≤ k, axes) int64: places where one more stroke is expected to help most, the best first, some way apart.
 
-        They are where the labels are least certain, and not next to each other.
+        By `functional.next_seed.expected_error_reduction`; over pixels, where labels are least certain.
         """
         check_whole("k", k, 1)
         apart = max(1.0, APART * max(self.shape))
+        if self._options.superpixels and self._found is not None:
+            return self._like(suggested_places(self._found.seeded, expected_error_reduction, k, apart))
         return self._like(most_uncertain(self._uncertainty(), k, apart))
 
     def influence(self, stroke: int) -> StrokeInfluence:
@@ -190,7 +194,7 @@ class Session(Drawing):
             stroke: its number, from 0, in the order in which strokes were made; what was erased counts, too.
 
         Raises:
-            ValueError: if there is no such stroke, or nothing of it is left that `paint` has painted.
+            ValueError: if there is no such stroke, or nothing is left of it that `paint` has painted.
 
         >>> import numpy as np
         >>> image = np.zeros((20, 30))
@@ -211,8 +215,7 @@ class Session(Drawing):
     def suspects(self, k: int = 1) -> Array:
         """(≤ k,) int64: the numbers of strokes that look wrong, the worst first: without them all others agree better.
 
-        By `functional.blame`. Each stroke is compared with the others, of which there must be some: of fewer than
-        three, none is suspected.
+        By `functional.blame`; of fewer than three, none is suspected.
         """
         check_whole("k", k, 1)
         groups = None if self._found is None else self._groups(self._found)
@@ -221,34 +224,31 @@ class Session(Drawing):
         return self._like(groups.strokes[groups.blame().argsort(descending=True)[:k]])
 
     def learn(self, features: Array | None = None) -> Learned:
-        r"""Fit the weights of edges and of absorption to the strokes made so far; labels then follow them.
+        r"""Let features tell labels apart, beside colours, as strongly as the strokes made so far bear out.
 
-        Coefficients of a few terms (colours, the contrast along borders, ways, features) are fitted through the walk:
-        each stroke is held out in turn, and shall be probable, told by the others. Where fixed weights tell strokes
-        better they are kept. Strokes after that change no weights until `learn` is called again; `docs/sessions.md` has
-        the equations. Logs, which hold strokes alone, are refused from then on.
+        Features at strokes absorb, as colours do, and part regions where they change; in full, by half or not at all,
+        as the strokes are probable, each told by the others through the walk (`docs/sessions.md`). Labels then follow,
+        also of later strokes. Logs, which hold strokes alone, are refused from then on.
 
         Args:
-            features: (C, \*cells), at any resolution, what a pretrained network says of the image; more than colours
-                tell. They are kept, and need not be given again.
+            features: (C, \*cells), at any resolution, of a pretrained network. They are kept: give them once.
 
         Returns:
-            What was learned, true where it is used. Before there are two strokes of some label, it is the mean of other
-            images.
+            What was found, true where it is used: in full before there are two strokes of some label.
 
         Raises:
-            ValueError: if the session walks over pixels, has `beta` or no `colour_model`, nothing is painted, or
-                features do not fit.
+            ValueError: for a session over pixels, with `beta` or without `colour_model`; if nothing is painted; or for
+                features that do not fit or were never given.
 
         >>> import numpy as np
         >>> image = np.zeros((20, 30))
-        >>> image[:, 15:] = 1
         >>> session = Session(image)
         >>> for label, column in [(1, 2), (1, 8), (2, 20), (2, 27)]:
         ...     _ = session.paint(label, ([10], [column]))
-        >>> learned = session.learn()
-        >>> learned.strength, bool((session.labels == np.where(image, 2, 1)).all())
-        (1.0, True)
+        >>> halves = np.arange(30)[None, None].repeat(20, axis=1) < 15
+        >>> learned = session.learn(halves.astype(float))
+        >>> learned.strength, learned.after > learned.before, bool((session.labels == np.where(halves[0], 1, 2)).all())
+        (1.0, True, True)
         """
         if not self._options.superpixels:
             raise ValueError("`learn` needs a session over superpixels: `Session(image, superpixels=True)`.")
@@ -257,8 +257,10 @@ class Session(Drawing):
         regions = self._regions
         if features is not None:
             self._features = region_features(regions, as_floats("features", features, "(C, *cells) floats"))
+        if self._features is None:
+            raise ValueError("`learn` needs `features`, such as those of `models.EfficientNetLite0`.")
         labels, owner = (values.reshape(self.shape) for values in (self._canvas.labels, self._owner))
-        model, learned = learn(start_model(regions, self._features), regions, labels, owner)
+        model, learned = learn(regions, self._features, labels, owner)
         self._label = region_labeller(regions, self._options, self._solver, model)
         self._answer, self._learned = None, model is not None
         return learned
