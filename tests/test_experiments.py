@@ -129,6 +129,17 @@ def test_nested_segments_are_learned_and_scored_and_horses_found_by_labels_of_im
     assert {row["pooling"] for row in figures(out)} == {"no pooling", "colours", "learned diffusion distance"}
 
 
+def test_walks_over_superpixels_are_compared_with_those_over_pixels(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "superpixels.json"
+    told = run("superpixels/evaluate.py", "--data", data, "--split", "test", "--out", out)
+    assert "So β and the size of superpixels are the usual ones" in told
+    rows = figures(out)
+    assert {row["set"] for row in rows} >= {"bsds500", "grabcut, robot", "medscribble, 0", "em_fib25"}
+    assert all(row["accuracy"] > 50 for row in rows)
+    tuned = ["--tune-on", "test", "--sets", "em_fib25", "--side", 16]
+    run("superpixels/evaluate.py", "--data", data, "--split", "test", "--out", tmp_path / "tuned.json", *tuned)
+
+
 def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "strokes.json"
     methods = ["random_walker", "watershed"]
