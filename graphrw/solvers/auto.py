@@ -50,9 +50,9 @@ class Auto(Solver[Choice]):
     The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
     graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`; on directed
-    graphs `BiCGStab` and `BlockGaussSeidel` take their places. What does not converge, or has lost its digits, hands over to the next
-    method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose answers agree
-    within `rtol`.
+    graphs `BiCGStab` and `BlockGaussSeidel` take their places. What does not converge, or has lost its digits, hands
+    over to the next method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose
+    answers agree within `rtol`.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
