@@ -42,8 +42,9 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     run("lrw/train.py", *training, "--train-on", "test", "--choose-on", "test")  # both stages are done: at once
     assert "walk: done" in (tmp_path / "log.txt").read_text(encoding="utf-8")
     out = tmp_path / "scores.json"
-    models = ["--models", tmp_path / "walk.safetensors", "--tune-on", "test", "--tune-sections", 1, "--draws", 2]
-    told = run("lrw/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    scoring = ["--data", data, "--split", "test", "--models", tmp_path / "walk.safetensors", "--draws", 2]
+    assert "So free numbers are those that were best" in run("lrw/evaluate.py", *scoring)  # there is nothing else
+    told = run("lrw/evaluate.py", *scoring, "--out", out, "--tune-on", "test", "--tune-sections", 1)
     assert "seeded watershed" in told
     rows = figures(out)
     assert len(rows) == 5 * 2 * 2
@@ -56,9 +57,9 @@ def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path
     for walk in ("learned", "none"):
         run("rwn/train.py", *training, "--walk", walk)
     out = tmp_path / "scenes.json"
-    told = run(
-        "rwn/evaluate.py", *where, "--models", tmp_path / "run", "--tune-on", "test", "--split", "test", "--out", out
-    )
+    scoring = [*where, "--models", tmp_path / "run", "--split", "test"]
+    assert "So free numbers are those that were best" in run("rwn/evaluate.py", *scoring)
+    told = run("rwn/evaluate.py", *scoring, "--tune-on", "test", "--out", out)
     assert "learned walk" in told
     rows = figures(out)
     assert {row["method"] for row in rows} >= {"network alone", "learned walk", "unlearned: uniform"}
@@ -91,8 +92,9 @@ def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data:
     training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--name", name]
     run("pretrained/train.py", *training, "--train-on", "test", "--choose-on", "test")
     out = tmp_path / "scores.json"
-    models = ["--models", tmp_path / f"{name}.safetensors", "--tune-on", "test", "--tune-sections", 1, "--draws", 1]
-    told = run("pretrained/evaluate.py", "--data", data, "--split", "test", "--out", out, *models)
+    scoring = ["--data", data, "--split", "test", "--models", tmp_path / f"{name}.safetensors", "--draws", 1]
+    assert "So free numbers are those that were best" in run("pretrained/evaluate.py", *scoring)
+    told = run("pretrained/evaluate.py", *scoring, "--out", out, "--tune-on", "test", "--tune-sections", 1)
     assert f"| {name} | watershed, same map |" in told
     assert all(0 <= row[measure] < 4 for row in figures(out))
 
@@ -127,6 +129,17 @@ def test_nested_segments_are_learned_and_scored_and_horses_found_by_labels_of_im
     options = ["--model", tmp_path / "tuned.pt", "--k", 16, "--train-on", "test", "--steps", 2, "--seeds", 1]
     run("ndd/weak.py", "--data", data, "--split", "test", "--out", out, *options)
     assert {row["pooling"] for row in figures(out)} == {"no pooling", "colours", "learned diffusion distance"}
+
+
+def test_walks_over_superpixels_are_compared_with_those_over_pixels(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "superpixels.json"
+    told = run("superpixels/evaluate.py", "--data", data, "--split", "test", "--out", out)
+    assert "So β and the size of superpixels are the usual ones" in told
+    rows = figures(out)
+    assert {row["set"] for row in rows} >= {"bsds500", "grabcut, robot", "medscribble, 0", "em_fib25"}
+    assert all(row["accuracy"] > 50 for row in rows)
+    tuned = ["--tune-on", "test", "--sets", "em_fib25", "--side", 16]
+    run("superpixels/evaluate.py", "--data", data, "--split", "test", "--out", tmp_path / "tuned.json", *tuned)
 
 
 def test_strokes_are_scored_on_every_set(data: Path, tmp_path: Path) -> None:

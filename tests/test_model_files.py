@@ -111,6 +111,16 @@ def test_rawks_has_two_trunks_or_one_that_is_shared(tmp_path: Path) -> None:
         RAWKS.load(tmp_path / "a", trunk=Pooled())
 
 
+def test_rwn_has_a_trunk_for_its_affinities(tmp_path: Path) -> None:
+    model = RWN(1, 2, 8, affinity_trunk=Pooled(), radius=2.0)
+    assert model.early_features(torch.rand(1, 1, 6, 7)).shape == (1, 1 + Pooled().out_channels, 6, 7)
+    model.save(tmp_path / "a")
+    again = RWN.load(tmp_path / "a", affinity_trunk=Pooled())
+    assert torch.equal(answer(again), answer(model))
+    with pytest.raises(ValueError, match=r"made with an? `affinity_trunk` of its own, a Pooled"):
+        RWN.load(tmp_path / "a")
+
+
 def damaged(tmp_path: Path, name: str, value: torch.Tensor | None) -> Path:
     """The file of a small model with one tensor changed, or taken away."""
     model = LearnedRandomWalker(1, 8)

@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 from skimage import io
 
 
+class Missing(SystemExit):
+    """A set, or a split of it, is not there: ends a script with words, where nothing else will do."""
+
+
 def set_folder(data: Path, name: str) -> Path:
     """The folder of one set; ends with words if it is not there."""
     folder = data / name
     if not folder.is_dir():
         there = ", ".join(sorted(path.name for path in data.iterdir() if path.is_dir())) or "nothing"
-        raise SystemExit(f"The folder given by --data holds no `{name}`. There: {there}. See experiments/README.md.")
+        raise Missing(f"The folder given by --data holds no `{name}`. There: {there}. See experiments/README.md.")
     return folder
 
 
@@ -28,7 +32,7 @@ def listed(folder: Path, split: str, fallback: str) -> list[str]:
     if split in lists:
         return (folder / f"{split}.txt").read_text(encoding="utf-8").split()
     if lists:
-        raise SystemExit(f"`{folder.name}` has no split `{split}`: there is no list `{split}.txt`, only of {lists}.")
+        raise Missing(f"`{folder.name}` has no split `{split}`: there is no list `{split}.txt`, only of {lists}.")
     names = sorted(str(path.relative_to(folder)) for path in folder.glob(fallback))
     if not names:
         raise SystemExit(f"`{folder.name}` has neither a list `{split}.txt` nor any file `{fallback}`.")
@@ -39,7 +43,7 @@ def split_folder(folder: Path, split: str) -> Path:
     """The folder `split` of a set."""
     if not (folder / split).is_dir():
         there = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        raise SystemExit(f"`{folder.name}` has no split `{split}`: no such folder. There: {there}.")
+        raise Missing(f"`{folder.name}` has no split `{split}`: no such folder. There: {there}.")
     return folder / split
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.data.folders import matching, picture, set_folder, split_folder
+from experiments.data.folders import Missing, matching, picture, set_folder, split_folder
 
 EVERY = 6  # voxels from one section of a volume to the next
 NARROWEST = 48  # voxels along each axis of a section
@@ -46,7 +46,7 @@ def fib25(data: Path, split: str) -> list[Section]:
     path = folder / f"{split}.npz"
     if not path.is_file():
         there = sorted(path.stem for path in folder.glob("*.npz"))
-        raise SystemExit(f"`em_fib25` has no split `{split}`: there is no file `{split}.npz`. There: {there}.")
+        raise Missing(f"`em_fib25` has no split `{split}`: there is no file `{split}.npz`. There: {there}.")
     with np.load(path) as file:
         return [Section(split, file["raw"], file["labels"].astype(np.int64))]
 

@@ -28,7 +28,7 @@ from experiments.ndd.methods import Setting, hierarchy
 from experiments.ndd.network import Segmenter
 from experiments.ndd.scenes import Scene, read
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import table, write
+from experiments.shared.results import paired_interval, table, write
 
 COUNTS = tuple(range(2, 31))  # segments of each level
 BETAS, TIMES = (30.0, 100.0, 300.0), (10.0, 100.0)  # of colours
@@ -43,7 +43,7 @@ CHOSEN = {
 }
 LEARNED = {
     "learned features, normalised cuts": Setting("learned", "ncut"),
-    "learned features, diffusion distance": Setting("learned", "distance", time=2.0),
+    "learned features, diffusion distance": Setting("learned", "distance"),
 }
 
 
@@ -137,6 +137,18 @@ def best(found: list[Found]) -> list[Found]:
     return [max(group, key=lambda each: each.row()["AVR (best)"]) for group in groups]
 
 
+def leads(found: list[Found]) -> Iterator[dict[str, Any]]:
+    """By how much the last method is ahead of each other, over the same photographs, with 95 % of a bootstrap."""
+    last = found[-1]
+    for each in found[:-1]:
+        row: dict[str, Any] = {"ahead of": each.method.name}
+        for name, key in {"MAX (best)": "best_max", "AVR (best)": "best_mean", "AVR (human)": "human_mean"}.items():
+            pairs = [[float(getattr(score, key)) for score in one.scores] for one in (last, each)]
+            low, high = paired_interval(*pairs)
+            row[name] = f"{statistics.mean(pairs[0]) - statistics.mean(pairs[1]):.3f} ({low:.3f} to {high:.3f})"
+        yield row
+
+
 def keep(config: Config, shown: list[Found], names: list[str]) -> None:
     """All that is known after some photographs."""
     settings = [asdict(each.method.setting) for each in shown]
@@ -155,6 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
         keep(config, best(found), [one.name for one in scenes[: index + 1]])
     print(f"bsds500 {config.split}: {len(scenes)} photographs\n")
     print(table([each.row() for each in best(found)]))
+    print(f"\n{best(found)[-1].method.name} is\n\n{table(list(leads(best(found))))}")
     for each in best(found) if config.tune else []:
         print(each.method.name, each.method.setting)
 

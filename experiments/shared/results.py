@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from experiments.shared.command import Command
@@ -112,3 +113,15 @@ def spread(values: Sequence[float], digits: int = 3) -> str:
     """
     deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{deviation}"
+
+
+def paired_interval(first: Sequence[float], second: Sequence[float], *, draws: int = 10_000) -> tuple[float, float]:
+    """95 % of the mean difference of pairs, by the bootstrap: resampled with replacement, always the same draws.
+
+    >>> paired_interval([1.0, 2.0, 3.0], [0.0, 1.0, 2.0])
+    (1.0, 1.0)
+    """
+    differences = np.subtract(first, second)
+    chosen = np.random.default_rng(0).integers(len(differences), size=(draws, len(differences)))
+    low, high = np.quantile(differences[chosen].mean(1), (0.025, 0.975))
+    return float(low), float(high)

@@ -4,6 +4,7 @@ import math
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Annotated
 
 import torch
@@ -48,6 +49,8 @@ def _rows() -> Iterator[tuple[str, str]]:
         "ApproximateCholesky": approximate_cholesky.AVAILABLE,
         "Pardiso": pardiso.available(),
         "CHOLMOD": cholmod.AVAILABLE,
+        "CuDSS": find_spec("nvmath") is not None,
+        "PETSc": find_spec("petsc4py") is not None,
     }
     always = "Dense, SuperLU, CG, Multigrid, BiCGStab, BlockGaussSeidel"
     yield "solvers", ", ".join([always, *(name for name, is_there in there.items() if is_there)])

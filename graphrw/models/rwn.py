@@ -1,5 +1,8 @@
 """Convolutional Random Walk Networks, ready to train: a segmenter whose answer a random walk draws together."""
 
+from pathlib import Path
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -16,15 +19,11 @@ from graphrw.losses import cross_entropy
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.features import channels_of
+from graphrw.models.early import CONTRAST, EarlyFeatures
+from graphrw.models.features import channels_of, checked_trunk, stride_of
 from graphrw.models.scale import InputScale
 from graphrw.nn import FeatureAffinity
 from graphrw.nn.grids import Grids
-
-# Neighbours differ by a few hundredths of the range of an image. Without this factor all weights start near 1, and θ
-# would have to grow a hundredfold before the walk respects an edge, which at usual learning rates takes thousands of
-# steps.
-CONTRAST = 100.0
 
 
 class RWN(Model):
@@ -44,6 +43,7 @@ class RWN(Model):
         stride: pixels for each logit of the trunk along each axis; None: 8, as in the paper, or that of `trunk`. At 1
             the walk has little to repair.
         early: channels of each of the two convolutions for affinities.
+        affinity_trunk: any `FeatureTrunk` in their place, with features of about unit size: pretrained ones, say.
         alpha: α in (0, 1), for evaluation.
         rtol: to which residual the limit is computed; see `functional.limit.limit`.
         radius: R of the walk in evaluation, in pixels, ≥ 1.
@@ -74,6 +74,7 @@ class RWN(Model):
         training_radius: float = 10.0,
         axes: int = 2,
         trunk: nn.Module | None = None,
+        affinity_trunk: nn.Module | None = None,
         input_scale: InputScale = InputScale(),
     ) -> None:
         arguments = {"num_classes": num_classes, "early": early, "alpha": alpha, "rtol": rtol}
@@ -88,10 +89,12 @@ class RWN(Model):
             arguments={**arguments, "radius": radius, "training_radius": training_radius},
         )
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
-        early = check_whole("early", early, 1)
         self.classes = convolution(channels_of(self.trunk), check_whole("num_classes", num_classes, 1), 1)
-        self.early = nn.ModuleList(convolution(channels, early, 3, padding=1) for channels in (in_channels, early))
-        self.affinity = FeatureAffinity(in_channels + 2 * early)
+        own = EarlyFeatures(in_channels, early, axes)
+        self.affinity_trunk = own if affinity_trunk is None else checked_trunk(affinity_trunk, "affinity_trunk")
+        if affinity_trunk is not None:
+            self._given["affinity_trunk"] = type(affinity_trunk).__name__
+        self.affinity = FeatureAffinity(in_channels + channels_of(self.affinity_trunk))
         self.alpha, self.rtol = check_alpha(alpha), check_share("rtol", rtol)
         self.radius = check_radius("radius", radius)
         self.training_radius = check_radius("training_radius", training_radius)
@@ -107,15 +110,19 @@ class RWN(Model):
         walked = limit(moved, widened(rows.flatten(0, -2)), self.alpha, rtol=self.rtol)
         return walked.reshape(rows.shape).movedim(-1, 1).contiguous()
 
+    @classmethod
+    def load(cls, path: str | Path, *, trunk: nn.Module | None = None, affinity_trunk: nn.Module | None = None) -> Self:
+        """As `Model.load`, which tells of `trunk`; with an `affinity_trunk` likewise."""
+        return cls._load(path, {"trunk": trunk, "affinity_trunk": affinity_trunk})
+
     def scores(self, image: Tensor) -> Tensor:
         """f, the logits before the walk, at the pixels: (B, L, H, W)."""
         return upsampled(self.classes(self._features(image, self.trunk)), self.stride, image.shape[2:])
 
     def early_features(self, image: Tensor) -> Tensor:
-        """What the weights of the walk come from: the image and two convolutions on it, (B, C + 2 · early, H, W)."""
-        self._check_image(image)
-        first = torch.relu(self.early[0](image))
-        return CONTRAST * torch.cat([image, first, torch.relu(self.early[1](first))], 1)
+        """What the weights of the walk come from: the image, and what `affinity_trunk` sees, (B, C + F, H, W)."""
+        fine = self._features(image, self.affinity_trunk)
+        return torch.cat([CONTRAST * image, upsampled(fine, stride_of(self.affinity_trunk), image.shape[2:])], 1)
 
     def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
         """The graph of the pixels of all images of the batch within `radius`, and its weights (E,).

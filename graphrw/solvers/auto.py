@@ -17,6 +17,7 @@ from graphrw.core.whole import is_number
 from graphrw.solvers import cost, pardiso, rslab
 from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
+from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
 from graphrw.solvers.direct import representative
@@ -49,9 +50,9 @@ class Auto(Solver[Choice]):
     The level structure of the graph tells at once where a factorisation is hopeless. Elsewhere its cost is predicted
     from the symbolic analysis, which is then used, not thrown away; that of multigrid grows with the edges alone. On
     graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`; on directed
-    graphs `BiCGStab` takes the place of both. What does not converge, or has lost its digits, hands over to the next
-    method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose answers agree
-    within `rtol`.
+    graphs `BiCGStab` and `BlockGaussSeidel` take their places. What does not converge, or has lost its digits, hands
+    over to the next method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose
+    answers agree within `rtol`.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
@@ -136,9 +137,10 @@ class Auto(Solver[Choice]):
         reason = f"a step with 8 labels should take {iterative}; by a direct solver {direct}"
         if not direct.bytes <= limit:
             reason += f", more than the {limit / 2**30:.2g} GiB that it may take"
-        if graph.directed:  # analysed or not, a factor stands by wherever it may fit: nothing else does
-            other = BiCGStab(self.rtol, forecast_after=FORECAST if fits else None)
-            return Choice((other, solver) if direct.bytes <= limit else (other,), reason)
+        if graph.directed:  # analysed or not, a factor stands by wherever it may fit
+            swept = BlockGaussSeidel(self.rtol, forecast_after=FORECAST if fits else None)
+            both = (BiCGStab(self.rtol, forecast_after=FORECAST), swept)
+            return Choice((*both, solver) if direct.bytes <= limit else both, reason)
         last = (solver,) if fits else ()
         if levels.depth > SHALLOW * math.log2(part.num_nodes):
             return Choice((other, *last), reason)
