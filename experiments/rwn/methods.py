@@ -18,7 +18,7 @@ except ImportError:  # the only peer that needs it is left out, and said so
     DenseCRF2D = None
 
 ALPHAS = (0.2, 0.5, 0.8, 0.9)
-POWERS = (1.0, 4.0, 8.0)  # of learned weights: balanced, they are wide open
+POWERS = (1.0, 4.0, 8.0, 16.0, 32.0)  # of learned weights: balanced, they are wide open
 BETAS = (10.0, 30.0, 100.0)  # of L1 distances of RGB
 SIGMAS = (0.03, 0.1)  # of RGB, in Gaussian weights
 STEPS = (1, 2, 4, 8, 16)
