@@ -113,6 +113,9 @@ def _hear_all_about_sparse_tensors() -> None:
 def multiply(matrix: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
     """M x for a sparse `matrix` (R, N) and `x` (N, K), into `out` (R, K) where one is given."""
     out = x.new_empty(matrix.shape[0], x.shape[1]) if out is None else out
+    if x.shape[1] == 1:  # up to three times as fast
+        torch.mv(matrix, x[:, 0], out=out[:, 0])
+        return out
     return torch.addmm(out, matrix, x, beta=0, out=out)
 
 
