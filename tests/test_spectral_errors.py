@@ -28,7 +28,7 @@ UNIFORM = SMALL["uniform grid"]
         (SMALL["grid"], 5, r"Take k = 4 or k = 6\."),
         (LARGE["grid"], 3, r"Take k = 2 or k = 4\."),
         (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 10, r"Take k = 40\."),
-        (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 50, r"Take k = 40 or a k above 75\."),
+        (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 50, r"Take k = 40 or a k above 66\."),
     ],
 )
 def test_a_k_that_cuts_equal_sizes_is_warned_of_with_a_better_one(moved: Walk, k: int, cure: str) -> None:

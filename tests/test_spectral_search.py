@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
 from graphrw.solvers import Auto
-from graphrw.spectral import SpectralCutWarning, davidson, missing, spectral_map
+from graphrw.spectral import SpectralCutWarning, davidson, eigenpairs, filtered, missing, spectral_map
 from graphrw.spectral.inverse import ShiftInvert, shift_invert
 from graphrw.spectral.layout import fold, two_colours
 from graphrw.spectral.matrix import Folded, Symmetric, SymmetricMatrix, symmetric_weight
@@ -47,7 +48,7 @@ def symmetric(moved: Walk) -> SymmetricMatrix:
 @pytest.fixture(params=["factors", "multigrid"])
 def inverting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches use the inverse wherever they may."""
-    monkeypatch.setattr(davidson, "LONG_FILTER", 0)
+    monkeypatch.setattr(eigenpairs, "LONG_FILTER", 0)
     if request.param == "multigrid":
         monkeypatch.setattr(Auto, "plan_for", lambda self, graph: multigrid_plan(graph))
 
@@ -65,13 +66,24 @@ def test_a_search_with_the_inverse_finds_the_leading_eigenpairs(moved: Walk, k: 
 
 
 def test_the_inverse_is_used_on_large_graphs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = []
-    start = davidson.Davidson._start
-    monkeypatch.setattr(davidson.Davidson, "_start", lambda self: used.append(self.inverting) or start(self))
+    used = searches(monkeypatch)
     spectral_map(smooth_grid((20, 30)), 0.0, 4)
     spectral_map(walk(grid_graph((2, 2000)), random_weight(grid_graph((2, 2000)))), 0.0, 4)
-    spectral_map(random_walk(near_bipartite(2000)), 0.0, 4)
-    assert used == [False, True, True]
+    spectral_map(random_walk(near_bipartite(4000)), 0.0, 4)
+    assert used == ["FilteredSubspace", "Davidson", "Davidson"]
+
+
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which searches are begun from now on."""
+    used: list[str] = []
+    for search in (davidson.Davidson, filtered.FilteredSubspace):
+        monkeypatch.setattr(search, "_start", noting(used, search))
+    return used
+
+
+def noting(used: list[str], search: Any) -> Callable[..., Any]:
+    start = search._start
+    return lambda self, *rest: used.append(search.__name__) or start(self, *rest)
 
 
 def as_dense(matrix: Symmetric) -> Tensor:
@@ -188,23 +200,18 @@ def test_a_large_lower_end_of_a_graph_that_is_not_bipartite_is_found(graph: Grap
 
 
 def test_a_search_moves_on_to_the_inverse_where_its_filter_grows_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    moved, used = random_walk(near_bipartite(2000)), []
-    expansion = davidson.Davidson._expansion
+    moved, used = random_walk(near_bipartite(2000)), searches(monkeypatch)
     monkeypatch.setattr(Survey, "leading", lambda *_: 0.5)
-    monkeypatch.setattr(
-        davidson.Davidson, "_expansion", lambda self, *rest: (expansion(self, *rest), used.append(self.inverting))[0]
-    )
     _, values = spectral_map(moved, 0.0, 8)
     torch.testing.assert_close(values.abs(), leading_sizes(moved, 8), rtol=0, atol=1e-12)
-    assert used == sorted(used)
-    assert set(used) == {False, True}
+    assert used == ["FilteredSubspace", "Davidson"]
     assert float(values.min()) < -0.99
 
 
 def test_a_lower_end_that_the_survey_took_for_small_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search begins at the upper end alone."""
     moved = random_walk(near_bipartite(700))
-    monkeypatch.setattr(davidson, "LONG_FILTER", 0)
+    monkeypatch.setattr(eigenpairs, "LONG_FILTER", 0)
     monkeypatch.setattr(Survey, "leading", lambda *_: 2.0)
     _, values = spectral_map(moved, 0.0, 8)
     torch.testing.assert_close(values.abs(), leading_sizes(moved, 8), rtol=0, atol=1e-12)
@@ -243,25 +250,28 @@ def test_a_missing_eigenvector_shows(check: Callable[..., Tensor | None], moved:
         assert float(share.abs().max()) > 0.5
 
 
-@pytest.mark.parametrize("long", [0, 10_000])
-def test_eigenvectors_that_the_search_missed_are_noticed(long: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    moved = EIGHT
-    monkeypatch.setattr(davidson, "LONG_FILTER", long)
+@pytest.mark.parametrize("search", [davidson.Davidson, filtered.FilteredSubspace])
+def test_eigenvectors_that_the_search_missed_are_noticed(search: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, filtering = EIGHT, search is filtered.FilteredSubspace
+    monkeypatch.setattr(eigenpairs, "LONG_FILTER", 10_000 if filtering else 0)
     top = torch.linalg.eigh(symmetric(moved).dense()).eigenvectors[:, -3:-1]
-    expand, missed = Subspace.expand, davidson.Davidson._missed
+    missed = search._missed
     found: list[Tensor | None] = []
 
-    def blind(space: Subspace, block: Tensor) -> Tensor:
+    def blind(joins: Callable[..., Any]) -> Callable[..., Any]:
         """Without the second and third eigenvectors, until the search is believed to be over."""
-        return expand(space, block if found else block - top @ (top.T @ block))
+        return lambda of, block: joins(of, block if found else block - top @ (top.T @ block))
 
-    def look(self: davidson.Davidson, *arguments: Tensor) -> Tensor | None:
+    def look(self: Any, *arguments: Any) -> Tensor | None:
         found.append(None)
         found[-1] = missed(self, *arguments)
         return found[-1]
 
-    monkeypatch.setattr(Subspace, "expand", blind)
-    monkeypatch.setattr(davidson.Davidson, "_missed", look)
+    if filtering:
+        monkeypatch.setattr(filtered, "rayleigh_ritz", blind(filtered.rayleigh_ritz))
+    else:
+        monkeypatch.setattr(Subspace, "expand", blind(Subspace.expand))
+    monkeypatch.setattr(search, "_missed", look)
     torch.testing.assert_close(spectral_map(moved, 0.0, 6)[1].abs(), leading_sizes(moved, 6))
     assert found[0] is not None
     assert found[-1] is None

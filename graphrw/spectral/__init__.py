@@ -6,7 +6,8 @@ From the walk to its map, file by file; each imports only what stands above it:
     inverse     T ≈ (σ − S)⁻¹, by a factor or a multigrid cycle
     matrix      S, −S, and on bipartite graphs B Bᵀ on half the nodes; products and Chebyshev polynomials
     route       polynomials of S or T: which comes first, and what when it fails
-    survey, subspace, missing, davidson      the search for eigenpairs: a first look, its basis, its last check, itself
+    goal, survey, subspace, missing          what a search for eigenpairs wants, its first look, basis and last check
+    filtered, davidson                       the search by polynomials, and the search with an inverse
     eigenpairs  what is found, with guards beside it; dense matrices where the graph is small
     shifted, deflated      the linear systems of the derivative, once and refined
     adjoint     the gradient from eigenpairs

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.spectral.davidson import FILTERING, Davidson
+from graphrw.spectral.davidson import Davidson
+from graphrw.spectral.filtered import FilteredSubspace, width
+from graphrw.spectral.goal import Goal
 from graphrw.spectral.layout import fold
-from graphrw.spectral.matrix import EQUAL, ChebyshevMatrix, Folded, SymmetricMatrix
+from graphrw.spectral.matrix import EQUAL, HEADROOM, MIN_BOUND, ChebyshevMatrix, Folded, SymmetricMatrix
+from graphrw.spectral.route import LONG_FILTER, MAX_FILTER, Route, in_order, in_turn
 from graphrw.spectral.survey import survey
 
-MIN_GUARDS = 16  # or half of k, if that is more: each shortens the series of the derivative, and lengthens the search
+MIN_GUARDS = 16  # or a quarter of k, if that is more: each shortens the derivative's series and lengthens the search
 GUARD_TOLERANCE = 1e-6  # guards serve as a deflation and need not be better
+ROOM = 80  # columns that a search may need beyond those wanted
+CAUSE = (
+    "Likely cause: eigenvalues that lie too close together, as on long thin graphs. Ask for a larger `tolerance` or a "
+    "smaller `k`."
+)
 MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
 
 
@@ -66,7 +74,7 @@ def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpair
     Raises:
         ConvergenceError: if they do not converge.
     """
-    count = kept + max(kept // 2, MIN_GUARDS)
+    count = kept + max(kept // 4, MIN_GUARDS)
     if _small(matrix.num_nodes, count):
         return _decompose_dense(matrix, kept)
     parts = fold(matrix.graph, matrix.values)
@@ -81,13 +89,28 @@ def decompose(matrix: SymmetricMatrix, kept: int, tolerance: float) -> Eigenpair
 
 def _small(num_nodes: int, count: int) -> bool:
     """Whether the basis of a search would span a third of the space: a dense matrix is faster then."""
-    return num_nodes <= 3 * (count + (1 + FILTERING.expansions) * FILTERING.block)
+    return num_nodes <= 3 * (count + ROOM)
 
 
 def _search(matrix: ChebyshevMatrix, kept: int, count: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    wanted = torch.full((count,), max(tolerance, GUARD_TOLERANCE), dtype=torch.float64, device=matrix.device)
-    wanted[:kept] = tolerance
-    return Davidson(matrix, wanted, kept, survey(matrix)).run()
+    """The `count` leading eigenpairs, (count,) and (N, count), the `kept` first to `tolerance`."""
+    residuals = torch.full((count,), max(tolerance, GUARD_TOLERANCE), dtype=torch.float64, device=matrix.device)
+    residuals[:kept] = tolerance
+    goal, seen = Goal(residuals, kept), survey(matrix)
+    largest, last = float(seen.values[0]), seen.leading(count, matrix.num_nodes)
+    beyond = seen.leading(width(count, matrix.num_nodes), matrix.num_nodes)
+
+    def attempt(route: Route, final: bool) -> tuple[Tensor, Tensor]:
+        if route is Route.INVERSE:
+            return Davidson(matrix, goal, seen.lowest, last).run()
+        return FilteredSubspace(matrix, goal, beyond, MAX_FILTER if final else LONG_FILTER).run(largest)
+
+    terms = matrix.filter_degree(largest, max(last, MIN_BOUND), HEADROOM, LONG_FILTER + 1)
+    routes = in_order(1 if largest <= MIN_BOUND else terms, LONG_FILTER)
+    if routes[0] is Route.POLYNOMIAL:  # it may turn out long on the way: the inverse is asked first, then it may be
+        routes = (*routes, Route.POLYNOMIAL)
+    what = f"The {count} leading eigenpairs did not converge to a residual of {tolerance:.1e}"
+    return in_turn(routes, attempt, what, lambda: CAUSE)
 
 
 def _decompose_dense(matrix: SymmetricMatrix, kept: int) -> Eigenpairs:

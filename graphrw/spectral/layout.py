@@ -12,6 +12,8 @@ from graphrw.core.graph import Graph, unchecked
 from graphrw.core.transforms import plainly
 from graphrw.solvers.pattern import compressed, row_pattern
 
+FEW = 2048  # nodes: rows of a block stay within the cache in any order, and a new one takes longer than it saves
+
 
 @dataclass(frozen=True, eq=False)
 class Layout:
@@ -92,11 +94,8 @@ def _covered(edges: Tensor, num_nodes: int) -> Tensor:
 
 
 def _layout(graph: Graph) -> Layout:
-    pattern = row_pattern(graph)
-    arrays = (pattern.source.cpu().numpy() * 0 + 1, pattern.indices.cpu().numpy(), pattern.indptr.cpu().numpy())
     count = graph.num_nodes
-    permutation = reverse_cuthill_mckee(csr_array(arrays, shape=(count, count)), symmetric_mode=True)
-    order = torch.from_numpy(permutation.astype("int64")).to(graph.device)
+    order = torch.arange(count, device=graph.device) if count <= FEW else _near_in_memory(graph)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(count, device=graph.device)
     edges = rank[graph.edges]
@@ -104,6 +103,14 @@ def _layout(graph: Graph) -> Layout:
     indptr, indices, place = compressed(row, column, (count, count))
     moved = unchecked(edges, count)
     return Layout(moved, order, rank, indptr.int(), indices.int(), place % max(graph.num_edges, 1))
+
+
+def _near_in_memory(graph: Graph) -> Tensor:
+    """(N,) int64: the nodes, numbered anew."""
+    pattern, count = row_pattern(graph), graph.num_nodes
+    arrays = (pattern.source.cpu().numpy() * 0 + 1, pattern.indices.cpu().numpy(), pattern.indptr.cpu().numpy())
+    permutation = reverse_cuthill_mckee(csr_array(arrays, shape=(count, count)), symmetric_mode=True)
+    return torch.from_numpy(permutation.astype("int64")).to(graph.device)
 
 
 def _fold(graph: Graph, kept: Tensor) -> Fold | None:

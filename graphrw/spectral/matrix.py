@@ -44,6 +44,17 @@ def symmetric_weight(walk: Walk) -> Tensor:
     return walk.weight * root[tail] * root[head]
 
 
+def column_norms(block: Tensor) -> Tensor:
+    """(K,) of `block` (N, K): some five times as fast as torch's own, which runs down one column after the other."""
+    return block.square().sum(0).sqrt_()
+
+
+def clear(known: Tensor, *blocks: Tensor) -> None:
+    """Take away what blocks have along the columns of `known`, in place."""
+    for block in blocks:
+        block.addmm_(known, known.T @ block, alpha=-1)
+
+
 class Symmetric(ABC):
     """A symmetric float64 matrix with spectrum in [−1, 1], outside autograd. Vectors may be float32 as well."""
 
@@ -100,23 +111,29 @@ class ChebyshevMatrix(Symmetric):
             previous, current = current, previous
         return current
 
-    def correction(self, residual: Tensor, values: Tensor, bound: float, degree: int) -> Tensor:
-        """(T(y(S)) − T(y(θ))) x up to a factor, T of this degree, from the residual S x − θ x alone, in float32.
+    def correction(
+        self, residual: Tensor, values: Tensor, bound: float, degree: int, *, known: Tensor, stride: int
+    ) -> Tensor:
+        """(T(y(S)) / T(y(θ)) − 1) x, T of this degree, from the residual S x − θ x alone, in float32.
 
-        This is what a Chebyshev filter gives beside x (N, b), for Ritz values θ (b,). Divided by S − θ, the recurrence
-        T_{n+1} = 2 y T_n − T_{n−1} has the source 2 y′ T_n(y(θ)). Rounding is relative to the residual, so that half
-        the precision at half the time does no harm.
+        This is what a Chebyshev filter adds to x (N, b), for Ritz values θ (b,); inside |θ| ≤ bound, where T(y(θ)) may
+        be 0, it is not divided by that. Divided by S − θ, the recurrence T_{n+1} = 2 y T_n − T_{n−1} has the source
+        2 y′ T_n(y(θ)). Rounding is relative to the residual, so that half the precision at half the time does no harm.
+        What it leaves along the eigenvectors `known` (N, m), float32, is cleared away every `stride` terms.
         """
-        r = (residual / torch.linalg.vector_norm(residual, dim=0).clamp(min=1e-300)).float()
+        norms = column_norms(residual).clamp(min=1e-300)
+        r = (residual / norms).float()
         y, slope = self.position(values, bound), self.slope(bound)
         last, now = torch.ones_like(y), y
         previous, current = torch.zeros_like(r), slope * r
-        for _ in range(degree - 1):
+        for term in range(1, degree):
             self.advance(previous, current, bound)
             previous, current = current, previous.addcmul_(r, (2 * slope * now).float())
+            if term % stride == 0:
+                clear(known, previous, current)
             last, now = now, 2 * y * now - last
-        filtered: Tensor = current.double()
-        return filtered
+        change: Tensor = current.double().mul_(norms / torch.where(now.abs() > 1, now, 1.0))
+        return change
 
     def filter_degree(self, largest: float, bound: float, growth: float, limit: int) -> int:
         """The degree at which the filter of `bound` grows to `growth` at `largest`; from 1 to `limit`."""

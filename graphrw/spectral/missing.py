@@ -2,10 +2,9 @@
 
 import math
 
-import torch
 from torch import Tensor
 
-from graphrw.spectral.matrix import EQUAL, HEADROOM, ChebyshevMatrix, Symmetric
+from graphrw.spectral.matrix import EQUAL, HEADROOM, ChebyshevMatrix, Symmetric, column_norms
 from graphrw.spectral.route import MAX_FILTER
 from graphrw.spectral.subspace import Subspace, random_like
 
@@ -33,10 +32,10 @@ def missing_by_filter(
     degree = matrix.filter_degree(last, bound, LIFT, MAX_FILTER)
     stride = matrix.filter_degree(largest, bound, HEADROOM, degree)
     block = _beside(found.T, random_like(found.new_empty(len(found), PROBES), seed))
-    start = torch.linalg.vector_norm(block, dim=0)
+    start = column_norms(block)
     for _ in range(math.ceil(degree / stride)):
         block = _beside(found.T, matrix.chebyshev(block, bound, stride))
-    return block if bool((torch.linalg.vector_norm(block, dim=0) > 10 * start).any()) else None
+    return block if bool((column_norms(block) > 10 * start).any()) else None
 
 
 def missing_by_inverse(matrix: Symmetric, found: Tensor, bound: float, last: float, *, seed: int) -> Tensor | None:

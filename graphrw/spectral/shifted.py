@@ -10,7 +10,7 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.solvers.krylov import ConjugateGradients, iterate
 from graphrw.spectral.eigenpairs import Leading
-from graphrw.spectral.matrix import HEADROOM, MIN_BOUND, Symmetric
+from graphrw.spectral.matrix import HEADROOM, MIN_BOUND, Symmetric, clear
 from graphrw.spectral.route import MAX_SERIES, Route
 
 REDUCTION = 1e-5  # of the residual by one series: about what float32 has to give, and rounds of refinement follow
@@ -97,9 +97,9 @@ class Shifted:
             matrix.advance(previous, current, bound)
             previous, current, power = current, previous, power * q
             if term % stride == 0:
-                _clear(known, previous, current)
+                clear(known, previous, current)
             total.addcmul_(current, power.float())
-        _clear(known, total)
+        clear(known, total)
         answer: Tensor = total * norm
         return answer
 
@@ -164,9 +164,3 @@ class _AtOneEnd:
         along = self._vectors.T @ z
         along[self._first :] -= (self._vectors[:, self._first :].T @ r) / (self._shifts - self._values)
         return z.addmm_(self._vectors, along, alpha=-1)
-
-
-def _clear(known: Tensor, *blocks: Tensor) -> None:
-    """Take away what blocks have along the columns of `known`, in place."""
-    for block in blocks:
-        block.addmm_(known, known.T @ block, alpha=-1)

@@ -39,18 +39,18 @@ def survey(matrix: Symmetric) -> Survey:
     previous = torch.zeros(count, 1, dtype=torch.float64, device=matrix.device)
     current = random_like(previous, seed=7)
     current = current / torch.linalg.vector_norm(current)
-    diagonal: list[Tensor] = []
-    beside: list[Tensor] = []
+    diagonal: list[float] = []
+    beside = [0.0]
     for _ in range(min(STEPS, count)):
         following = matrix.matmul(current)
-        diagonal.append((current * following).sum())
+        diagonal.append(float((current * following).sum()))
         # Without reorthogonalisation Ritz values may repeat, which moves neither end and hardly the shares.
-        following -= diagonal[-1] * current + (beside[-1] * previous if beside else 0.0)
-        beside.append(torch.linalg.vector_norm(following))
-        if float(beside[-1]) < 1e-10:
+        following.add_(current, alpha=-diagonal[-1]).add_(previous, alpha=-beside[-1])
+        beside.append(float(torch.linalg.vector_norm(following)))
+        if beside[-1] < 1e-10:
             break
-        previous, current = current, following / beside[-1]
-    return _survey(torch.stack(diagonal), torch.stack(beside[:-1]) if beside[1:] else previous[:0, 0], count)
+        previous, current = current, following.div_(beside[-1])
+    return _survey(previous.new_tensor(diagonal), previous.new_tensor(beside[1:-1]), count)
 
 
 def _survey(diagonal: Tensor, beside: Tensor, count: int) -> Survey:
