@@ -31,6 +31,7 @@ OTHERS_SIGNATURES = {
 LATE_IMPORTS = {
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
+    "solvers/multigrid/engine.py: _compiled",
     "page/serve.py: _server",
     "partition/scribbles.py: _skeletonize",
     "segmentation/regions/colour_model.py: _scikit_learn",

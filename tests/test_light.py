@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch_geometric", "networkx", "skimage", "sklearn", "matplotlib", "torch._dynamo", "scipy", "rslab")
+HEAVY = ("torch_geometric", "networkx", "skimage", "sklearn", "matplotlib", "torch._dynamo", "scipy", "rslab", "numba")
 SAYS = f"\nimport sys\nprint(*[name for name in {HEAVY} if name in sys.modules])"
 
 HEAD = "import torch, graphrw as rw\n"

@@ -15,9 +15,18 @@ import graphrw as rw
 from graphrw.solvers import CG, BiCGStab, Multigrid
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid import level, rows
+from graphrw.solvers.multigrid import solver as multigrid
 from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.engine import TORCH
 from graphrw.solvers.multigrid.playback import PlayedCycle
 from graphrw.solvers.multigrid.rows import structure
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch):
+    """By torch's operations, whatever is installed."""
+    monkeypatch.setattr(multigrid, "engine_for", lambda graph, triton: TORCH)
+
 
 WAITING = ("_local_scalar_dense", "nonzero", "unique", "masked_select", "repeat_interleave", "bincount")
 PER_LEVEL = 6

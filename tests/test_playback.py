@@ -10,10 +10,12 @@ from tape import tape
 import graphrw as rw
 from graphrw.solvers import Multigrid
 from graphrw.solvers.multigrid import cycle as cycles
+from graphrw.solvers.multigrid import solver
 from graphrw.solvers.multigrid.cycle import Cycle
+from graphrw.solvers.multigrid.engine import TORCH
+from graphrw.solvers.multigrid.inverse import MultigridInverse
 from graphrw.solvers.multigrid.playback import Playback, PlayedCycle, cuda_graph
 from graphrw.solvers.multigrid.rows import structure
-from graphrw.solvers.multigrid.solver import _MultigridInverse
 
 SHAPE = (30, 31)
 
@@ -21,6 +23,7 @@ SHAPE = (30, 31)
 @pytest.fixture(autouse=True)
 def _several_levels(monkeypatch):
     monkeypatch.setattr(cycles, "DENSE", {"cpu": 20, "cuda": 20})
+    monkeypatch.setattr(solver, "engine_for", lambda graph, triton: TORCH)  # as on a GPU, whatever is installed
 
 
 def walk(device="cpu", killing=0.01):
@@ -86,13 +89,13 @@ def solved(solver, device="cpu"):
 def test_a_solve_and_its_gradient_play_one_recording(monkeypatch):
     """Of the widest block, although the verdict, which comes first, asks for one column."""
     plain, calls = solved(Multigrid(1e-10)), []
-    make = _MultigridInverse.__init__
+    make = MultigridInverse.__init__
 
     def with_a_tape(self, *args):
         make(self, *args)
         self._cycle = PlayedCycle(self._cycle, counted(tape, calls))
 
-    monkeypatch.setattr(_MultigridInverse, "__init__", with_a_tape)
+    monkeypatch.setattr(MultigridInverse, "__init__", with_a_tape)
     played = solved(Multigrid(1e-10))
     torch.testing.assert_close(played[0], plain[0], rtol=1e-7, atol=1e-7)
     torch.testing.assert_close(played[1], plain[1], rtol=1e-6, atol=1e-6)

@@ -106,8 +106,8 @@ def test_where_nothing_fits_the_error_says_what_to_do(monkeypatch):
     def run_out(self, *args, **options):
         raise RuntimeError("can't allocate memory")
 
-    for method in (rslab._RslabInverse, rw.solvers.multigrid.solver._MultigridInverse):
-        monkeypatch.setattr(method, "__init__", run_out)
+    for method, step in ((rslab._RslabInverse, "__init__"), (Multigrid, "invert")):
+        monkeypatch.setattr(method, step, run_out)
     graph = rw.grid_graph((30, 30))
     walk = rw.walk(graph, torch.ones(graph.num_edges, dtype=torch.float64), killing=0.1)
     with (

@@ -12,7 +12,6 @@ from hard_walks import noise
 import graphrw as rw
 from graphrw.core.plans import MOST
 from graphrw.solvers import CG, Auto, BiCGStab, BlockGaussSeidel, Cholesky, Multigrid, SuperLU, rslab
-from graphrw.solvers.multigrid import solver as multigrid
 from graphrw.solvers.verdict import CLEAN, Verdict
 from graphrw.testing import SOLVERS
 
@@ -138,8 +137,8 @@ def test_the_last_method_out_of_memory_is_told_of_once(monkeypatch):
     def run_out(self, *args, **options):
         raise MemoryError("no")
 
-    for inverse in (rslab._RslabInverse, multigrid._MultigridInverse):
-        monkeypatch.setattr(inverse, "__init__", run_out)
+    for method, step in ((rslab._RslabInverse, "__init__"), (Multigrid, "invert")):
+        monkeypatch.setattr(method, step, run_out)
     walk = contrast_walk(1, size=40)
     with pytest.warns(UserWarning, match="ran out of memory"), pytest.raises(MemoryError, match="is left") as caught:
         rw.solve(walk, walk.killing)

@@ -12,8 +12,7 @@ from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import DirectInverse
 from graphrw.solvers.iterative import IterativeSolver
-from graphrw.solvers.multigrid.cycle import Cycle
-from graphrw.solvers.multigrid.rows import structure
+from graphrw.solvers.multigrid.engine import engine_for
 
 
 class ApproximateInverse:
@@ -56,7 +55,8 @@ def approximate_inverse(walk: Walk) -> ApproximateInverse:
     if factors is not None:
         return ApproximateInverse(walk, solver, partial(factors.substitute, transpose=False))
     # Where `Auto` begins with plain CG, a cycle serves too: Jacobi's preconditioner is no inverse.
-    cycle = Cycle(structure(walk.graph).rows(walk))
+    engine = engine_for(walk.graph)
+    cycle = engine.cycle(engine.structure(walk.graph).rows(walk))
     return ApproximateInverse(
         walk, cycle, cycle.apply, 1 / float(walk.rate.max())
     )  # cycles take the largest rate for 1

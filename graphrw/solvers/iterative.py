@@ -5,6 +5,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,7 +62,7 @@ class IterativeInverse(RefinedInverse):
     largest_excused = LARGEST_EXCUSED
     sums_tell = False  # each column stops at a residual of its own size: 1 in the sum says little of the next columns
     always_in_differences = True
-    method: type[krylov.Columns] = krylov.ConjugateGradients
+    method: type[krylov.Columns[Any]] = krylov.ConjugateGradients
 
     def __init__(self, walk: Walk, solver: IterativeSolver) -> None:
         super().__init__(walk, solver)
@@ -89,16 +90,19 @@ class IterativeInverse(RefinedInverse):
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
         target = 0.5 * SHARPENING**step * target  # half: the true residual lags behind that of the recursion
-        product = self.operator.matmul_in_differences if step else self.operator.matmul
         with self._working:
-            system = krylov.Uniform(partial(product, transpose=transpose), self.preconditioner(transpose))
-            return self._iterate(system, b, target)
+            return self._iterate(self.system(transpose, step), b, target)
+
+    def system(self, transpose: bool, step: int) -> krylov.Narrowing:
+        """What is iterated on, after so many passes."""
+        product = self.operator.matmul_in_differences if step else self.operator.matmul
+        return krylov.Uniform(partial(product, transpose=transpose), self.preconditioner(transpose))
 
     @property
     def columns_at_once(self) -> int:
         return min(krylov.COLUMNS_AT_ONCE, columns_at_once(self.operator.num_nodes))
 
-    def _iterate(self, system: krylov.System, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
+    def _iterate(self, system: krylov.Narrowing, b: Tensor, target: Tensor) -> tuple[Tensor, int]:
         """At the scale of 1: a preconditioner in float32 has no room for squares of tiny numbers."""
         norm = column_norm(b)
         norm = torch.where(norm > 0, norm, 1.0)
@@ -110,7 +114,7 @@ class IterativeInverse(RefinedInverse):
             max_iterations=self._max_iterations,
             forecast_after=self._forecast_after,
         )
-        return x * norm, iterations
+        return x.mul_(norm), iterations
 
     def judge(self) -> Verdict:
         """Residuals shrink until the answer to A x = killing is right."""

@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from graphrw.core.errors import ConvergenceError
 
@@ -18,8 +19,15 @@ COLUMNS_AT_ONCE = 16
 BREAKDOWN = 1e-14  # the cosine of two vectors that count as orthogonal: rounding leaves no more of an inner product
 
 
-class System(Protocol):
-    """A x = b and a preconditioner M of it, as a Krylov method sees them: alike for all columns, or not."""
+class Narrowing(Protocol):
+    """What a method iterates on: alike for all columns, or not."""
+
+    def narrowed(self, place: Tensor) -> Self:
+        """That of the columns at `place` (K',) alone."""
+
+
+class System(Narrowing, Protocol):
+    """A x = b and a preconditioner M of it, as a Krylov method sees them."""
 
     @property
     def matmul(self) -> Product:
@@ -29,9 +37,6 @@ class System(Protocol):
     def precondition(self) -> Preconditioner:
         """M⁻¹ r for `r` (N, K)."""
 
-    def narrowed(self, place: Tensor) -> "System":
-        """That of the columns at `place` (K',) alone."""
-
 
 @dataclass(frozen=True)
 class Uniform:
@@ -40,12 +45,15 @@ class Uniform:
     matmul: Product
     precondition: Preconditioner
 
-    def narrowed(self, place: Tensor) -> System:
+    def narrowed(self, place: Tensor) -> Self:
         return self
 
 
+S = TypeVar("S", bound=Narrowing, default=System)
+
+
 @dataclass(eq=False)
-class Columns(ABC):
+class Columns(ABC, Generic[S]):
     """The columns at work, K of them: where a method stands after some iterations from x = 0. Memory is taken once.
 
     Subclasses are methods; each field has one entry, or column, for each of the columns.
@@ -65,7 +73,7 @@ class Columns(ABC):
         """At x = 0, for `b` (N, K) float64."""
 
     @abstractmethod
-    def step(self, system: System) -> None:
+    def step(self, system: S) -> None:
         """One iteration, after a measurement; a residual of 0 stays so."""
 
     def narrowed(self, active: Tensor) -> Self:
@@ -81,8 +89,8 @@ class Columns(ABC):
 
 
 def iterate(
-    method: type[Columns],
-    system: System,
+    method: type[Columns[S]],
+    system: S,
     b: Tensor,
     target: Tensor,
     *,
@@ -94,8 +102,8 @@ def iterate(
     Columns that have converged are laid aside once they are half of those at work.
 
     Args:
-        method: `ConjugateGradients` or `StabilisedBiconjugateGradients`.
-        system: A and M, float64 in and out.
+        method: such as `ConjugateGradients` or `StabilisedBiconjugateGradients`.
+        system: what it iterates on: A and M, float64 in and out.
         b: (N, K) float64.
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
@@ -143,7 +151,7 @@ def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, *, m
 
 
 @dataclass(eq=False)
-class ConjugateGradients(Columns):
+class ConjugateGradients(Columns[System]):
     """For A symmetric positive definite, and M close to it (Hestenes & Stiefel 1952).
 
     Four things differ from the textbook:
@@ -179,7 +187,7 @@ class ConjugateGradients(Columns):
 
 
 @dataclass(eq=False)
-class StabilisedBiconjugateGradients(Columns):
+class StabilisedBiconjugateGradients(Columns[System]):
     """BiCGStab, for any A that has an inverse (van der Vorst 1992), right-preconditioned; two products an iteration.
 
     Where the recursion breaks down, it starts anew from the residual, with a shadow drawn by chance.

@@ -47,11 +47,8 @@ class _Choice:
     """The heaviest edge of each node, with chance where weights are about equal; the same at every call."""
 
     def __init__(self, rows: Rows) -> None:
-        self._rows, device = rows, rows.killing.device
-        generator = torch.Generator(device).manual_seed(0)
-        self._node_of = torch.randperm(rows.num_nodes, generator=generator, device=device)
-        priority = torch.empty_like(self._node_of)
-        priority[self._node_of] = torch.arange(rows.num_nodes, device=device)
+        self._rows = rows
+        self._node_of, priority = priorities(rows.num_nodes, rows.killing.device)
         power = torch.frexp(rows.weight).exponent.double() + 1100  # above 0 for every float64, the least is 2^−1074
         self._order = power * MAX_NODES + _at(priority, rows.column)
 
@@ -60,6 +57,14 @@ class _Choice:
         best = self._rows.reduce(torch.where(allowed, self._order, -1.0), "max")
         priority = best.long().remainder(MAX_NODES).clamp(max=self._rows.num_nodes - 1)
         return torch.where(best > 0, self._node_of[priority], -1)
+
+
+def priorities(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The nodes in an order of chance, the same at every call, and the place of each in it; (count,) int64."""
+    node_of = torch.randperm(count, generator=torch.Generator(device).manual_seed(0), device=device)
+    priority = torch.empty_like(node_of)
+    priority[node_of] = torch.arange(count, device=device)
+    return node_of, priority
 
 
 def _strong(rows: Rows) -> Tensor:

@@ -30,7 +30,7 @@ class Cycle:
     every number of levels (the K-cycle: Notay & Vassilevski 2008). On every level they cost more than they save: here
     each pair of levels, well relaxed, stands for one of theirs. A level that has more than half the nodes of the one
     above gets one step, too, or the work would double from level to level. Each level is relaxed before and after, by
-    the same symmetric polynomial.
+    a map and its transpose.
 
     >>> from graphrw import grid_graph, walk
     >>> from graphrw.solvers.multigrid.rows import structure
@@ -79,21 +79,23 @@ class Cycle:
     def apply(self, r: Tensor) -> Tensor:
         """M⁻¹ r for `r` (N, K) float64, up to a constant factor; the answer is overwritten by the next call."""
         finest = self.levels[0]
-        b = finest.receive(r)
-        return finest.give(self._run(0, b, finest.memory("answer", b)))
+        return finest.give(self.run(finest.receive(r)))
+
+    def run(self, b: Tensor) -> Tensor:
+        """D½ M⁻¹ r for `b` = D⁻½ r, (N, K) in the precision of the cycle."""
+        return self._run(0, b, self.levels[0].memory("answer", b))
 
     def _run(self, depth: int, b: Tensor, out: Tensor) -> Tensor:
         """One cycle from 0 at this depth."""
         level = self.levels[depth]
         if level.inverse is not None:
             return torch.mm(level.inverse, b, out=out)
-        level.relax(b, out)
         if level.count == 0:
-            return out
-        below, above = level.restrict(b, out)
+            return level.relax(b, out)
+        below, above = level.descend(b, out)
         twice = depth % 2 == 0 and level.halves and self.levels[depth + 1].inverse is None
         (self._solve if twice else self._run)(depth + 1, below, above)
-        return level.correct(b, out)
+        return level.ascend(b, out)
 
     def _solve(self, depth: int, b: Tensor, out: Tensor) -> Tensor:
         """Two steps of CG, each with a cycle as preconditioner.

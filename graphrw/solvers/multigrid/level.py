@@ -10,9 +10,6 @@ from graphrw.solvers.krylov import column_dots
 from graphrw.solvers.multigrid.rows import Rows, compress
 from graphrw.solvers.operator import csr, multiply
 
-# Relaxation is two steps of Chebyshev's method for S y = b from y = 0: y = (80 b − 32 S b) / 41.
-OF_B, OF_SB = 80 / 41, -32 / 41
-
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -36,6 +33,8 @@ class Level(ABC):
 
     def __init__(self, root: Tensor, dtype: torch.dtype) -> None:
         self.root, self.dtype = root, dtype  # √D, (N,) float64; of all that the cycle works with
+        self.unroot = 1 / root  # D⁻½
+        self._unroot = self.unroot.to(dtype)[:, None]
         self.inverse: Tensor | None = None  # of S, on the coarsest level if that is small
         self.count = 0  # of aggregates, the nodes of the next coarser level; 0: there is none
         self._memory: dict[str, Tensor] = {}
@@ -65,30 +64,25 @@ class Level(ABC):
             found = self._memory[name] = like.new_zeros(shape, dtype=dtype)
         return found
 
-    @abstractmethod
     def receive(self, r: Tensor) -> Tensor:
-        """D⁻½ r, for `r` (N, K) float64."""
+        """D⁻½ r, for `r` (N, K) float64, in memory of this level."""
+        return self.memory("input", r, dtype=self.dtype).copy_(r).mul_(self._unroot)
 
-    @abstractmethod
     def give(self, y: Tensor) -> Tensor:
-        """D⁻½ y, in float64, in memory of this level."""
+        """D⁻½ y, in float64, in memory of this level; `y` is overwritten."""
+        return self.memory("output", y, dtype=torch.float64).copy_(y.mul_(self._unroot))
 
     @abstractmethod
     def relax(self, b: Tensor, out: Tensor) -> Tensor:
-        """About S⁻¹ b, for `b` (N, K): (80 b − 32 S b) / 41.
-
-        Its error 1 − (80 λ − 32 λ²)/41 is at most 9/41 on [½, 2]; no eigenvalue of S exceeds 2. Being one polynomial of
-        S before and after the coarser levels, it keeps the cycle symmetric, as Gauss–Seidel in one order does not, and
-        it runs on any device at the speed of a product.
-        """
+        """About S⁻¹ b, for `b` (N, K), by a symmetric map."""
 
     @abstractmethod
-    def restrict(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What `y` (N, K) leaves of `b` for the aggregates, (C, K), and where their answer goes."""
+    def descend(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Relax into `y` (N, K); what that leaves of `b` for the aggregates, (C, K), and where their answer goes."""
 
     @abstractmethod
-    def correct(self, b: Tensor, y: Tensor) -> Tensor:
-        """`y` with the aggregates' answer, from where `restrict` said, and what that leaves of `b`, relaxed."""
+    def ascend(self, b: Tensor, y: Tensor) -> Tensor:
+        """Add the aggregates' answer, from where `descend` said, to `y`, and relax what that leaves of `b`."""
 
     @abstractmethod
     def first_step(self, b: Tensor, first: Tensor) -> Step:
@@ -106,7 +100,6 @@ class TorchLevel(Level):
         super().__init__(rows.rate.sqrt(), dtype)
         self.matrix = csr(rows.start, rows.column, rows.scaled_entries().to(dtype), (rows.num_nodes,) * 2)
         self.num_entries = len(rows.column)
-        self._unroot = (1 / self.root).to(dtype)[:, None]
 
     def lead_to(self, coarse: Level, aggregate: Tensor) -> None:
         super().lead_to(coarse, aggregate)
@@ -115,24 +108,25 @@ class TorchLevel(Level):
         inside = int(start[self.count])  # the last row holds those in no aggregate
         self._restriction = csr(start[:-1], members[:inside], values[:inside], (self.count, self.num_nodes))
 
-    def receive(self, r: Tensor) -> Tensor:
-        return self.memory("input", r, dtype=self.dtype).copy_(r).mul_(self._unroot)
-
-    def give(self, y: Tensor) -> Tensor:
-        return self.memory("output", y, dtype=torch.float64).copy_(y.mul_(self._unroot))
-
     def relax(self, b: Tensor, out: Tensor) -> Tensor:
-        return torch.addmm(b, self.matrix, b, beta=OF_B, alpha=OF_SB, out=out)
+        """(80 b − 32 S b) / 41: two steps of Chebyshev's method from 0.
+
+        The error 1 − (80 λ − 32 λ²)/41 is at most 9/41 on [½, 2]; no eigenvalue of S exceeds 2. Being one polynomial of
+        S before and after the coarser levels, it keeps the cycle symmetric, as Gauss–Seidel in one order does not, and
+        it runs on any device at the speed of a product.
+        """
+        return torch.addmm(b, self.matrix, b, beta=80 / 41, alpha=-32 / 41, out=out)
 
     def _leave(self, b: Tensor, y: Tensor) -> Tensor:
         """b − S y, in memory of this level."""
         return torch.addmm(b, self.matrix, y, alpha=-1, out=self.memory("residual", b))
 
-    def restrict(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def descend(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        self.relax(b, y)
         below, above = self.memory("below", b, rows=self.count), self.memory("above", b, rows=self.count + 1)
         return multiply(self._restriction, self._leave(b, y), below), above[:-1]  # the last row, of no aggregate, is 0
 
-    def correct(self, b: Tensor, y: Tensor) -> Tensor:
+    def ascend(self, b: Tensor, y: Tensor) -> Tensor:
         change, above = self.memory("change", b), self.memory("above", b, rows=self.count + 1)
         y.addcmul_(torch.index_select(above, 0, self.aggregate, out=change), self.share[:, None])
         return y.add_(self.relax(self._leave(b, y), change))

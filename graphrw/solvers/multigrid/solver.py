@@ -1,32 +1,37 @@
 """The solver: conjugate gradients with a multigrid cycle as preconditioner."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_flag
-from graphrw.solvers.base import Solution
+from graphrw.solvers.base import Inverse
 from graphrw.solvers.direct import could_not_factorise
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
-from graphrw.solvers.krylov import COLUMNS_AT_ONCE
+from graphrw.solvers.iterative import IterativeSolver
 from graphrw.solvers.multigrid.aggregation import MAX_NODES
-from graphrw.solvers.multigrid.cycle import Cycle
-from graphrw.solvers.multigrid.playback import PlayedCycle, cuda_graph
-from graphrw.solvers.multigrid.rows import Structure, structure
-from graphrw.solvers.multigrid.triton_level import TritonCycle
+from graphrw.solvers.multigrid.engine import Engine, engine_for
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Where the edges of a graph stand, and what reads that."""
+
+    engine: Engine
+    structure: Any
 
 
 @dataclass(frozen=True)
-class Multigrid(IterativeSolver[Structure]):
-    """Conjugate gradients preconditioned by aggregation multigrid, in torch, on any device; undirected only.
+class Multigrid(IterativeSolver[Plan]):
+    """Conjugate gradients preconditioned by aggregation multigrid, on any device; undirected only.
 
     Memory and time grow linearly with the graph: for volumes, and for whatever fills in when factorised. Aggregates
     follow heavy edges, so that the number of iterations (some 5–25 to a residual of 1e-6) hardly depends on the
-    contrast. The preconditioner is float32 where that serves, the iteration around it float64.
+    contrast. The preconditioner is float32 where that serves, the iteration around it float64. On CPUs with
+    ``pip install graphrw[fast]`` it runs in kernels compiled by numba, and elsewhere in torch, to the same answers.
 
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1). A residual of 1e-6 is not an error of
@@ -55,31 +60,21 @@ class Multigrid(IterativeSolver[Structure]):
         check_flag("capture", self.capture)
         check_flag("triton", self.triton)
 
-    def plan(self, graph: Graph) -> Structure:
+    @property
+    def plan_key(self) -> Hashable:
+        return type(self), self.triton
+
+    def plan(self, graph: Graph) -> Plan:
         self.refuse_directed(graph)
         if graph.num_nodes > MAX_NODES:
             raise ValueError(f"`Multigrid` takes graphs of up to {MAX_NODES} nodes; this one has {graph.num_nodes}.")
-        return structure(graph)
+        engine = engine_for(graph, triton=self.triton)
+        return Plan(engine, engine.structure(graph))
 
-    def invert(self, walk: Walk, plan: Structure) -> "_MultigridInverse":
-        return _MultigridInverse(walk, self, plan)
-
-
-class _MultigridInverse(IterativeInverse):
-    def __init__(self, walk: Walk, solver: Multigrid, plan: Structure) -> None:
-        super().__init__(walk, solver)
+    def invert(self, walk: Walk, plan: Plan) -> Inverse:
+        rows = plan.structure.rows(walk)
         try:
-            cycle = (TritonCycle if solver.triton else Cycle)(plan.rows(walk))
+            cycle = plan.engine.cycle(rows)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # the coarsest level is singular
-            raise could_not_factorise(solver, error) from error
-        device = walk.weight.device
-        played = solver.capture and device.type == "cuda"
-        self._cycle = PlayedCycle(cycle, partial(cuda_graph, device=device)) if played else cycle
-
-    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
-        if isinstance(self._cycle, PlayedCycle):
-            self._cycle.expect(min(b.shape[1], COLUMNS_AT_ONCE))  # before the verdict asks for one column
-        return super().solve(b, transpose, start)
-
-    def precondition(self, r: Tensor) -> Tensor:
-        return self._cycle.apply(r)
+            raise could_not_factorise(self, error) from error
+        return plan.engine.inverse(walk, self, rows, cycle)

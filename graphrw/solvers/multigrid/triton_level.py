@@ -22,7 +22,8 @@ class TritonLevel(TorchLevel):
     def relax(self, b: Tensor, out: Tensor) -> Tensor:
         return launch(self.matrix, b, b, out, factors=(80, -32, 41))
 
-    def restrict(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def descend(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        self.relax(b, y)
         below, above = self.memory("below", b, rows=self.count), self.memory("above", b, rows=self.count + 1)
         return launch(self._restriction, self._leave(b, y), below, below, factors=(0, 1, 1)), above[:-1]
 
