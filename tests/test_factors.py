@@ -161,7 +161,7 @@ def test_seconds_are_told_and_no_date() -> None:
 
 def test_factors_are_told_apart_and_hold_still() -> None:
     factor = rw.factorize(walk(), Dense())
-    assert factor == factor  # noqa: PLR0124 - and no tensor of truths
+    assert factor == factor
     assert factor != factor.T
     with pytest.raises(FrozenInstanceError):
         factor.transpose = True

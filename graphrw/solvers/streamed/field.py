@@ -1,6 +1,5 @@
 """Vectors in files, of which a range of rows is in memory at a time."""
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+STRETCH = 2**14  # rows that are read at once, to pick some of them
 NUMPY = {torch.float64: np.dtype("<f8"), torch.int64: np.dtype("<i8")}
 
 
@@ -51,14 +51,22 @@ class Field:
     def gather(self, rows: Tensor) -> Tensor:
         """(n, columns): those at `rows` (n,) int64.
 
-        The file is mapped for this moment alone: what stays mapped would count as memory of the process.
+        They are read in stretches: of a file that is mapped the system brings 64 kB around each row, all of which count
+        as memory of the process at once.
         """
         if len(rows) == 0:
             return torch.empty(0, self.columns, dtype=self.dtype)
-        with self.path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        values = np.frombuffer(mapped, NUMPY[self.dtype]).reshape(-1, self.columns)
-        return torch.from_numpy(values[rows.numpy()])
+        first, last = (int(bound) for bound in torch.aminmax(rows))
+        if last - first < 2 * len(rows):
+            return self.read(range(first, last + 1))[rows - first]
+        rows, place = rows.unique(return_inverse=True)
+        ends = (rows // STRETCH).diff().nonzero().squeeze(1) + 1
+        return torch.cat([self._within(stretch) for stretch in rows.tensor_split(ends)])[place]
+
+    def _within(self, rows: Tensor) -> Tensor:
+        """`gather` for rows that ascend, and lie close together."""
+        first = int(rows[0])
+        return self.read(range(first, int(rows[-1]) + 1))[rows - first]
 
     @property
     def _row(self) -> int:
