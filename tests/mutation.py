@@ -12,6 +12,7 @@ import argparse
 import ast
 import importlib
 import importlib.machinery
+import itertools
 import json
 import os
 import resource
@@ -33,11 +34,12 @@ TESTS = {  # the first that fails ends the run: quick ones come first
     "graphrw/spectral": "test_spectral_errors test_spectral_bases test_spectral test_diffusion test_spectral_search "
     "test_spectral_gradients test_spectral_routes",
 }
+PATIENCE = 10  # seconds of CPU for the tests of a mutant, as they take without it
 SITE = str(Path(pytest.__file__).parents[1])
 FIT = "4 * graph.num_edges * largest + float(killing.amax()) < torch.finfo(weight.dtype"
 EQUIVALENT = {  # mutants that change nothing anyone could see, and why
-    ("graphrw/core/walk.py", f"{FIT} → {FIT.replace(' < ', ' <= ')[:80]}"): "a bound with room to spare",
-    ("graphrw/core/walk.py", "4 → 5"): "likewise: below it nothing is added up",
+    ("walk.py", f"{FIT} → {FIT.replace(' < ', ' <= ')[:80]}"): "a bound with room to spare",
+    ("walk.py", "4 → 5"): "likewise: below it nothing is added up",
 }
 PAIRS = "Add Sub, Mult Div, BitOr BitAnd, And Or, Lt LtE, Gt GtE, Eq NotEq, Is IsNot, FloorDiv Mult, Pow Mult"
 SWAPPED = {getattr(ast, b): getattr(ast, a) for a, b in map(str.split, PAIRS.split(",")[:-2])}
@@ -101,13 +103,13 @@ class Mutant(ast.NodeTransformer):
 
 @dataclass
 class Seen:
-    """Which tests run which lines of a file: a plugin of pytest."""
+    """Which tests run which lines of some files: a plugin of pytest."""
 
-    path: Path
+    paths: list[Path]
 
     def __post_init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.coverage = coverage.Coverage(data_file=None, config_file=False, include=[str(self.path)])
+        self.coverage = coverage.Coverage(data_file=None, config_file=False, include=[*map(str, self.paths)])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -119,36 +121,47 @@ class Seen:
             self.coverage.switch_context("")
             self.seconds[item.nodeid] = time.process_time() - began
 
-    def tests(self) -> dict[int, list[str]]:
+    def tests(self, path: Path) -> dict[int, list[str]]:
         """For each line, the quick ones first; what runs at import is the business of all."""
-        everywhere = sorted(self.seconds, key=self.seconds.__getitem__)
-        contexts = self.coverage.get_data().contexts_by_lineno(str(self.path))
+        order = sorted(self.seconds, key=self.seconds.__getitem__)
+        contexts = self.coverage.get_data().contexts_by_lineno(str(path))
         return {
-            line: everywhere if "" in names else [name for name in everywhere if name in names]
+            line: self._quick(order if "" in names else [name for name in order if name in names])
             for line, names in contexts.items()
         }
 
+    def _quick(self, names: list[str]) -> list[str]:
+        """Those that take no longer than `PATIENCE` together."""
+        spent = itertools.accumulate(self.seconds[name] for name in names)
+        return [name for name, seconds in zip(names, spent, strict=True) if seconds < PATIENCE]
 
-def observe(path: Path, tests: list[str]) -> dict[int, list[str]]:
-    """The tests of each line of a file, all of which must pass as it is."""
+
+Lines = dict[str, dict[int, list[str]]]  # the tests of each line of each file
+
+
+def observe(paths: list[Path], tests: list[str]) -> Lines:
+    """The tests of each line of each file, all of which must pass as it is."""
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "told"
         child = os.fork()
         if child == 0:
-            seen = Seen(path)
+            seen = Seen(paths)
             with seen.coverage.collect():
                 ended = run(tests, seen)
             files = ((name, getattr(module, "__file__", None)) for name, module in sys.modules.items())
-            told.write_text(json.dumps([seen.tests(), [name for name, file in files if (file or "").startswith(SITE)]]))
+            foreign = [name for name, file in files if (file or "").startswith(SITE)]
+            told.write_text(json.dumps([{str(path): seen.tests(path) for path in paths}, foreign]))
             os._exit(ended)
         if os.waitpid(child, 0)[1]:
-            sys.exit(f"The tests of {path.name} fail without a mutant.")
+            sys.exit(f"Tests fail without a mutant: {tests}.")
         by_line, foreign = json.loads(told.read_text())
     for name in foreign:  # before the fork, once for all children
         importlib.import_module(name)
-    if not survives(path, ast.parse(path.read_text()), sorted({name for names in by_line.values() for name in names})):
-        sys.exit(f"The tests of {path.name} fail when they are named one by one.")
-    return {int(line): names for line, names in by_line.items()}
+    for path, lines in by_line.items():
+        names = sorted({name for names in lines.values() for name in names})
+        if names and not survives(Path(path), ast.parse(Path(path).read_text()), names):
+            sys.exit(f"The tests of {path} fail when they are named one by one.")
+    return {path: {int(line): names for line, names in lines.items()} for path, lines in by_line.items()}
 
 
 def run(tests: list[str], *plugins: object) -> int:
@@ -163,9 +176,20 @@ def survives(path: Path, tree: ast.AST, tests: list[str]) -> bool:
         kind = importlib.machinery.SourceFileLoader
         load, code = kind.get_code, compile(ast.fix_missing_locations(tree), path, "exec")
         kind.get_code = lambda self, name: code if Path(self.path) == path else load(self, name)
-        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        resource.setrlimit(resource.RLIMIT_CPU, (6 * PATIENCE,) * 2)
         os._exit(run(tests))
     return os.waitpid(child, 0)[1] == 0
+
+
+def mutants(path: Path, every: int) -> Iterator[tuple[ast.AST, Mutant]]:
+    """Some of a file, each with the tree that it is; those that change nothing are left out."""
+    for number in itertools.count(1, every):
+        mutant = Mutant(number)
+        mutant.visit(tree := ast.parse(path.read_text()))
+        if not mutant.change:
+            return
+        if (path.name, mutant.change.split(": ", 1)[1]) not in EQUIVALENT:
+            yield tree, mutant
 
 
 def main() -> None:
@@ -174,19 +198,18 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     given, killed, total = parser.parse_args(), 0, 0
     os.chdir(ROOT)
-    for path in [file.resolve() for file in given.files]:
-        name, number = path.relative_to(ROOT).as_posix(), 1
-        words = next(words for start, words in TESTS.items() if name.startswith(start)).split()
-        by_line = observe(path, [name, *(f"{word}.py" if "/" in word else f"tests/{word}.py" for word in words)])
-        while (mutant := Mutant(number)).visit(tree := ast.parse(path.read_text())) and mutant.change:
-            number += given.every
-            if (name, mutant.change.split(": ", 1)[1]) in EQUIVALENT:
-                continue
-            tests = max((by_line.get(line, []) for line in mutant.lines), key=len)
-            alive = not tests or survives(path, tree, tests)
-            print(f"{'survives' if alive else 'killed'}: {name}:{mutant.change}", flush=True)
-            killed, total = killed + (not alive), total + 1
-        print(f"{name}: {killed} of {total} killed so far", flush=True)
+    names = [file.resolve().relative_to(ROOT).as_posix() for file in given.files]
+    for start, words in TESTS.items():
+        paths = [ROOT / name for name in names if name.startswith(start)]
+        tests = [f"{word}.py" if "/" in word else f"tests/{word}.py" for word in words.split()]
+        by_line = observe(paths, [*map(str, paths), *tests]) if paths else {}
+        for path in paths:
+            for tree, mutant in mutants(path, given.every):
+                chosen = max((by_line[str(path)].get(line, []) for line in mutant.lines), key=len)
+                alive = not chosen or survives(path, tree, chosen)
+                print(f"{'survives' if alive else 'killed'}: {path.name}:{mutant.change}", flush=True)
+                killed, total = killed + (not alive), total + 1
+            print(f"{path.name}: {killed} of {total} killed so far", flush=True)
     sys.exit(killed < 0.9 * total)
 
 
