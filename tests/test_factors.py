@@ -10,6 +10,7 @@ import torch
 import graphrw as rw
 from graphrw.solve import Factor, factor_by
 from graphrw.solvers import CG, Dense
+from graphrw.testing import dense_operator
 
 PATH = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3)
 ONE_WAY = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True)
@@ -172,3 +173,11 @@ def test_a_factor_around_an_inverse_is_not_transposed_nor_pruned() -> None:
     again = factor_by(made.inverse)
     assert (again.transpose, again.prune) == (False, False)
     assert torch.equal(again.solve(B), made.solve(B))
+
+
+def test_unless_said_otherwise_the_operator_is_not_transposed() -> None:
+    made = walk(ONE_WAY)
+    matrix = dense_operator(made)
+    torch.testing.assert_close(rw.solve(made, B).detach(), torch.linalg.solve(matrix, B))
+    torch.testing.assert_close(rw.solve(made, B, Dense(), True).detach(), torch.linalg.solve(matrix.T, B))
+    assert not torch.allclose(matrix, matrix.T)
