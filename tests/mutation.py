@@ -31,8 +31,8 @@ TESTS = {  # the first that fails ends the run: quick ones come first
     "graphrw/solve.py": "graphrw/testing test_factors test_solve test_inference_first test_verdict",
     "graphrw/core/walk.py": "test_walk test_functional test_extreme_values test_extreme_values_sizes",
     "graphrw/solvers/verdict.py": "test_verdict_parts test_row_sums test_verdict",
-    "graphrw/spectral": "test_spectral_errors test_spectral_bases test_spectral test_diffusion test_spectral_search "
-    "test_spectral_gradients test_spectral_routes",
+    "graphrw/spectral": "test_spectral_parts test_spectral_errors test_spectral_bases test_spectral test_diffusion "
+    "test_spectral_search test_spectral_gradients test_spectral_routes",
 }
 PATIENCE = 10  # seconds of CPU for the tests of a mutant, as they take without it
 SITE = str(Path(pytest.__file__).parents[1])
