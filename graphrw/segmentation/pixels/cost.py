@@ -45,7 +45,7 @@ def require_room_to_walk(nodes: Tensor, num_labels: int, solver: Solver) -> None
 
     Photographs fit, or their factor says so. On a GPU, torch says so.
     """
-    if nodes.ndim < 3 or nodes.is_cuda:
+    if nodes.ndim < 3 or nodes.device.type != "cpu":
         return
     count = int(nodes.count_nonzero())
     thinner = (count / nodes.numel()) ** (1 / nodes.ndim)
