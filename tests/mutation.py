@@ -40,6 +40,7 @@ FIT = "4 * graph.num_edges * largest + float(killing.amax()) < torch.finfo(weigh
 EQUIVALENT = {  # mutants that change nothing anyone could see, and why
     ("walk.py", f"{FIT} → {FIT.replace(' < ', ' <= ')[:80]}"): "a bound with room to spare",
     ("walk.py", "4 → 5"): "likewise: below it nothing is added up",
+    ("checks.py", "float(size[k - 1]) >= 1 - EQUAL → float(size[k - 1]) > 1 - EQUAL"): "a bound between clusters",
 }
 PAIRS = "Add Sub, Mult Div, BitOr BitAnd, And Or, Lt LtE, Gt GtE, Eq NotEq, Is IsNot, FloorDiv Mult, Pow Mult"
 SWAPPED = {getattr(ast, b): getattr(ast, a) for a, b in map(str.split, PAIRS.split(",")[:-2])}

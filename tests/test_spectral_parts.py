@@ -162,3 +162,10 @@ def test_the_route_with_few_terms_comes_first_and_errors_name_both() -> None:
     assert str(told.value) == (
         "Nothing: by Chebyshev polynomials, 1 is left.; by an approximate inverse, 2 is left.. Why?"
     )
+
+
+def test_what_is_no_walk_or_goes_one_way_has_no_map() -> None:
+    with pytest.raises(ValueError, match="`walk` must be a `Walk`"):
+        check_count("a walk", 1)
+    with pytest.raises(ValueError, match="got a directed one"):
+        check_count(walk(Graph(LINE.edges, 4, directed=True), torch.ones(3)), 1)
