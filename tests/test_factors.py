@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import graphrw as rw
-from graphrw.solve import Factor, factor_by
+from graphrw.solve import Factor, _Solve, factor_by
 from graphrw.solvers import CG, Dense
 from graphrw.testing import dense_operator
 
@@ -181,3 +181,9 @@ def test_unless_said_otherwise_the_operator_is_not_transposed() -> None:
     torch.testing.assert_close(rw.solve(made, B).detach(), torch.linalg.solve(matrix, B))
     torch.testing.assert_close(rw.solve(made, B, Dense(), True).detach(), torch.linalg.solve(matrix.T, B))
     assert not torch.allclose(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (0, 0)])
+def test_many_walks_at_once_are_refused_where_the_factor_is_one(in_dims) -> None:
+    with pytest.raises(ValueError, match="`vmap` over weights or killing needs one factor a walk"):
+        _Solve.vmap(None, (*in_dims, None, None, None), None, None, None, None, None)

@@ -11,7 +11,7 @@ from graphrw.core import memory
 from graphrw.core.errors import ConvergenceError
 from graphrw.spectral import survey as surveys
 from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
-from graphrw.spectral.layout import double_cover, in_odd_cycles, layout, two_colours
+from graphrw.spectral.layout import double_cover, fold, in_odd_cycles, layout, two_colours
 from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
 from graphrw.spectral.route import LONG_FILTER, Route, in_order, in_turn
 from graphrw.spectral.subspace import Subspace, orthonormal_beside, random_like
@@ -169,3 +169,11 @@ def test_what_is_no_walk_or_goes_one_way_has_no_map() -> None:
         check_count("a walk", 1)
     with pytest.raises(ValueError, match="got a directed one"):
         check_count(walk(Graph(LINE.edges, 4, directed=True), torch.ones(3)), 1)
+
+
+def test_colours_that_hang_on_the_structure_alone_are_found_once() -> None:
+    small = torch.full((3,), 0.5, dtype=torch.float64)
+    assert fold(LINE, small) is fold(LINE, 2 * small)
+    cut = fold(LINE, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
+    assert cut is not None
+    assert len(cut.source) == 2
