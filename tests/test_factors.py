@@ -2,13 +2,15 @@
 
 import copy
 import pickle
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
 
 import graphrw as rw
-from graphrw.solve import Factor, factor_by
+from graphrw.solve import Factor, _Solve, factor_by
 from graphrw.solvers import CG, Dense
+from graphrw.testing import dense_operator
 
 PATH = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3)
 ONE_WAY = rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True)
@@ -133,3 +135,55 @@ def test_vmap_over_starts_and_right_hand_sides_is_a_loop() -> None:
     torch.testing.assert_close(starts, expected[:1].expand_as(starts))
     torch.testing.assert_close(one, expected)
     torch.testing.assert_close(last, expected.movedim(0, 2))
+
+
+@pytest.mark.parametrize("call", [lambda *given: rw.solve(given[0], B, *given[1:]), rw.factorize, Factor.of])
+def test_what_is_no_walk_or_no_solver_is_refused_by_name(call) -> None:
+    if call is not Factor.of:  # whose callers have a walk
+        with pytest.raises(ValueError, match=r"`walk` must be a `Walk`.*got str"):
+            call("a walk")
+    with pytest.raises(ValueError, match=r"`solver` must be a solver.*got 'cg'"):
+        call(walk(), "cg")
+
+
+def test_a_walk_that_never_ends_is_not_factorised() -> None:
+    endless = rw.walk(rw.grid_graph((3, 4)), torch.ones(17))
+    for solver in (Dense(), CG()):
+        with pytest.raises(rw.SingularWalkError):
+            rw.factorize(endless, solver)
+
+
+def test_seconds_are_told_and_no_date() -> None:
+    with rw.record_solves() as reports:
+        rw.solve(walk(), B, Dense())
+    assert 0 < reports[0].factor_seconds < 60
+    assert 0 < reports[0].seconds < 60
+
+
+def test_factors_are_told_apart_and_hold_still() -> None:
+    factor = rw.factorize(walk(), Dense())
+    assert factor == factor
+    assert factor != factor.T
+    with pytest.raises(FrozenInstanceError):
+        factor.transpose = True
+
+
+def test_a_factor_around_an_inverse_is_not_transposed_nor_pruned() -> None:
+    made = rw.factorize(walk(ONE_WAY), Dense())
+    again = factor_by(made.inverse)
+    assert (again.transpose, again.prune) == (False, False)
+    assert torch.equal(again.solve(B), made.solve(B))
+
+
+def test_unless_said_otherwise_the_operator_is_not_transposed() -> None:
+    made = walk(ONE_WAY)
+    matrix = dense_operator(made)
+    torch.testing.assert_close(rw.solve(made, B).detach(), torch.linalg.solve(matrix, B))
+    torch.testing.assert_close(rw.solve(made, B, Dense(), True).detach(), torch.linalg.solve(matrix.T, B))
+    assert not torch.allclose(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (0, 0)])
+def test_many_walks_at_once_are_refused_where_the_factor_is_one(in_dims) -> None:
+    with pytest.raises(ValueError, match="`vmap` over weights or killing needs one factor a walk"):
+        _Solve.vmap(None, (*in_dims, None, None, None), None, None, None, None, None)

@@ -20,9 +20,11 @@ from torch import Tensor, nn
 
 import graphrw as rw
 from graphrw.core.errors import SingularWalkError
-from graphrw.files import ImageFile, write_image
+from graphrw.files import ImageFile, read_image, write_image
+from graphrw.functional import limit
 from graphrw.models import training
 from graphrw.partition import kmeans
+from graphrw.segmentation import random_walker_blocks
 
 resource = pytest.importorskip("resource", reason="limits are those of POSIX")
 GRID = rw.grid_graph((20, 20))
@@ -165,12 +167,39 @@ def session_labels() -> Callable[[], Any]:
     return labels
 
 
+def learned_labels() -> Callable[[], Any]:
+    image = np.zeros((30, 40))
+    image[:, 20:] = 1
+    session = rw.Session(image)
+    for label, column in ((1, 2), (1, 9), (2, 25), (2, 37)):
+        session.paint(label, ([15], [column]))
+
+    def labels() -> Any:
+        session.learn()
+        return torch.as_tensor(session.labels)
+
+    return labels
+
+
+def labels_by_blocks(folder: Path) -> Callable[[], Any]:
+    """An interrupted run leaves its folder, from which the next one goes on."""
+    image = np.random.default_rng(0).random((9, 20))
+    marks = np.zeros((9, 20), int)
+    marks[4, 2], marks[4, 17] = 1, 2
+
+    def labels() -> Any:
+        random_walker_blocks(image, marks, folder / "out.zarr", block=8)
+        return torch.as_tensor(read_image(folder / "out.zarr").values)
+
+    return labels
+
+
 def again_and_again(call: Callable[[], Any]) -> None:
     for _ in count():
         call()
 
 
-def long_calls() -> dict[str, Callable[[], Callable[[], Any]]]:
+def long_calls(folder: Path) -> dict[str, Callable[[], Callable[[], Any]]]:
     """Each makes a call that can be made again and again, with what it shares from one to the next."""
     walk = rw.walk(GRID, WEIGHT)
     image = np.random.default_rng(0).random((40, 40))
@@ -189,14 +218,19 @@ def long_calls() -> dict[str, Callable[[], Callable[[], Any]]]:
         "random_walker": lambda: lambda: torch.as_tensor(rw.random_walker(image, marks)),
         "segment": lambda: lambda: torch.as_tensor(rw.segment(image, marks)),
         "Session": session_labels,
+        "learn": learned_labels,
+        "random_walker_blocks": lambda: labels_by_blocks(folder),
+        "normalised_cut": lambda: lambda: rw.normalised_cut(walk, 3),
+        "limit": lambda: lambda: limit(walk, torch.eye(400, 2, dtype=torch.float64), 0.9),
+        "step": lambda: lambda: rw.step(walk, torch.eye(400, 2, dtype=torch.float64), steps=50),
     }
 
 
 # An interrupt may meet psutil, too, between the opening of a file in /proc and its `with`.
 @pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", long_calls())
-def test_after_ctrl_c_in_a_long_call_the_same_objects_answer_as_before(name: str) -> None:
-    call = long_calls()[name]()
+@pytest.mark.parametrize("name", long_calls(Path()))
+def test_after_ctrl_c_in_a_long_call_the_same_objects_answer_as_before(name: str, tmp_path: Path) -> None:
+    call = long_calls(tmp_path)[name]()
     expected = call()
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:

@@ -1,5 +1,7 @@
 """Walks on graphs of which each process holds a part: in one process, and in several (`.ci/petsc`)."""
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -144,3 +146,36 @@ def test_a_solve_that_does_not_converge_says_so_in_every_process():
     walk = distributed.walk(graph, torch.rand(graph.local.num_edges) ** 8, 1e-8)
     with pytest.raises(rw.solvers.base.ConvergenceError, match="left a true relative residual"):
         distributed.solve(walk, torch.ones(graph.owned), PETSc(rtol=1e-14, max_iterations=1))
+
+
+def contrast_walk(decades: float, seed: int = 0):
+    """A walk on 20 × 20 pixels that ends in the first alone, over weights of so many decades; and its killing."""
+    torch.manual_seed(seed)
+    graph, images, killing = distributed.grid_graph((20, 20)), torch.rand(2, 20, 20).double(), torch.zeros(20, 20)
+    killing[0, 0] = 1.0
+    own = own_part(graph, killing.double())
+    return distributed.walk(graph, weights_of(graph, 10 ** (-decades * images)), own), own
+
+
+@pytest.mark.parametrize("solver", [PETSc(rtol=1e-3), PETSc(rtol=1e-3, preconditioner=GAMG())], ids=["hypre", "gamg"])
+def test_a_small_residual_that_hides_a_large_error_is_made_smaller(solver):
+    sharpness = []
+    for seed in range(4):
+        walk, killing = contrast_walk(8.0, seed)
+        factor = distributed.factorize(walk, solver)
+        x = factor.solve(killing)
+        assert WORLD.allreduce(float((x - 1).abs().max()), MPI.MAX) < 0.02
+        assert WORLD.allgather(factor.sharpness) == [factor.sharpness] * WORLD.size
+        sharpness.append(factor.sharpness)
+    assert min(sharpness) < 1
+    easy, _ = contrast_walk(0.0)
+    assert distributed.factorize(easy, solver).sharpness == 1
+
+
+def test_an_answer_that_no_residual_vouches_for_is_refused_in_every_process(monkeypatch):
+    solving = sys.modules["graphrw.distributed.solve"]  # not the function of this name
+    monkeypatch.setattr(solving, "SHARPNESSES", (1.0,))
+    monkeypatch.setattr(solving, "WORST_ANSWER", 0.0)
+    walk, killing = contrast_walk(8.0)
+    with pytest.raises(rw.solvers.base.ConvergenceError, match=r"a relative error of .* on A 1 = killing"):
+        distributed.solve(walk, killing, PETSc(rtol=1e-3))

@@ -93,7 +93,7 @@ def test_a_volume_without_a_seed_or_of_another_shape_is_refused(folder):
 
 
 @pytest.mark.skipif(WORLD.size > 1, reason="starts processes of its own")
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, 2, 4])
 def test_the_command_labels_a_volume_in_several_processes(tmp_path, processes):
     paths, image, labels = files(tmp_path)
     words = [

@@ -1,6 +1,7 @@
 """What the verdict on a factor is made of, number by number."""
 
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -74,3 +75,13 @@ def test_negative_entries_and_what_is_no_number_are_no_test(row: list[float]) ->
 def test_the_sum_of_answers_is_that_of_each_row_and_1_where_excepted() -> None:
     x = columns([0.25, 0.5], [3, 4], [1, 1])
     assert sum_of_answers(x, torch.tensor([False, True, False])).tolist() == [0.75, 1, 2]
+
+
+def test_a_node_with_the_least_of_edges_is_linked_and_not_excepted() -> None:
+    faint = Operator(rw.walk(PATH, columns([1e-3, 1e-3])[0], torch.ones(4, dtype=torch.float64)))
+    assert excepted_from_sum(faint, columns([1, 0], [5, 5], [1, 0], [1, 0]), 1e-3) is None
+
+
+def test_a_verdict_stands() -> None:
+    with pytest.raises(FrozenInstanceError):
+        CLEAN.refinements = 3

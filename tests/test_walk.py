@@ -1,11 +1,13 @@
 """Walks: arguments, absorption, and which nodes can end."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 import torch
 
 import graphrw as rw
 from graphrw.core.reach import stranded
-from graphrw.core.walk import apply, neighbour_sum
+from graphrw.core.walk import apply, check_rates, neighbour_sum
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
 
 GRAPHS = sample_graphs()
@@ -154,3 +156,34 @@ def test_a_walk_that_cannot_end_is_refused_with_the_number_and_the_first_node(di
         rw.solve(rw.walk(graph, torch.ones(2), killing), torch.ones(4))
     with pytest.raises(rw.SingularWalkError):
         rw.factorize(rw.walk(graph, torch.ones(2), killing))
+
+
+def test_what_is_no_graph_and_what_is_no_walk_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"`graph`.*got str"):
+        rw.walk("a graph", torch.ones(3))
+    with pytest.raises(ValueError, match=r"`walk` must be a `Walk`.*got str"):
+        rw.absorb("a walk", torch.tensor([0]))
+
+
+def test_walks_hold_still_and_are_told_apart():
+    walk = rw.walk(PATH, torch.ones(3))
+    assert (walk == walk, walk == rw.walk(PATH, torch.ones(3))) == (True, False)
+    with pytest.raises(FrozenInstanceError):
+        walk.weight = torch.zeros(3)
+
+
+def test_of_a_batch_the_graph_of_a_wrong_rate_is_named():
+    batch = rw.Graph.batch([PATH, rw.grid_graph((2,)), PATH])
+    with pytest.raises(ValueError, match=r"got -1.0 at index 3, in graph 1 of the batch"):
+        rw.walk(batch, torch.tensor([1.0, 1, 1, -1, 1, 1, 1]))
+    with pytest.raises(ValueError, match=r"got -1.0 at index 7, in graph 2 of the batch"):
+        rw.walk(batch, torch.ones(7), torch.tensor([1.0] * 7 + [-1] + [1] * 2))
+    with pytest.raises(ValueError, match=r"`killing` .* got -1.0 at index 0\.$"):
+        rw.walk(batch, torch.ones(7), -1.0)
+
+
+def test_rates_are_checked_for_one_walk_unless_many_are_meant():
+    rates = torch.ones(2, 3)
+    with pytest.raises(ValueError, match="not over weights, killing"):
+        torch.func.vmap(lambda row: check_rates("rates", row) or row)(rates)
+    assert torch.func.vmap(lambda row: check_rates("rates", row, batched=True) or row)(rates).equal(rates)

@@ -73,7 +73,11 @@ def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
     chosen = f"{OVER_REGIONS.explain(about)}."
     yield f"segment, {size(sizes)}", f"{forecast(sizes)} with 2 labels, {regions} superpixels. {chosen}"
-    chosen = f"{SOLVER.explain(grid_graph(sizes))}." if walks.bytes < free else "More than is free: take segment."
+    chosen = (
+        f"{SOLVER.explain(grid_graph(sizes))}."
+        if walks.bytes < free
+        else "More than is free: take segment, or walk --blocks 64."
+    )
     yield f"walk, {size(sizes)}", f"{walks} with 2 labels. {chosen}"
 
 

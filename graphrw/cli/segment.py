@@ -13,6 +13,7 @@ from graphrw.cli.bars import bar
 from graphrw.cli.blocks import by_blocks
 from graphrw.cli.engine import Engine, by_petsc
 from graphrw.cli.outputs import Outputs
+from graphrw.cli.room import require_room_for_volume
 from graphrw.cli.task import Inputs
 from graphrw.models import LearnedRandomWalker, pretrained_names
 
@@ -152,6 +153,7 @@ def walk(
     elif engine is Engine.PETSC:
         by_petsc(inputs, outputs, beta, quiet=quiet)
     elif where.type == "cpu":
+        require_room_for_volume(inputs)
         _by_session(inputs, outputs, {"superpixels": False, **options}, quiet=quiet)
     else:
         _at_once(inputs, outputs, "--device", partial(by_walker, device=where, options=options), quiet=quiet)

@@ -1,9 +1,10 @@
 """Solving with the operator of a walk whose rows lie on many processes, and the adjoint."""
 
+import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from graphrw.core.walk import Walk
 from graphrw.distributed.graph import DistributedGraph, DistributedWalk
 from graphrw.distributed.reach import stranded
 from graphrw.solvers.gradients import weight_gradient
+from graphrw.solvers.iterative import SHARPNESSES, WORST_ANSWER
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.pattern import row_pattern
 from graphrw.solvers.petsc import PETSc, check_size, petsc, set_up
 from graphrw.solvers.record import SolveReport, recordings, report
+from graphrw.solvers.verdict import distance_from_one
 
 PASSES = 4  # of refinement: each but the first works on what the one before has left
 
@@ -57,6 +60,14 @@ def factorize(walk: DistributedWalk, solver: PETSc = PETSc()) -> "DistributedFac
             "some killing, or a seed."
         )
     return DistributedFactor(walk, solver)
+
+
+class _Refined(NamedTuple):
+    """An answer, the norms of what it leaves (K,), and the iterations of the slowest column in all passes."""
+
+    x: Tensor
+    left: Tensor
+    iterations: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,22 +115,57 @@ class DistributedFactor:
         """(K,): of all processes' rows."""
         return self.graph.halo.total(columns.square().sum(0)).sqrt()
 
+    @cached_property
+    def sharpness(self) -> float:
+        """By how much residuals have to shrink so that a small one means a small error: found once, by A 1 = killing,
+        as `IterativeInverse.judge` does in one process.
+
+        Raises:
+            ConvergenceError: if none does, in all processes.
+        """
+        halo = self.graph.halo
+        killing = halo.gathered(self.operator.walk.killing[:, None])
+        target = self.solver.rtol * self.norms(killing)
+        ones, error, reached = torch.zeros_like(killing), math.inf, 1.0
+        for sharpness in SHARPNESSES:
+            try:
+                ones = self._refined(killing, sharpness * target, ones).x
+            except ConvergenceError:
+                if error > WORST_ANSWER:
+                    raise
+                break
+            error, reached = halo.largest(distance_from_one(ones)), sharpness
+            if error <= min(WORST_ANSWER, math.sqrt(self.solver.rtol)):
+                break
+        if error <= WORST_ANSWER:
+            return reached
+        raise ConvergenceError(
+            f"{self.solver} reached its residual, but with a relative error of {error:.1e} on A 1 = killing: some "
+            "nodes hardly reach any seed or killing. Raise the smallest weights, or add killing."
+        )
+
     def solve_plain(self, b: Tensor) -> Tensor:
-        """x for `b` (owned, K) float64, refined until its true residual is what was asked for."""
-        began, norm, x, residual, iterations = time.perf_counter(), self.norms(b), torch.zeros_like(b), b, 0
-        target = self.solver.rtol * norm
+        """x for `b` (owned, K) float64, refined until its true residual is what was asked for, or less."""
+        began, norm = time.perf_counter(), self.norms(b)
+        found = self._refined(b, self.sharpness * self.solver.rtol * norm, torch.zeros_like(b))
+        worst = float((found.left / norm.clamp(min=1e-300)).nan_to_num(torch.inf).max()) if len(norm) else 0.0
+        nodes, seconds = self.graph.num_nodes, time.perf_counter() - began
+        seen = (self.solver, nodes, b.shape[1], False, found.iterations, worst, seconds, 0.0)
+        report(SolveReport(*seen), recordings())
+        return found.x
+
+    def _refined(self, b: Tensor, target: Tensor, x: Tensor) -> _Refined:
+        """From `x` on, until what is left of each column is within `target` (K,)."""
+        residual, iterations = self.residual(b, x), 0
         for step in range(PASSES):
             # Half: PETSc's residual is that of a recursion, behind which the true one lags.
             change, more = self._pass(residual, 0.5 * 0.1**step * target)
             x, iterations = x + change, iterations + more
             residual = self.residual(b, x)
             left = self.norms(residual)
-            worst = float((left / norm.clamp(min=1e-300)).nan_to_num(torch.inf).max()) if len(norm) else 0.0
             if bool((left <= target).all()):
-                nodes, seconds = self.graph.num_nodes, time.perf_counter() - began
-                seen = (self.solver, nodes, b.shape[1], False, iterations, worst, seconds, 0.0)
-                report(SolveReport(*seen), recordings())
-                return x
+                return _Refined(x, left, iterations)
+        worst = float((left / self.norms(b).clamp(min=1e-300)).nan_to_num(torch.inf).max())
         raise ConvergenceError(
             f"{self.solver} left a true relative residual of {worst:.1e} after {iterations} iterations. Likely causes: "
             "weights that span too many orders of magnitude, or a component that hardly reaches any seed or killing. "

@@ -15,6 +15,7 @@ from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional import hitting_probabilities
 from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
 from graphrw.segmentation.pixels.components import LabelledComponents, labelled_components, pieces
+from graphrw.segmentation.pixels.cost import require_room_to_walk
 from graphrw.segmentation.pixels.pixel_walk import number_seeds, pixel_walk
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
@@ -116,6 +117,7 @@ def random_walker(
         ValueError: for shapes that do not fit, labels that are not whole or more than int64 holds, no seed, an image
             that is complex, without channels or not finite, or an unknown `mode`.
         ConvergenceError: if `solver` cannot reach its tolerance, or what it gives is far from any probability.
+        MemoryError: for a volume too large, before it is walked over; `random_walker_blocks` takes it.
 
     >>> import numpy as np
     >>> image = np.array([[0.0, 0.1, 0.9, 1.0]])
@@ -136,6 +138,7 @@ def random_walker(
     ids, seeds = number_seeds(flat)
     components = labelled_components(pieces(label_image >= 0), seeds)
     contested = components.contested.view(label_image.shape)
+    require_room_to_walk(contested, components.num_columns, solver)
     probability = _solve(components, pixel_walk(contested, pixels, beta=beta, steps=steps), solver)
     lost = (flat == 0) & ~components.reached
     _warn(probability.detach(), int(lost.sum()), prob_tol)

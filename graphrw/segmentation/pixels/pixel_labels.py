@@ -12,6 +12,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk
 from graphrw.segmentation.pixels.components import LabelledComponents, labelled_components, pieces
 from graphrw.segmentation.pixels.contest import Contest, contest_by, contest_on
+from graphrw.segmentation.pixels.cost import require_room_to_walk
 from graphrw.segmentation.pixels.kept_factor import KeptFactor
 from graphrw.segmentation.pixels.pixel_walk import number_seeds, pixel_walk
 from graphrw.segmentation.seeded_walk import SeededWalk
@@ -105,8 +106,11 @@ def label_pixels(
 
 def _contest(image: ImagePixels, components: LabelledComponents, solver: Solver) -> Contest:
     contested = components.contested
+    nodes = contested.view(image.inside.shape)
+    if "kept" not in vars(image):  # later strokes find much of the memory taken already, and use it again
+        require_room_to_walk(nodes, components.num_columns, solver)
     if bool(contested.any()):
         inverse = image.kept.held_at(~contested | (components.columns >= 0), solver)
         if inverse is not None:
             return contest_by(inverse, components, image.pixels)
-    return contest_on(image.walk_on(contested.view(image.inside.shape)), components, solver)
+    return contest_on(image.walk_on(nodes), components, solver)

@@ -3,23 +3,17 @@
 import math
 from dataclasses import dataclass
 
-from graphrw.functional.most_probable import LABELS_AT_ONCE
+from graphrw.segmentation.pixels.cost import of_solve, of_walk
 from graphrw.segmentation.regions.image_regions import default_segments
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.cost import Cost
-from graphrw.solvers.grid_cost import of_grid
 
 # Seconds on two cores of 2026, and bytes, as `benchmarks/forecast.py` sees them.
 PER_PIXEL = Cost(1e-7, 25)  # of every answer: canvas, labels, entropy
-SOLVED = Cost(8e-8, 50)  # for a pixel and a label
 LOOKING = Cost(4e-7, 90)  # at a pixel, for superpixels
 CHANNEL = Cost(2e-7, 16)  # of a pixel, likewise
-FACTOR = Cost(2.6e-6, 800)  # of a photograph, for each pixel, with its weights and its analysis
-KEPT = Cost(2.5e-7, 110)  # what strokes change of such a factor, which a session keeps
-WEIGHING = Cost(1e-6, 150)  # a volume's edges, for each voxel
 REGION = Cost(1.5e-5, 1e3)  # with its edges and what absorbs
 REGION_LABEL = Cost(5e-6, 1.2e3)  # a region's probability of a label, solved for three times
-SLOWER = 1.8  # multigrid on volumes with noise than on the graphs that its cost was taken from
 BORDER = 1.5  # the borders of L labels, over the surface of L cubes that fill the image
 
 
@@ -61,9 +55,9 @@ def forecast(
         if first:
             parts += [(pixels, LOOKING), (channels * pixels, CHANNEL)]
         near = band_shape(shape, num_labels, band)
-        parts += _solved(near, num_labels, solver) if band else []
+        parts += of_solve(near, num_labels, solver) if band else []
     else:
-        parts = [(pixels, PER_PIXEL), *_walked(shape, num_labels, solver, first=first)]
+        parts = [(pixels, PER_PIXEL), *of_walk(shape, num_labels, solver, first=first)]
     return Forecast(
         _rounded(sum(count * cost.seconds for count, cost in parts)),
         _rounded(sum(count * cost.bytes for count, cost in parts)),
@@ -76,29 +70,6 @@ def band_shape(shape: tuple[int, ...], num_labels: int, band: int) -> tuple[int,
     surface = BORDER * math.prod(shape) ** ((axes - 1) / axes) * num_labels ** (1 / axes)
     surface = min(surface, math.prod(shape) / thickness)
     return (thickness, *(axes - 1) * (max(1, round(surface ** (1 / (axes - 1)))),))
-
-
-def _walked(shape: tuple[int, ...], num_labels: int, solver: Solver, *, first: bool) -> list[tuple[int, Cost]]:
-    """Over all pixels; on photographs `KeptFactor` serves `Auto`."""
-    pixels = math.prod(shape)
-    if len(shape) == 2 and isinstance(solver, Auto):
-        return [(pixels, FACTOR if first else KEPT), *_columns(pixels, num_labels)]
-    return [*_solved(shape, num_labels, solver), *([(pixels, WEIGHING)] if first else [])]
-
-
-def _solved(shape: tuple[int, ...], num_labels: int, solver: Solver) -> list[tuple[int, Cost]]:
-    """Hitting probabilities on a grid, so many labels at a time."""
-    columns = min(num_labels, LABELS_AT_ONCE)
-    once = of_grid(solver, shape, columns, planned=False)
-    more = [of_grid(solver, shape, count, planned=True).seconds for count in (columns, num_labels)]
-    seconds = (once.seconds + more[1] - more[0]) * (SLOWER if len(shape) > 2 else 1.0)
-    return [(1, Cost(seconds, once.bytes)), *_columns(math.prod(shape), num_labels)]
-
-
-def _columns(pixels: int, num_labels: int) -> list[tuple[int, Cost]]:
-    """Of the answers."""
-    held = min(num_labels, LABELS_AT_ONCE)
-    return [(num_labels * pixels, Cost(SOLVED.seconds, 0)), (held * pixels, Cost(0, SOLVED.bytes))]
 
 
 def _rounded(number: float) -> float:

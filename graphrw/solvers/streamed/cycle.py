@@ -79,9 +79,9 @@ class StreamedCycle:
         )
         for nodes, part in self.parts(depth):
             number = extended(level.aggregate, nodes, part).squeeze(1)
-            better = extended(y, nodes, part) + torch.where(
-                number[:, None] >= 0, above.gather(number.clamp(min=0)), 0.0
-            )
+            there = torch.where(number >= 0, number, number.max().clamp(min=0)).split([len(nodes), len(part.ghosts)])
+            coarse = torch.cat([above.gather(rows) for rows in there])  # of the part itself they lie side by side
+            better = extended(y, nodes, part) + torch.where(number[:, None] >= 0, coarse, 0.0)
             corrected.write(nodes.start, better[: len(nodes)])
             rest.write(nodes.start, b.read(nodes) - part.product(better))
         for nodes, part in self.parts(depth):

@@ -1,6 +1,6 @@
 """Vectors in files, of which a range of rows is in memory at a time."""
 
-import mmap
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+STRETCH = 2**14  # rows that are read at once, to pick some of them
 NUMPY = {torch.float64: np.dtype("<f8"), torch.int64: np.dtype("<i8")}
 
 
@@ -49,16 +50,29 @@ class Field:
             values.contiguous().numpy().astype(NUMPY[self.dtype], copy=False).tofile(file)
 
     def gather(self, rows: Tensor) -> Tensor:
-        """(n, columns): those at `rows` (n,) int64.
+        """(n, columns): those at `rows` (n,) int64; few of them, or close together.
 
-        The file is mapped for this moment alone: what stays mapped would count as memory of the process.
+        They are read in stretches: of a file that is mapped the system brings 64 kB around each row, all of which count
+        as memory of the process at once.
         """
         if len(rows) == 0:
             return torch.empty(0, self.columns, dtype=self.dtype)
-        with self.path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        values = np.frombuffer(mapped, NUMPY[self.dtype]).reshape(-1, self.columns)
-        return torch.from_numpy(values[rows.numpy()])
+        first, last = (int(bound) for bound in torch.aminmax(rows))
+        if last - first < 2 * len(rows):
+            return self.read(range(first, last + 1))[rows - first]
+        order = None if bool((rows.diff() >= 0).all()) else rows.argsort()
+        wanted = rows.numpy() if order is None else rows[order].numpy()
+        values = np.empty((len(rows), self.columns), NUMPY[self.dtype])
+        ends = [*(np.flatnonzero(np.diff(wanted // STRETCH)) + 1), len(rows)]
+        with self.path.open("rb", buffering=0) as file:
+            for begin, end in itertools.pairwise([0, *ends]):
+                stretch = wanted[begin:end]
+                held = np.empty((stretch[-1] + 1 - stretch[0], self.columns), NUMPY[self.dtype])
+                file.seek(int(stretch[0]) * self._row)
+                file.readinto(held.data)
+                np.take(held, stretch - stretch[0], axis=0, out=values[begin:end])
+        found = torch.from_numpy(values)
+        return found if order is None else torch.empty_like(found).index_copy_(0, order, found)
 
     @property
     def _row(self) -> int:

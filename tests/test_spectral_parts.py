@@ -1,0 +1,179 @@
+"""What a search for eigenpairs is made of, number by number."""
+
+import math
+
+import pytest
+import torch
+from spectral_walks import random_walk, ring, union
+
+from graphrw import Graph, diffusion_map, grid_graph, walk
+from graphrw.core import memory
+from graphrw.core.errors import ConvergenceError
+from graphrw.spectral import survey as surveys
+from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
+from graphrw.spectral.layout import double_cover, fold, in_odd_cycles, layout, two_colours
+from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
+from graphrw.spectral.route import LONG_FILTER, Route, in_order, in_turn
+from graphrw.spectral.subspace import Subspace, orthonormal_beside, random_like
+from graphrw.spectral.survey import Survey
+
+LINE = grid_graph((4,))
+LIKE = torch.ones(1, dtype=torch.float64)
+
+
+def numbers(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("time", [0, 0.0, 3, torch.tensor(2.5), torch.tensor(0.0, dtype=torch.float64)])
+def test_a_time_is_a_number_from_0_on(time: float) -> None:
+    assert float(check_time(time, LIKE)) == float(time)
+
+
+@pytest.mark.parametrize("time", [-1e-9, math.inf, math.nan, torch.tensor(-1.0)])
+def test_a_time_out_of_range_is_refused(time: float) -> None:
+    with pytest.raises(ValueError, match="`time` must be finite and not negative"):
+        check_time(time, LIKE)
+
+
+@pytest.mark.parametrize("time", [torch.ones(1), torch.ones(2, 2), torch.tensor(1)])
+def test_a_time_that_is_no_single_float_is_refused(time: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"`time` must be a number or a floating-point tensor \(\)"):
+        check_time(time, LIKE)
+
+
+def test_as_many_eigenpairs_as_there_are_nodes_may_be_asked_for_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = random_walk(LINE)
+    for k in (1, 4):
+        check_count(moved, k)
+    for k in (0, 5, True):
+        with pytest.raises(ValueError, match="`k`"):
+            check_count(moved, k)
+    monkeypatch.setattr(memory, "EVERY_DAY", 63)
+    monkeypatch.setattr(memory, "available_memory", lambda: 64)
+    check_count(moved, 1)  # two arrays of 4 × 1 numbers
+    with pytest.raises(MemoryError, match=r"A map of 2 eigenpairs of 4 nodes .* Take fewer"):
+        check_count(moved, 2)
+
+
+def test_a_cut_among_those_that_last_is_cured_by_their_number() -> None:
+    """λ = 1 of three components, one of which has no odd cycle: −1, too; what kills, or has no edge, does not last."""
+    lasting = union(ring(5), ring(4), ring(3), ring(6), Graph(torch.empty(2, 0, dtype=torch.int64), 2))
+    killing = torch.zeros(20, dtype=torch.float64)
+    killing[13] = 0.5  # in the ring of six
+    with pytest.warns(SpectralCutWarning, match=r"\|λ\| = 1: .*Take k = 4\.") as told:
+        diffusion_map(walk(lasting, torch.ones(18, dtype=torch.float64), killing), 1.0, 2)
+    assert len(told) == 1
+
+
+def test_nodes_of_odd_cycles_have_no_colour() -> None:
+    edges = union(ring(3), ring(4), LINE).edges
+    assert in_odd_cycles(edges, 11).tolist() == [True] * 3 + [False] * 8
+    assert two_colours(edges, 11) is None
+    colour = two_colours(ring(4).edges, 4)
+    assert colour is not None
+    assert bool((colour[:-1] != colour[1:]).all())
+
+
+def test_the_double_cover_crosses_with_every_edge() -> None:
+    assert double_cover(torch.tensor([[0, 1], [1, 2]]), 3).tolist() == [[0, 1, 3, 4], [4, 5, 1, 2]]
+
+
+def test_a_layout_numbers_neighbours_close_together_and_knows_every_entry() -> None:
+    shuffled = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    line = Graph(shuffled[grid_graph((30,)).edges], 30)
+    found = layout(line)
+    assert layout(line) is found
+    assert torch.equal(found.order[found.rank], torch.arange(30))
+    assert torch.equal(found.rank[line.edges], found.edges)
+    assert int((found.edges[0] - found.edges[1]).abs().max()) == 1
+    row = torch.repeat_interleave(torch.arange(30), found.indptr.diff())
+    for at, beyond, edge in zip(row.tolist(), found.indices.tolist(), found.source.tolist(), strict=True):
+        assert {at, beyond} == set(found.edges[:, edge].tolist())
+
+
+@pytest.mark.parametrize(("count", "value"), [(1, 0.9), (2, 0.9), (3, 0.5), (4, 0.5), (5, 0.1), (8, 0.1), (99, 0.1)])
+def test_a_survey_guesses_eigenvalues_from_their_shares(count: int, value: float) -> None:
+    assert Survey(numbers(0.9, 0.5, 0.1), numbers(0.25, 0.25, 0.5), -1.0).leading(count, 8) == value
+
+
+def test_a_survey_is_a_gauss_rule_and_bounds_the_lower_end() -> None:
+    found = surveys._survey(numbers(0.5, 0.25, 0.0), numbers(0.1, 0.2), 100)
+    matrix = torch.tensor([[0.5, 0.1, 0.0], [0.1, 0.25, 0.2], [0.0, 0.2, 0.0]], dtype=torch.float64)
+    for power in range(5):  # exact up to twice the steps less one
+        moment = float(torch.linalg.matrix_power(matrix, power)[0, 0])
+        assert float((found.shares * found.values**power).sum()) == pytest.approx(moment, abs=1e-14)
+    assert bool((found.values.diff() < 0).all())
+    assert found.lowest == -1.0  # after three steps nothing is sure
+    steps = 50
+    many = surveys._survey(torch.zeros(steps, dtype=torch.float64), torch.full((steps - 1,), 0.25).double(), 100)
+    least = float(many.values[-1])
+    e = (math.log(1.648 * 10 / 1e-8) / (2 * steps - 1)) ** 2
+    assert many.lowest == pytest.approx((least - e) / (1 - e), rel=1e-12)
+
+
+def test_a_subspace_projects_grows_and_shrinks_to_what_is_kept() -> None:
+    moved = random_walk(grid_graph((4, 5)))
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    dense = matrix.dense()
+    besides = torch.linalg.eigh(dense).eigenvectors[:, -1:].T
+    space = Subspace(matrix, 9, besides)
+    assert space.fits(9)
+    assert not space.fits(10)
+    product = space.expand(random_like(torch.empty(20, 4), seed=1))
+    space.expand(product)
+    assert (space.size, space.fits(1), space.fits(2)) == (8, True, False)
+    basis = space.combine(torch.eye(8, dtype=torch.float64))
+    torch.testing.assert_close(basis.T @ basis, torch.eye(8, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert float((besides @ basis).abs().max()) < 1e-12
+    torch.testing.assert_close(product, dense @ basis[:, :4])
+    projected = torch.linalg.eigvalsh(basis.T @ dense @ basis)
+    by_value, by_size = (space.ritz(by_size=way) for way in (False, True))
+    torch.testing.assert_close(by_value[0], projected.flip(0))
+    torch.testing.assert_close(by_size[0].abs(), projected.abs().sort(descending=True).values)
+    wanted = basis @ by_value[1][:, :3]
+    space.compress(by_value[0][:3], by_value[1][:, :3])
+    assert space.size == 3
+    torch.testing.assert_close(space.combine(torch.eye(3, dtype=torch.float64)), wanted)
+    torch.testing.assert_close(space.ritz(by_size=False)[0], by_value[0][:3])
+
+
+def test_what_adds_nothing_to_a_basis_is_filled_up_and_always_the_same() -> None:
+    rows = torch.eye(2, 30, dtype=torch.float64)
+    filled = orthonormal_beside(rows, rows)
+    assert torch.equal(filled, orthonormal_beside(rows, rows))
+    assert float((filled @ rows.T).abs().max()) < 1e-13
+    assert torch.equal(random_like(rows, 3), random_like(rows, 3))
+    assert not torch.equal(random_like(rows, 3), random_like(rows, 4))
+
+
+def test_the_route_with_few_terms_comes_first_and_errors_name_both() -> None:
+    assert in_order(LONG_FILTER, LONG_FILTER) == (Route.POLYNOMIAL, Route.INVERSE)
+    assert in_order(LONG_FILTER + 1, LONG_FILTER) == (Route.INVERSE, Route.POLYNOMIAL)
+    seen = []
+
+    def attempt(route: Route, last: bool) -> int:
+        seen.append((route, last))
+        raise ConvergenceError(f"{len(seen)} is left.")
+
+    with pytest.raises(ConvergenceError) as told:
+        in_turn(in_order(1, 2), attempt, "Nothing", lambda: "Why?")
+    assert seen == [(Route.POLYNOMIAL, False), (Route.INVERSE, True)]
+    assert str(told.value) == (
+        "Nothing: by Chebyshev polynomials, 1 is left.; by an approximate inverse, 2 is left.. Why?"
+    )
+
+
+def test_what_is_no_walk_or_goes_one_way_has_no_map() -> None:
+    with pytest.raises(ValueError, match="`walk` must be a `Walk`"):
+        check_count("a walk", 1)
+    with pytest.raises(ValueError, match="got a directed one"):
+        check_count(walk(Graph(LINE.edges, 4, directed=True), torch.ones(3)), 1)
+
+
+def test_colours_that_hang_on_the_structure_alone_are_found_once() -> None:
+    small = torch.full((3,), 0.5, dtype=torch.float64)
+    assert fold(LINE, small) is fold(LINE, 2 * small)
+    cut = fold(LINE, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
+    assert cut is not None
+    assert len(cut.source) == 2
