@@ -134,7 +134,7 @@ class _ApproximateCholeskyInverse(IterativeInverse):
             raise
         self._columns = torch.empty(2, 0, 0, dtype=torch.float64)
 
-    def precondition(self, r: Tensor) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         if hasattr(self._factor, "apply"):
             out = torch.empty(r.shape, dtype=r.dtype)
             self._factor.apply(r.cpu().contiguous().numpy(), out=out.numpy())

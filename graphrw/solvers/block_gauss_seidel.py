@@ -89,16 +89,10 @@ class _BlockGaussSeidelInverse(IterativeInverse):
                 raise could_not_factorise(solver, error) from error
             raise
 
-    def preconditioner(self, transpose: bool) -> krylov.Preconditioner:
-        return lambda r: self._swept(r, "T" if transpose else "N")
-
-    def precondition(self, r: Tensor) -> Tensor:
-        return self._swept(r, "N")
-
-    def _swept(self, r: Tensor, side: str) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         ordered = np.asfortranarray(r.cpu().numpy()[self._order])
         x = np.empty(r.shape)
-        x[self._order] = self._factor.solve(ordered, trans=side)
+        x[self._order] = self._factor.solve(ordered, trans="T" if transpose else "N")
         return torch.from_numpy(x).to(r.device)
 
 

@@ -42,7 +42,7 @@ class JacobiInverse(IterativeInverse):
         super().__init__(walk, solver)
         self._answer = walk.weight.new_empty(0, 0)
 
-    def precondition(self, r: Tensor) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         if self._answer.shape != r.shape:
             self._answer = torch.empty_like(r)
         return torch.div(r, self.operator.diagonal[:, None], out=self._answer)

@@ -71,12 +71,8 @@ class IterativeInverse(RefinedInverse):
         self._working = Lock()  # one solve at a time: preconditioners work in memory of their own
 
     @abstractmethod
-    def precondition(self, r: Tensor) -> Tensor:
-        """M⁻¹ r for `r` (N, K) float64; the next call may overwrite the answer."""
-
-    def preconditioner(self, transpose: bool) -> krylov.Preconditioner:
-        """M⁻¹ for A or, where that is another, M⁻ᵀ for Aᵀ."""
-        return self.precondition
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
+        """M⁻¹ r for `r` (N, K) float64, or M⁻ᵀ r where M is not symmetric; the next call may overwrite the answer."""
 
     @property
     def allowed_error(self) -> float:
@@ -96,7 +92,7 @@ class IterativeInverse(RefinedInverse):
     def system(self, transpose: bool, step: int) -> krylov.Narrowing:
         """What is iterated on, after so many passes."""
         product = self.operator.matmul_in_differences if step else self.operator.matmul
-        return krylov.Uniform(partial(product, transpose=transpose), self.preconditioner(transpose))
+        return krylov.Uniform(*(partial(each, transpose=transpose) for each in (product, self.precondition)))
 
     @property
     def columns_at_once(self) -> int:

@@ -95,7 +95,7 @@ class _PETScInverse(IterativeInverse):
         self._preconditioner.setOperators(matrix)
         set_up(self._preconditioner, solver)
 
-    def precondition(self, r: Tensor) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         library, right = petsc(), r.T.cpu().contiguous().numpy()
         answer = np.empty_like(right)
         for column, out in zip(right, answer, strict=True):

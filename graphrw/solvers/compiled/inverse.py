@@ -90,5 +90,5 @@ class CompiledInverse(IterativeInverse):
     def system(self, transpose: bool, step: int) -> CompiledSystem:
         return CompiledSystem(self.operator, self._cycle)
 
-    def precondition(self, r: Tensor) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         return self._cycle.apply(r)

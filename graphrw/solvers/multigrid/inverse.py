@@ -30,5 +30,5 @@ class MultigridInverse(IterativeInverse):
             self._cycle.expect(min(b.shape[1], self.columns_at_once))  # before the verdict asks for one column
         return super().solve(b, transpose, start)
 
-    def precondition(self, r: Tensor) -> Tensor:
+    def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
         return self._cycle.apply(r)
