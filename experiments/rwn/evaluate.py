@@ -25,7 +25,7 @@ from torch import Tensor
 
 from experiments.data.folders import Missing
 from experiments.rwn.methods import KERNELS, POWERS, STEPS, DenseCRF2D, Kernel, Scored, Setting, crf, settings, walked
-from experiments.rwn.scenes import SETS, CoarseNetwork, Scene, read
+from experiments.rwn.scenes import SETS, CoarseNetwork, FineNetwork, Scene, read
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import spread, table, write
 from graphrw.metrics import boundary_f_score, mean_iou, trimap_error
@@ -34,10 +34,10 @@ from graphrw.models import RWN
 WIDTHS = (1, 2, 4, 8, 16)  # of the bands, in pixels of the reduced photographs
 BOUNDARY_TOLERANCE = 0.0075
 CHOSEN: dict[str, Any] = {  # on val of camvid_subset
-    "learned": Setting("learned", 8.0, 0.2),
+    "learned": Setting("learned", 8.0, 0.9),
     "uniform": Setting("uniform", 1.0, 0.2),
-    "gaussian": Setting("gaussian", 0.1, 0.5),
-    "colours": Setting("colours", 100.0, 0.9),
+    "gaussian": Setting("gaussian", 0.03, 0.5),
+    "colours": Setting("colours", 100.0, 0.5),
     "crf": Kernel(3.0, 20.0, 5.0),
 }
 RADII = (2.0, 5.0, 10.0)
@@ -73,7 +73,7 @@ ROWS = {
 def model_of(config: Config, folder: Path, stage: str) -> RWN | None:
     """None where the stage was not trained."""
     path = folder / f"{stage}.safetensors"
-    return RWN.load(path, trunk=CoarseNetwork()) if path.exists() else None
+    return RWN.load(path, trunk=CoarseNetwork(), affinity_trunk=FineNetwork()) if path.exists() else None
 
 
 def candidates(weights: str | None) -> list[tuple[Any, Method]]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from experiments.rwn.scenes import SETS, CoarseNetwork, Scene, piece, read
+from experiments.rwn.scenes import SETS, Scene, made, piece, read
 from experiments.shared.command import Training, option, parsed
 from experiments.shared.stages import stage
 from graphrw.functional import local_affinity_loss, local_step
@@ -36,19 +36,11 @@ class Config(Training):
     reduce: int = option(2, "how many pixels along each axis of a photograph become one")
     walk: str = option("learned", "learned, colours, uniform or none")
     steps: int = option(400, "of the first stage, each on one photograph")
-    walk_steps: int = option(250, "of the second stage, each on one piece")
+    walk_steps: int = option(600, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
-    radius: float = option(5.0, "of the step in training, in pixels")
-    early: int = option(6, "channels of each of the two convolutions for affinities")
+    radius: float = option(7.0, "of the step in training, in pixels")
     side: float = option(1.0, "weight of the loss of affinities")
     learning_rate: float = option(3e-3, "of both stages")
-
-
-def made(config: Config) -> RWN:
-    """The model before training."""
-    torch.manual_seed(config.seed)
-    classes = SETS[config.set][1]
-    return RWN(3, classes, trunk=CoarseNetwork(), early=config.early, training_radius=config.radius)
 
 
 def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
@@ -59,23 +51,25 @@ def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -
 
 def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
     """Through one step, on a piece."""
-    f, image, target = piece(scenes, model, config.crop, _chance(config, step))
+    part = piece(scenes, model, config.crop, _chance(config, step))
+    f, target, theta = part.f, part.classes, model.affinity.coefficients
     if bool((target < 0).all()):
         return 0 * f.sum()
     if config.walk == "none":
         return cross_entropy(f, target, ignore_index=-1)
     if config.walk != "learned":
-        return cross_entropy(local_step(f, image, BETA[config.walk], config.radius), target, ignore_index=-1)
-    features, theta = model.early_features(image), model.affinity.coefficients
-    fit = cross_entropy(local_step(f, features, theta, config.radius), target, ignore_index=-1)
-    return fit + config.side * local_affinity_loss(features, theta, target, config.radius)
+        return cross_entropy(local_step(f, part.image, BETA[config.walk], config.radius), target, ignore_index=-1)
+    fit = cross_entropy(local_step(f, part.features, theta, config.radius), target, ignore_index=-1)
+    return fit + config.side * local_affinity_loss(part.features, theta, target, config.radius)
 
 
 def train(config: Config) -> RWN:
     """Both stages; the models after each are in `config.out`."""
     if config.walk not in ("learned", "none", *BETA):
         raise SystemExit(f"There is no walk `{config.walk}`: learned, colours, uniform, none.")
-    model, scenes = made(config), read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
+    torch.manual_seed(config.seed)
+    model = made(SETS[config.set][1], training_radius=config.radius)
+    scenes = read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
     plans = {"fcn": (loss_of_scores, config.steps), config.walk: (loss_of_walk, config.walk_steps)}
     for name, (loss, steps) in plans.items():
         schedule = Schedule(steps, learning_rate=config.learning_rate, clip=1.0)
