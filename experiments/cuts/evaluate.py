@@ -31,7 +31,7 @@ import graphrw as rw
 from experiments.data.photographs import bsds500, weizmann_horses
 from experiments.ndd.hierarchies import by_cuts
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import table, write
+from experiments.shared.results import paired_interval, table, write
 from graphrw.models import EfficientNetLite0
 
 STRIDE = 16  # pixels for each cell along each axis
@@ -40,7 +40,6 @@ THRESHOLDS = (0.1, 0.2, 0.3)  # of cosines, as in TokenCut
 BETAS = (0.001, 0.002, 0.005)  # of CIELAB colours
 RADII = (6, None)  # in cells; None: all pairs
 SEGMENTS, SHARES = (3, 4, 6, 8), (0.3, 0.5, 0.8)
-SAMPLES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,14 +185,6 @@ def best(found: dict[Setting, list[float]]) -> list[Setting]:
     return [max((each for each in found if each.method == m), key=lambda each: np.mean(found[each])) for m in methods]
 
 
-def interval(first: list[float], second: list[float]) -> tuple[float, float]:
-    """95 % of the mean of first − second, by paired bootstrap."""
-    difference = np.array(first) - np.array(second)
-    samples = np.random.default_rng(0).integers(len(difference), size=(SAMPLES, len(difference)))
-    low, high = np.quantile(difference[samples].mean(1), (0.025, 0.975))
-    return float(low), float(high)
-
-
 def main() -> None:
     options = parsed(Options, __doc__)
     trunks = {method: EfficientNetLite0(STRIDE, stages=stages) for method, stages in STAGES.items()}
@@ -207,7 +198,7 @@ def main() -> None:
     colour = found[shown[0]]
     rows = []
     for setting in shown:
-        low, high = (100 * end for end in interval(found[setting], colour))
+        low, high = (100 * end for end in paired_interval(found[setting], colour))
         rows.append(
             {"method": setting.method, "IoU": 100 * float(np.mean(found[setting])), "more": f"{low:.1f} … {high:.1f}"}
         )

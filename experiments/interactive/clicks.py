@@ -25,11 +25,10 @@ from experiments.interactive.methods import BETAS, channel_axis, cv2, grabcut, w
 from experiments.interactive.pretrained import pretrained_features
 from experiments.interactive.robot import GOALS, MOST, Game, Mask, Tool, play
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import read, table, write
+from experiments.shared.results import paired_interval, read, table, write
 from graphrw.models.pretrained import EfficientNet
 
 CLICKED = ("grabcut", "berkeley", "coco_mval")
-SAMPLES = 10_000  # of the bootstrap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +142,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 counts = [row[f"clicks to {goal} %"] for row in mine]
                 line[f"clicks to {goal} %"] = f"{np.mean(counts):.2f}"
                 first = [row[f"clicks to {goal} %"] for row in of_set if row["method"] == of_set[0]["method"]]
-                low, high = interval(np.array(first) - np.array(counts)) if len(first) == len(counts) else (0, 0)
+                low, high = paired_interval(first, counts) if len(first) == len(counts) else (0, 0)
                 line[f"fewer to {goal} %"] = f"{np.mean(first) - np.mean(counts):.2f} ({low:.2f} … {high:.2f})"
             line["never 90 %"] = sum(row["IoU"] < max(GOALS) for row in mine)
             line["s a click"] = f"{np.mean([row['seconds'] for row in mine]):.2f}"
@@ -158,13 +157,6 @@ def _key(row: dict[str, Any]) -> tuple[str, ...]:
 def _kept_as(config: Config) -> Config:
     """What a file of results is known by: methods can be added to it."""
     return replace(config, methods=())
-
-
-def interval(differences: np.ndarray) -> tuple[float, float]:
-    """95 % of the mean, by bootstrap over images."""
-    chosen = np.random.default_rng(0).integers(len(differences), size=(SAMPLES, len(differences)))
-    low, high = np.quantile(differences[chosen].mean(1), (0.025, 0.975))
-    return float(low), float(high)
 
 
 def tune(config: Config, names: list[str]) -> None:
