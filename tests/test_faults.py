@@ -175,7 +175,7 @@ def learned_labels() -> Callable[[], Any]:
         session.paint(label, ([15], [column]))
 
     def labels() -> Any:
-        session.learn()
+        session.learn(image[None])
         return torch.as_tensor(session.labels)
 
     return labels
