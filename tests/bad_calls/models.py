@@ -45,7 +45,7 @@ SEEDED = wholes(SEEDS, -2)
 TARGET = wholes(CLASSES)
 FOLDER = tempfile.TemporaryDirectory()
 atexit.register(FOLDER.cleanup)
-SAVED = {model: Path(FOLDER.name) / type(model).__name__ for model in (LRW, RAWKS)}
+SAVED = {model: Path(FOLDER.name) / type(model).__name__ for model in (LRW, RWN, RAWKS)}
 for model, path in SAVED.items():
     model.save(path)
 
@@ -108,7 +108,9 @@ CALLS = (
         radius=number(5.0, 0.5),
         training_radius=number(5.0, 0.5),
         rtol=number(1e-4, 0.0, 1.0),
+        affinity_trunk=A_TRUNK,
     ),
+    call(models.RWN.load, path=a_path(SAVED[RWN]), trunk=A_TRUNK, affinity_trunk=A_TRUNK),
     call(RWN.forward, image=AN_IMAGE),
     call(RWN.scores, image=AN_IMAGE),
     call(RWN.affinities, image=AN_IMAGE),
