@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from cli_files import run
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ import graphrw as rw
 from graphrw.core.errors import Cancelled, ConvergenceError
 from graphrw.files import ImageFile, open_in_parts, read_image, write_image
 from graphrw.segmentation import random_walker_blocks
+from graphrw.segmentation.blocks.boxes import Box, VoxelFile
 from graphrw.solvers.streamed import coarsening, hierarchy
+from graphrw.solvers.streamed.field import Field
 
 RTOL = 1e-6
 
@@ -256,3 +259,15 @@ def test_facts_of_a_run_can_be_read(tmp_path: Path) -> None:
         )
     facts = json.loads((tmp_path / "out.zarr.unfinished" / "run.json").read_text())
     assert (facts["block"], facts["shape"]) == (64, [9, 20])
+
+
+def test_a_file_that_was_cut_is_an_error_and_not_whatever_is_in_memory(tmp_path: Path) -> None:
+    field = Field(tmp_path / "x", 40_000, 1).made()
+    voxels = VoxelFile(tmp_path / "y", (4, 5, 6)).made()
+    for path in (field.path, voxels.path):
+        with path.open("r+b") as file:
+            file.truncate(100)
+    with pytest.raises(OSError, match=r"x` ends before byte 320000"):
+        field.gather(torch.tensor([0, 39_999]))
+    with pytest.raises(OSError, match=r"y` ends before byte 136"):
+        voxels.read(Box((0, 0, 0), (1, 5, 5)))

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphrw.solvers.streamed.field import fill
+
 
 @dataclass(frozen=True)
 class Box:
@@ -67,13 +69,12 @@ class VoxelFile:
         values = np.empty(box.shape, np.int64)
         with self.path.open("rb", buffering=0) as file:
             for begin, row in self._rows(box, values):
-                file.seek(begin)
-                file.readinto(row.data)
+                fill(row, file, begin)
         return torch.from_numpy(values)
 
     def write(self, box: Box, values: Tensor) -> None:
         """Of the shape of the box."""
-        with self.path.open("r+b", buffering=0) as file:
+        with self.path.open("r+b") as file:  # buffered: without a buffer a part may be left out, and nothing says so
             for begin, row in self._rows(box, values.contiguous().numpy()):
                 file.seek(begin)
                 file.write(row.data)

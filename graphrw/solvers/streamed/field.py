@@ -2,10 +2,13 @@
 
 import itertools
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 STRETCH = 2**14  # rows that are read at once, to pick some of them
@@ -39,9 +42,10 @@ class Field:
 
     def read(self, rows: range) -> Tensor:
         """(len(rows), columns)"""
-        count, offset = len(rows) * self.columns, rows.start * self._row
-        values = np.fromfile(self.path, NUMPY[self.dtype], count, offset=offset)
-        return torch.from_numpy(values).view(len(rows), self.columns)
+        values = np.empty((len(rows), self.columns), NUMPY[self.dtype])
+        with self.path.open("rb") as file:
+            fill(values, file, rows.start * self._row)
+        return torch.from_numpy(values)
 
     def write(self, start: int, values: Tensor) -> None:
         """Put `values` (n, columns) from row `start` on."""
@@ -68,8 +72,7 @@ class Field:
             for begin, end in itertools.pairwise([0, *ends]):
                 stretch = wanted[begin:end]
                 held = np.empty((stretch[-1] + 1 - stretch[0], self.columns), NUMPY[self.dtype])
-                file.seek(int(stretch[0]) * self._row)
-                file.readinto(held.data)
+                fill(held, file, int(stretch[0]) * self._row)
                 np.take(held, stretch - stretch[0], axis=0, out=values[begin:end])
         found = torch.from_numpy(values)
         return found if order is None else torch.empty_like(found).index_copy_(0, order, found)
@@ -77,3 +80,14 @@ class Field:
     @property
     def _row(self) -> int:
         return self.columns * NUMPY[self.dtype].itemsize
+
+
+def fill(values: NDArray[Any], file: BufferedReader | FileIO, begin: int) -> None:
+    """Read all of `values`, which lie side by side, from byte `begin` of a file on.
+
+    Raises:
+        OSError: if the file ends before.
+    """
+    file.seek(begin)
+    if file.readinto(values.data) != values.nbytes:
+        raise OSError(f"`{file.name}` ends before byte {begin + values.nbytes}, up to which it was written.")
