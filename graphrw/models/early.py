@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from graphrw.core.whole import check_whole
-
 # Neighbours differ by a few hundredths of the range of an image. Without this factor all weights start near 1, and θ
 # would have to grow a hundredfold before the walk respects an edge, which at usual learning rates takes thousands of
 # steps.
@@ -22,7 +20,6 @@ class EarlyFeatures(nn.Module):
     def __init__(self, in_channels: int, width: int, axes: int) -> None:
         super().__init__()
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
-        width = check_whole("early", width, 1)
         self.axes, self.out_channels = axes, 2 * width
         self.first = convolution(in_channels, width, 3, padding=1)
         self.second = convolution(width, width, 3, padding=1)

@@ -90,10 +90,12 @@ class RWN(Model):
         )
         convolution: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if axes == 2 else nn.Conv3d
         self.classes = convolution(channels_of(self.trunk), check_whole("num_classes", num_classes, 1), 1)
-        own = EarlyFeatures(in_channels, early, axes)
-        self.affinity_trunk = own if affinity_trunk is None else checked_trunk(affinity_trunk, "affinity_trunk")
-        if affinity_trunk is not None:
+        early = check_whole("early", early, 1)
+        if affinity_trunk is None:
+            affinity_trunk = EarlyFeatures(in_channels, early, axes)
+        else:
             self._given["affinity_trunk"] = type(affinity_trunk).__name__
+        self.affinity_trunk = checked_trunk(affinity_trunk, "affinity_trunk")
         self.affinity = FeatureAffinity(in_channels + channels_of(self.affinity_trunk))
         self.alpha, self.rtol = check_alpha(alpha), check_share("rtol", rtol)
         self.radius = check_radius("radius", radius)
