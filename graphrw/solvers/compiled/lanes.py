@@ -59,9 +59,8 @@ def load(typing: Any, like: Any, array: Any, place: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, values, at = arguments
-        there = ir.VectorType(context.get_value_type(array.dtype), like.width)
-        pointer = builder.bitcast(_pointer(context, builder, (array, values), at), there.as_pointer())
-        return _converted(builder, builder.load(pointer, align=array.dtype.bitwidth // 8), context.get_value_type(like))
+        pointer, align = _stretch(context, builder, (array, values, at), like.width)
+        return _converted(builder, builder.load(pointer, align=align), context.get_value_type(like))
 
     return like(like, array, types.int64), generate
 
@@ -72,9 +71,8 @@ def store(typing: Any, lanes: Any, array: Any, place: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vector, values, at = arguments
-        there = ir.VectorType(context.get_value_type(array.dtype), lanes.width)
-        pointer = builder.bitcast(_pointer(context, builder, (array, values), at), there.as_pointer())
-        builder.store(_converted(builder, vector, there), pointer, align=array.dtype.bitwidth // 8)
+        pointer, align = _stretch(context, builder, (array, values, at), lanes.width)
+        builder.store(_converted(builder, vector, pointer.type.pointee), pointer, align=align)
         return context.get_dummy_value()
 
     return types.none(lanes, array, types.int64), generate
@@ -86,10 +84,8 @@ def add_to(typing: Any, array: Any, place: Any, lanes: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         values, at, vector = arguments
-        there = ir.VectorType(context.get_value_type(array.dtype), lanes.width)
-        pointer = builder.bitcast(_pointer(context, builder, (array, values), at), there.as_pointer())
-        align = array.dtype.bitwidth // 8
-        total = builder.fadd(builder.load(pointer, align=align), _converted(builder, vector, there))
+        pointer, align = _stretch(context, builder, (array, values, at), lanes.width)
+        total = builder.fadd(builder.load(pointer, align=align), _converted(builder, vector, pointer.type.pointee))
         builder.store(total, pointer, align=align)
         return context.get_dummy_value()
 
@@ -137,10 +133,12 @@ def _product(typing: Any, factor: Any, lanes: Any) -> Any:
     return lanes(kind, lanes), generate
 
 
-def _pointer(context: Any, builder: Any, array: tuple[Any, Any], place: Any) -> Any:
-    """To the number at `place` of an `array`, given with its type."""
-    kind, values = array
-    return builder.gep(context.make_array(kind)(context, builder, values).data, [place])
+def _stretch(context: Any, builder: Any, where: tuple[Any, Any, Any], width: int) -> tuple[Any, int]:
+    """A pointer to `width` numbers of an array as one vector, and its alignment; `where`: type, array, first place."""
+    kind, values, place = where
+    first = builder.gep(context.make_array(kind)(context, builder, values).data, [place])
+    vector = ir.VectorType(context.get_value_type(kind.dtype), width)
+    return builder.bitcast(first, vector.as_pointer()), kind.dtype.bitwidth // 8
 
 
 def _converted(builder: Any, vector: Any, kind: Any) -> Any:
