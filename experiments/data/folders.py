@@ -1,14 +1,27 @@
 """Where the sets are, and which files belong to a split."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage import io
 
+T = TypeVar("T")
+
 
 class Missing(SystemExit):
     """A set, or a split of it, is not there: ends a script with words, where nothing else will do."""
+
+
+def if_there(read: Callable[[], Iterable[T]], otherwise: str) -> list[T]:
+    """What is read; where the data lack it, nothing, and words say so, and what is done `otherwise`."""
+    try:
+        return list(read())
+    except Missing as missing:
+        print(f"{missing} {otherwise}\n")
+        return []
 
 
 def set_folder(data: Path, name: str) -> Path:

@@ -42,13 +42,18 @@ def dsb2018(data: Path, split: str) -> list[Section]:
 
 def fib25(data: Path, split: str) -> list[Section]:
     """One isotropic volume: `SPLIT.npz` with `raw` and `labels` (D, H, W) (0: a handful of voxels in no body)."""
+    with np.load(fib25_file(data, split)) as file:
+        return [Section(split, file["raw"], file["labels"].astype(np.int64))]
+
+
+def fib25_file(data: Path, split: str) -> Path:
+    """Where that volume is, with `supervoxels`, too."""
     folder = set_folder(data, "em_fib25")
     path = folder / f"{split}.npz"
     if not path.is_file():
         there = sorted(path.stem for path in folder.glob("*.npz"))
         raise Missing(f"`em_fib25` has no split `{split}`: there is no file `{split}.npz`. There: {there}.")
-    with np.load(path) as file:
-        return [Section(split, file["raw"], file["labels"].astype(np.int64))]
+    return path
 
 
 def fib25_sections(data: Path, split: str) -> list[Section]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.data.folders import Missing
+from experiments.data.folders import if_there
 from experiments.data.tissue import Section
 from experiments.lrw.methods import METHODS, Learned, learned
 from experiments.lrw.sections import read, truth
@@ -89,11 +89,8 @@ def tuned(pairs: list[tuple[Section, Learned]], method: str) -> float:
 
 def tuning(config: Config) -> list[Section]:
     """Sections on which numbers are chosen; none, and it says so, where the set has no such split."""
-    try:
-        return read(config.data, config.set, config.tune_on)[: config.tune_sections]
-    except Missing as missing:
-        print(f"{missing} So free numbers are those that were best on em_isbi2012.\n")
-        return []
+    otherwise = "So free numbers are those that were best on em_isbi2012."
+    return if_there(lambda: read(config.data, config.set, config.tune_on), otherwise)[: config.tune_sections]
 
 
 def figures(config: Config, sections: list[Section], known: list[Section]) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, avg_pool3d
 
-from experiments.data.folders import Missing
+from experiments.data.folders import if_there
 from experiments.data.tissue import Section
 from experiments.lrw import evaluate as tissue
 from experiments.lrw.methods import Learned, by_maxima, by_walk, by_watershed, grid_weights, learned, of_walk
@@ -37,7 +37,7 @@ from graphrw.models import LearnedRandomWalker, pretrained_names
 
 MAP_BETAS = (3.0, 10.0, 30.0, 100.0)
 IMAGE_BETAS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-CHOSEN = {"random walker, same map": 10.0, "random walker, image": 100.0}  # on most training sets
+CHOSEN = {"random walker, same map": 10.0, "random walker, image": 100.0}  # about what was best on training sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +117,9 @@ def taken(config: Config, split: str, side: int) -> list[Section]:
 
 def tuning(config: Config) -> list[Section]:
     """Sections on which numbers are chosen; none, and it says so, where the set has no such split."""
-    try:
-        found = taken(config, config.tune_on, config.tune_side or config.side)
-    except Missing as missing:
-        print(f"{missing} So free numbers are those that were best on most training sets.\n")
-        return []
+    found = if_there(
+        lambda: taken(config, config.tune_on, config.tune_side or config.side), "So free numbers are the usual ones."
+    )
     return found[:: max(1, len(found) // config.tune_sections)][: config.tune_sections]
 
 

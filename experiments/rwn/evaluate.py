@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.data.folders import Missing
+from experiments.data.folders import if_there
 from experiments.rwn.methods import KERNELS, POWERS, STEPS, DenseCRF2D, Kernel, Scored, Setting, crf, settings, walked
 from experiments.rwn.scenes import SETS, CoarseNetwork, FineNetwork, Scene, read
 from experiments.shared.command import Evaluation, option, parsed
@@ -120,11 +120,11 @@ def best(tried: list[tuple[Any, Method]], scored: list[Scored]) -> tuple[Any, Me
 
 def tuning(config: Config) -> list[Scene]:
     """Scenes on which numbers are chosen; none, and it says so, where the set has no such split."""
-    try:
-        return read(config.data, config.set, config.tune_on, config.reduce)[: config.tune_scenes]
-    except Missing as missing:
-        print(f"{missing} So free numbers are those that were best on camvid_subset.\n")
-        return []
+    found = if_there(
+        lambda: read(config.data, config.set, config.tune_on, config.reduce),
+        "So free numbers are those that were best on camvid_subset.",
+    )
+    return found[: config.tune_scenes]
 
 
 def figures(config: Config, scenes: list[Scene], known: list[Scene]) -> Iterator[dict[str, Any]]:

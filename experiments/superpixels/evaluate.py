@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data.folders import Missing
+from experiments.data.folders import if_there
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
 from experiments.superpixels.methods import METHODS, OF_IMAGES, OF_VOLUMES, USUAL, USUAL_OF_VOLUMES, Option
@@ -51,12 +51,10 @@ def score(scene: Scene, method: str, chosen: Option) -> dict[str, Any]:
 
 def tuning(config: Config, name: str) -> list[Scene]:
     """Scenes on which numbers are chosen; none, and it says so, where the set has no such split."""
-    name = TUNED_ON.get(name, name)
-    try:
-        return list(SCENES[name](config.data, config.tune_on, Some(config.tune_images, config.side)))
-    except Missing as missing:
-        print(f"{missing} So β and the size of superpixels are the usual ones.\n")
-        return []
+    reader, some = SCENES[TUNED_ON.get(name, name)], Some(config.tune_images, config.side)
+    return if_there(
+        lambda: reader(config.data, config.tune_on, some), "So β and the size of superpixels are the usual ones."
+    )
 
 
 def tuned(scenes: list[Scene], method: str, *, volumes: bool) -> Option:

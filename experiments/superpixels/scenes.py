@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.data.folders import Missing, set_folder
 from experiments.data.photographs import bsds500
 from experiments.data.strokes import SETS
+from experiments.data.tissue import fib25_file
 from experiments.lrw.methods import learned
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.cells import upsampled
@@ -70,10 +70,7 @@ def photographs(data: Path, split: str, some: Some) -> Iterator[Scene]:
 
 def volume(data: Path, split: str, some: Some) -> Iterator[Scene]:
     """The volume of FIB-25: boundaries by a network, a seed in each body, and the supervoxels that come with it."""
-    path = set_folder(data, "em_fib25") / f"{split}.npz"
-    if not path.is_file():
-        raise Missing(f"`em_fib25` has no split `{split}`: there is no file `{split}.npz`.")
-    with np.load(path) as file:
+    with np.load(fib25_file(data, split)) as file:
         raw, labels, supervoxels = (_middle(file[key], some.side) for key in ("raw", "labels", "supervoxels"))
     truth = torch.from_numpy(labels.astype(np.int64))
     truth = connected_segments(torch.where(truth == 0, -1, truth), min_size=SMALLEST_BODY)
