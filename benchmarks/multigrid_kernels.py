@@ -1,8 +1,7 @@
 """Multigrid by compiled kernels beside torch's, set-up and solve, on images and volumes.
 
-Claim: with numba (`pip install graphrw[fast]`) set-up and solve together take less than half as long (0.6 of the time
-on 128³ with 16 labels), in about as many iterations, to the same answer within the tolerance; on 1024² with 4 labels
-less than twice what a direct solver takes.
+Claim: with numba (`pip install graphrw[fast]`) set-up and solve together take less than half as long, in about as many
+iterations, to the same answer within the tolerance; on 1024² with 4 labels no longer than a direct solver.
 Peers: the same levels and cycles by torch's operations; `Cholesky` (`--peers Cholesky`), whose set-up is the
 factorisation.
 Run: OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 python benchmarks/multigrid_kernels.py
