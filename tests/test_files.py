@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -267,6 +269,36 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
         unfinished.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "true.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize(("at", "left"), [(1, "old"), (2, "old"), (3, "new")])
+def test_a_folder_is_whole_wherever_its_exchange_is_interrupted(
+    at: int, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(text: str) -> None:
+        with replacing(tmp_path / "a") as unfinished:
+            unfinished.mkdir()
+            (unfinished / "text").write_text(text)
+
+    put("old")
+    steps = []
+    for owner, name in ((Path, "replace"), (shutil, "rmtree")):
+        move = getattr(owner, name)
+
+        def interrupted(path: Path, *rest: Path, move: Callable[..., object] = move, **options: bool) -> object:
+            steps.extend([path] if not options else [])
+            if len(steps) == at:
+                raise KeyboardInterrupt
+            return move(path, *rest, **options)
+
+        monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        put("new")
+    monkeypatch.undo()
+    assert (tmp_path / "a" / "text").read_text() == left
+    put("newest")
+    assert (tmp_path / "a" / "text").read_text() == "newest"
+    assert os.listdir(tmp_path) == ["a"]
 
 
 def test_a_folder_that_zarr_has_not_made_is_not_replaced(tmp_path: Path) -> None:

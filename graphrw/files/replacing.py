@@ -24,14 +24,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")  # ends alike: writers look at the end of a name
     try:
         yield unfinished
-        if path.is_dir():  # nothing can be put in the place of a folder
-            old = path.with_name(f".{os.getpid()}.old.{path.name}")
-            path.replace(old)
-            unfinished.replace(path)
-            shutil.rmtree(old)
+        if path.is_dir():
+            _exchange(path, unfinished)
         else:
             unfinished.replace(path)
     finally:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
+
+
+def _exchange(folder: Path, unfinished: Path) -> None:
+    """Nothing can be put in the place of a folder, so that it is moved away first; and back, if that is as far as it
+    came."""
+    old = folder.with_name(f".{os.getpid()}.old.{folder.name}")
+    shutil.rmtree(old, ignore_errors=True)  # of an exchange that was interrupted at its end
+    try:
+        folder.replace(old)
+        unfinished.replace(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+    shutil.rmtree(old)
