@@ -29,6 +29,7 @@ from graphrw.solvers import (
     Multigrid,
     Pardiso,
     PETSc,
+    Simplicial,
     Solver,
     SuperLU,
 )
@@ -59,6 +60,7 @@ SOLVERS = (
     Traits(Cholesky(), directed=False, iterative=False),
     Traits(LU(), directed=True, iterative=False),
     Traits(SuperLU(), directed=True, iterative=False),
+    Traits(Simplicial(), directed=False, iterative=False, needs="numba"),
     Traits(CG(rtol=1e-12), directed=False, iterative=True),
     Traits(BiCGStab(rtol=1e-12), directed=True, iterative=True),
     Traits(BlockGaussSeidel(rtol=1e-12), directed=True, iterative=True),

@@ -15,6 +15,7 @@ from graphrw.solvers.pardiso import Pardiso
 from graphrw.solvers.petsc import PETSc
 from graphrw.solvers.record import SolveReport, record_solves
 from graphrw.solvers.rslab import LU, Cholesky
+from graphrw.solvers.simplicial import Simplicial
 from graphrw.solvers.superlu import SuperLU
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Multigrid",
     "PETSc",
     "Pardiso",
+    "Simplicial",
     "SolveReport",
     "Solver",
     "SuperLU",

@@ -1,6 +1,6 @@
 """Where each rate and each weight of a walk stands in a compressed sparse matrix of its operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,8 +23,8 @@ class Pattern:
     source: Tensor  # (nnz,) int64
 
     def values(self, rate: Tensor, weight: Tensor) -> Tensor:
-        """(nnz,): the matrix entries for these rates (N,) and weights (E,)."""
-        return torch.cat([rate, -weight])[self.source]
+        """(nnz,): the matrix entries for these rates (N,) and weights (E,); of several walks at once, a row for each."""
+        return torch.cat([rate, -weight], dim=-1).index_select(-1, self.source)
 
 
 def row_pattern(graph: Graph) -> Pattern:
@@ -52,6 +52,16 @@ def lower_pattern(graph: Graph) -> Pattern:
         "lower",
         lambda: _of_grid(graph, lower=True) or _pattern(graph, torch.minimum(tail, head), torch.maximum(tail, head)),
     )
+
+
+def lower_rows(graph: Graph, order: Tensor) -> Pattern:
+    """The lower triangle of a symmetric A by rows, its nodes in another `order` (N,): the first one's number, and so on."""
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    tail, head = place[graph.edges]
+    pattern = _pattern(graph, torch.maximum(tail, head), torch.minimum(tail, head))
+    diagonal = pattern.source < graph.num_nodes
+    return replace(pattern, source=torch.where(diagonal, order[pattern.source.where(diagonal, 0)], pattern.source))
 
 
 def compressed(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:

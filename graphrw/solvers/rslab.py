@@ -7,8 +7,6 @@ numbers, predicts its memory, and solves all right-hand sides in one pass. `docs
 import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -22,6 +20,7 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
+from graphrw.core.threads import side_by_side
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
@@ -124,7 +123,7 @@ class _RslabInverse(DirectInverse):
         parts = zip(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1), strict=True)
         values = [plan.pattern.values(*part).cpu().numpy() for part in parts]
         try:
-            self._factors = _side_by_side(partial(plan.symbolic.factor, **_threads(copies)), values)
+            self._factors = side_by_side(partial(plan.symbolic.factor, **_threads(copies)), values)
         except RuntimeError as error:
             if SINGULAR.search(str(error)):
                 raise could_not_factorise(self.solver, error) from error
@@ -134,7 +133,7 @@ class _RslabInverse(DirectInverse):
         if self._process != os.getpid():  # forked since
             self._factorise()
         blocks = np.split(np.ascontiguousarray(b.cpu().numpy()), len(self._factors))
-        x = _side_by_side(lambda factor, block: self._solve(factor, block, transpose), self._factors, blocks)
+        x = side_by_side(lambda factor, block: self._solve(factor, block, transpose), self._factors, blocks)
         return torch.from_numpy(x[0] if len(x) == 1 else np.concatenate(x)).to(b.device)
 
     def _solve(self, factor: Any, b: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
@@ -157,14 +156,6 @@ def _threads(copies: int = 1) -> dict[str, int]:
     number = next(number for number in itertools.count(1) if number not in gone) if gone else wanted
     mine.add(number)
     return {"threads": number}
-
-
-def _side_by_side(function: Callable[..., Any], *inputs: Sequence[Any]) -> list[Any]:
-    """As `map`, on as many cores as torch may use: rslab lets go of the interpreter, and hardly fills two by itself."""
-    if len(inputs[0]) == 1 or torch.get_num_threads() == 1:
-        return [function(*values) for values in zip(*inputs, strict=True)]
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return list(pool.map(function, *inputs))
 
 
 def _analyse(pattern: Pattern, path: str) -> SparsePlan:

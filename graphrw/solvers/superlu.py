@@ -13,7 +13,10 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import DirectInverse, could_not_factorise
-from graphrw.solvers.pattern import Pattern, column_pattern
+from graphrw.solvers.pattern import Pattern, column_pattern, row_pattern
+
+SYMMETRIC = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+DIRECTED = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1, "options": {"SymmetricMode": False}}
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,8 @@ class _SuperLUInverse(DirectInverse):
         indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
         values = pattern.values(self.operator.diagonal, walk.weight).cpu().numpy()
         matrix = csc_array((values, indices, indptr), shape=(self.operator.num_nodes,) * 2)
-        symmetric = not walk.graph.directed
         try:
-            self._factor: Any = splu(
-                matrix,
-                permc_spec="MMD_AT_PLUS_A" if symmetric else "COLAMD",
-                diag_pivot_thresh=0.0 if symmetric else 0.1,
-                options={"SymmetricMode": symmetric},
-            )
+            self._factor: Any = splu(matrix, **(DIRECTED if walk.graph.directed else SYMMETRIC))
         except RuntimeError as error:
             if "singular" in str(error):  # SciPy raises RuntimeError for this and for whatever else
                 raise could_not_factorise(solver, error) from error
@@ -58,3 +55,12 @@ class _SuperLUInverse(DirectInverse):
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         x = self._factor.solve(np.asfortranarray(b.cpu().numpy()), trans="T" if transpose else "N")
         return torch.from_numpy(x).to(b.device)
+
+
+def minimum_degree(graph: Graph) -> Tensor:
+    """(N,): the nodes of an undirected graph in the order in which SuperLU eliminates them."""
+    pattern, size = row_pattern(graph), graph.num_nodes
+    dominant = np.where(pattern.source.cpu().numpy() < size, float(size), -1.0)
+    indptr, indices = (part.to("cpu", torch.int32).numpy() for part in (pattern.indptr, pattern.indices))
+    place = splu(csc_array((dominant, indices, indptr), shape=(size, size)), **SYMMETRIC).perm_c
+    return torch.from_numpy(place).argsort().to(graph.device)
