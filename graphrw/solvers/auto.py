@@ -14,7 +14,7 @@ from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import is_number
-from graphrw.solvers import cost, pardiso, rslab
+from graphrw.solvers import cost, pardiso, rslab, simplicial
 from graphrw.solvers.base import Inverse, Solution, Solver
 from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
@@ -52,7 +52,7 @@ class Auto(Solver[Choice]):
     graphs of small diameter, where conditioning is often good, plain `CG` has a try before `Multigrid`; on directed
     graphs `BiCGStab` and `BlockGaussSeidel` take their places. What does not converge, or has lost its digits, hands
     over to the next method. The direct solver is `Pardiso` where pypardiso is installed, else `Cholesky` or `LU`, whose
-    answers agree within `rtol`.
+    answers agree within `rtol`; for batches of equal small graphs `Simplicial`, where numba is installed.
 
     Args:
         rtol: the relative residual asked of whichever solver is taken, in (0, 1).
@@ -118,7 +118,7 @@ class Auto(Solver[Choice]):
         return SuperLU(self.rtol)
 
     def _by_cost(self, graph: Graph) -> Choice:
-        solver = self._direct(graph.directed)
+        solver = simplicial.Simplicial(self.rtol) if simplicial.suits(graph) else self._direct(graph.directed)
         other = self._iterative(graph)
         iterative = (cost.of_bicgstab if graph.directed else cost.of_multigrid)(graph, self.rtol)
         part = representative(graph)
