@@ -107,25 +107,27 @@ class _SimplicialInverse(DirectInverse):
         require_memory(copies * plan.bytes, f"Factorising by {solver}", ADVICE)
         self._threads = min(torch.get_num_threads(), copies, 1 + copies * plan.entries // ENTRIES_A_THREAD)
         values = plan.pattern.values(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1))
-        self._factors = side_by_side(self._factorised, values.cpu().tensor_split(self._threads))
+        # No tensor goes to another thread, for which gradients may be switched on.
+        self._factors = side_by_side(self._factorised, np.array_split(values.cpu().numpy(), self._threads))
 
-    def _factorised(self, values: Tensor) -> tuple[Numbers, Numbers]:
+    def _factorised(self, values: Numbers) -> tuple[Numbers, Numbers]:
         """L (nnz, B) and 1 / D (N, B), from the lower triangles of B matrices A (B, M)."""
         plan, copies = self._plan, len(values)
         factor, pivot = np.empty((plan.entries, copies)), np.empty((plan.num_nodes, copies))
-        if not _required_kernels().factorise(plan.lower, plan.start, plan.column, values.T.contiguous().numpy(), factor, pivot):
+        given = plan.lower, plan.start, plan.column, np.ascontiguousarray(values.T)
+        if not _required_kernels().factorise(*given, factor, pivot):
             raise could_not_factorise(self.solver, "a pivot is not positive")
         return factor, pivot
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
-        images = b.cpu().reshape(-1, self._plan.num_nodes, b.shape[1]).contiguous()
-        x = torch.empty_like(images)
+        graphs = np.ascontiguousarray(b.cpu().numpy()).reshape(-1, self._plan.num_nodes, b.shape[1])
+        x = np.empty_like(graphs)
 
-        def solve(factor: tuple[Numbers, Numbers], b: Tensor, x: Tensor) -> None:
-            _required_kernels().substitute(self._plan.lower, self._plan.order, *factor, b.numpy(), x.numpy())
+        def solve(factor: tuple[Numbers, Numbers], b: Numbers, x: Numbers) -> None:
+            _required_kernels().substitute(self._plan.lower, self._plan.order, *factor, b, x)
 
-        side_by_side(solve, self._factors, *(whole.tensor_split(self._threads) for whole in (images, x)))
-        return x.view(b.shape).to(b.device)
+        side_by_side(solve, self._factors, *(np.array_split(whole, self._threads) for whole in (graphs, x)))
+        return torch.from_numpy(x).view(b.shape).to(b.device)
 
 
 @cache
