@@ -158,7 +158,7 @@ def rslab(case: Problem) -> Steps:
     lower = tril(case.matrix, format="csc")
     return direct(
         case,
-        lambda symbolic: symbolic.factor(lower.data),
+        lambda symbolic: symbolic.factor(lower.data, threads=torch.get_num_threads()),
         lambda factor, b: factor.solve_many(b),
         lambda: package.analyze(lower, path="ldlt", ordering="amf"),
     )

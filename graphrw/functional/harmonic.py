@@ -177,9 +177,11 @@ def dirichlet(
 def inflow(walk: Walk, held: Tensor, values: Tensor) -> Tensor:
     """(N, K): W x for x = `values` where `held` and 0 elsewhere, at all other nodes; 0 where `held`."""
     tail, head = walk.graph.edges
+    at_tail, at_head = held[tail], held[head]
+    sides = [(tail, head, at_head & ~at_tail), (head, tail, at_tail & ~at_head)]
     nodes, flows = [], []
-    for origin, target in [(tail, head)] if walk.graph.directed else [(tail, head), (head, tail)]:
-        across = (held[target] & ~held[origin]).nonzero().squeeze(1)
+    for origin, target, crossing in sides[:1] if walk.graph.directed else sides:
+        across = crossing.nonzero().squeeze(1)
         nodes.append(origin[across])
         flows.append(walk.weight[across, None] * values[target[across]])
     return torch.zeros_like(values).index_add(0, torch.cat(nodes), torch.cat(flows))

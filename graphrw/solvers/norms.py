@@ -4,13 +4,16 @@ import torch
 from torch import Tensor
 
 SMALL = 1e-140  # its square is far above the least float64
+FEW = 16  # columns, of which all products take a third of the time of squares that are written down and added up
 ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
 
 
 def column_norm(b: Tensor) -> Tensor:
     """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
-    squares = [block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]
-    norm = torch.stack(squares).sum(0).sqrt()
+    if b.shape[1] <= FEW:
+        norm = (b.mT @ b).diagonal().sqrt()
+    else:
+        norm = torch.stack([block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]).sum(0).sqrt()
     if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
         return norm
     largest = b.abs().amax(0)
