@@ -40,6 +40,7 @@ LATE_IMPORTS = {
     "solvers/multigrid/triton_level.py: _triton",
     "solvers/pardiso.py: _pypardiso",
     "solvers/petsc.py: petsc",
+    "solvers/simplicial.py: kernels",
 }
 
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`, to the function that a decorator is for.

@@ -9,12 +9,13 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.solvers.norms import ROWS_AT_ONCE
 from graphrw.solvers.operator import EDGES_AT_ONCE, edge_blocks
+from graphrw.solvers.pattern import grid_shapes
 
 
 def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
     """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
-    shapes = [part.cached("grid", lambda: None) for part in graph.parts or (graph,)]
-    if kept is None and all(shapes):
+    shapes = grid_shapes(graph)
+    if shapes and kept is None:
         return torch.cat(list(_along_grids(shapes, left, right)))
     blocks = []
     for tail, head in edge_blocks(graph.edges):

@@ -23,7 +23,7 @@ class Pattern:
     source: Tensor  # (nnz,) int64
 
     def values(self, rate: Tensor, weight: Tensor) -> Tensor:
-        """(nnz,): the matrix entries for these rates (N,) and weights (E,); of several walks at once, a row for each."""
+        """(nnz,): the matrix entries for these rates (N,) and weights (E,); of several walks, a row for each."""
         return torch.cat([rate, -weight], dim=-1).index_select(-1, self.source)
 
 
@@ -55,7 +55,7 @@ def lower_pattern(graph: Graph) -> Pattern:
 
 
 def lower_rows(graph: Graph, order: Tensor) -> Pattern:
-    """The lower triangle of a symmetric A by rows, its nodes in another `order` (N,): the first one's number, and so on."""
+    """The lower triangle of a symmetric A by rows, its nodes in another `order` (N,): first node ``order[0]``."""
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order), device=order.device)
     tail, head = place[graph.edges]
@@ -99,8 +99,20 @@ def _counted(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tenso
 
 def _of_grid(graph: Graph, *, lower: bool = False) -> Pattern | None:
     """Counted out, where the graph is one that `grid_graph` made, of nearest neighbours."""
-    shape = graph.cached("grid", lambda: None)
+    shape = _shape(graph)
     return None if shape is None else Pattern(*grid_places(shape, lower=lower))
+
+
+def grid_shapes(graph: Graph) -> list[tuple[int, ...]]:
+    """Of the grids of nearest neighbours that `graph` or its parts are; empty if one is anything else."""
+    shapes = [_shape(part) for part in graph.parts or (graph,)]
+    known = [shape for shape in shapes if shape is not None]
+    return known if len(known) == len(shapes) else []
+
+
+def _shape(graph: Graph) -> tuple[int, ...] | None:
+    """That `grid_graph` has left."""
+    return graph.cached("grid", lambda: None)
 
 
 def _pattern(graph: Graph, major: Tensor, minor: Tensor) -> Pattern:

@@ -1,7 +1,7 @@
 """A sparse direct solver for batches of equal small graphs, all of which it factorises at once."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -23,8 +23,8 @@ from graphrw.solvers.pattern import compressed, lower_rows
 from graphrw.solvers.superlu import minimum_degree
 
 MOST_NODES = 128**2  # of a graph that `Auto` analyses for it
-# Operations for each entry of a factor, up to which a batch is faster so: 66 on 128², twice as fast as by `Cholesky`; 100
-# among nearest neighbours in 3D, a third faster; 232 on 16³, slower by a quarter.
+# Operations for each entry of a factor, up to which a batch is faster so: 66 on 128², twice as fast as by `Cholesky`;
+# 100 among nearest neighbours in 3D, a third faster; 232 on 16³, slower by a quarter.
 MOST_WORK = 100
 ENTRIES_A_THREAD = 2**18  # of all factors: fewer are done before another thread has begun
 ADVICE = "Take fewer graphs at once, or `solvers.Multigrid()`, which needs far less."
@@ -35,13 +35,11 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SimplicialPlan(Analysis):
-    """An order of elimination, and the patterns of A and L in it."""
+    """The patterns of A and L in an order of elimination."""
 
     speed = Speed(flop=2e-10, entry=0.0, solve=7e-10)
-    order: Places  # (N,): the node that is eliminated first, and so on
-    start: Places  # (N + 1,), of the lower triangle of A by rows, as in `pattern`
-    column: Places  # (M,)
-    lower: Any  # `simplicial_kernels.Lower`, the pattern of L
+    rows: Any  # `simplicial_kernels.Rows`: that of A, as in `pattern`
+    lower: Any  # `simplicial_kernels.Lower`: that of L
 
     @property
     def flops(self) -> float:
@@ -54,7 +52,7 @@ class SimplicialPlan(Analysis):
 
     @property
     def bytes(self) -> float:
-        return 8.0 * (self.entries + len(self.column) + 3 * self.num_nodes)
+        return 8.0 * (self.entries + len(self.rows.column) + 3 * self.num_nodes)
 
 
 @dataclass(frozen=True)
@@ -110,22 +108,18 @@ class _SimplicialInverse(DirectInverse):
         # No tensor goes to another thread, for which gradients may be switched on.
         self._factors = side_by_side(self._factorised, np.array_split(values.cpu().numpy(), self._threads))
 
-    def _factorised(self, values: Numbers) -> tuple[Numbers, Numbers]:
-        """L (nnz, B) and 1 / D (N, B), from the lower triangles of B matrices A (B, M)."""
-        plan, copies = self._plan, len(values)
-        factor, pivot = np.empty((plan.entries, copies)), np.empty((plan.num_nodes, copies))
-        given = plan.lower, plan.start, plan.column, np.ascontiguousarray(values.T)
-        if not _required_kernels().factorise(*given, factor, pivot):
+    def _factorised(self, values: Numbers) -> Any:
+        """The `simplicial_kernels.Factor` of B matrices A, from their lower triangles (B, M)."""
+        plan, compiled, copies = self._plan, _required_kernels(), len(values)
+        factor = compiled.Factor(np.empty((plan.entries, copies)), np.empty((plan.num_nodes, copies)))
+        if not compiled.factorise(plan.lower, plan.rows, np.ascontiguousarray(values.T), factor):
             raise could_not_factorise(self.solver, "a pivot is not positive")
-        return factor, pivot
+        return factor
 
     def substitute(self, b: Tensor, transpose: bool) -> Tensor:
         graphs = np.ascontiguousarray(b.cpu().numpy()).reshape(-1, self._plan.num_nodes, b.shape[1])
         x = np.empty_like(graphs)
-
-        def solve(factor: tuple[Numbers, Numbers], b: Numbers, x: Numbers) -> None:
-            _required_kernels().substitute(self._plan.lower, self._plan.order, *factor, b, x)
-
+        solve = partial(_required_kernels().substitute, self._plan.lower)
         side_by_side(solve, self._factors, *(np.array_split(whole, self._threads) for whole in (graphs, x)))
         return torch.from_numpy(x).view(b.shape).to(b.device)
 
@@ -141,8 +135,8 @@ def kernels() -> ModuleType | None:
         if "cannot cache function" not in str(error):
             raise
         warn(
-            "numba finds no folder for what it compiles, so that batches of small graphs take longer. Name one that can "
-            "be written in the variable NUMBA_CACHE_DIR."
+            "numba finds no folder for what it compiles, so that batches of small graphs take longer. Name one that "
+            "can be written in the variable NUMBA_CACHE_DIR."
         )
         return None
     return simplicial_kernels
@@ -159,19 +153,15 @@ def _required_kernels() -> ModuleType:
 
 
 def _analyse(graph: Graph) -> SimplicialPlan:
-    compiled = _required_kernels()
+    compiled, size = _required_kernels(), graph.num_nodes
     order = minimum_degree(graph)
     pattern = lower_rows(graph, order)
-    start, column = _places(pattern.indptr), _places(pattern.indices)
-    rows = compiled.rows_of_factor(start, column, compiled.elimination_tree(start, column))
-    return SimplicialPlan(pattern, _places(order), start, column, _both_ways(compiled, *rows))
-
-
-def _both_ways(compiled: ModuleType, start: Places, column: Places) -> Any:
-    """The pattern of L by rows, and by columns."""
-    size, row = len(start) - 1, torch.arange(len(start) - 1).repeat_interleave(torch.from_numpy(np.diff(start).astype(np.int64)))
-    fall, below, entry = compressed(torch.from_numpy(column.astype(np.int64)), row, (size, size))
-    return compiled.Lower(start, column, *(_places(part) for part in (entry.argsort(), fall, below)))
+    rows = compiled.Rows(_places(pattern.indptr), _places(pattern.indices))
+    start, column = compiled.rows_of_factor(rows, compiled.elimination_tree(rows))
+    row = torch.arange(size).repeat_interleave(torch.from_numpy(start).long().diff())
+    by_columns = compressed(torch.from_numpy(column).long(), row, (size, size))
+    fall, below, entry = map(_places, (*by_columns[:2], by_columns[2].argsort()))
+    return SimplicialPlan(pattern, rows, compiled.Lower(_places(order), start, column, entry, fall, below))
 
 
 def _places(places: Tensor) -> Places:

@@ -1,25 +1,35 @@
 """Sparse LDLᵀ factors of many matrices with one pattern at once: what `simplicial` has numba compile.
 
-The numbers of all matrices at one place of the pattern lie side by side in memory. An index is then read once for all of
-them, and the innermost loops run over matrices, or over columns of right-hand sides, as vectors of the processor.
+The numbers of all matrices at one place of the pattern lie side by side in memory. An index is then read once for all
+of them, and the innermost loops run over matrices, or over columns of right-hand sides, as vectors of the processor.
 
-Compiled when this file is first imported, never at a call; numba keeps the result beside this file, or, where nobody may
-write there, in a folder of the user's (NUMBA_CACHE_DIR), so that later processes only load it.
+Compiled when this file is first imported, never at a call; numba keeps the result beside this file, or, where nobody
+may write there, in a folder of the user's (NUMBA_CACHE_DIR), so that later processes only load it.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
+F = TypeVar("F", bound=Callable[..., Any])
 Places = NDArray[np.uint32]  # unsigned: signed ones would be asked at each use whether they count from the end
 Numbers = NDArray[np.float64]
+
+
+class Rows(NamedTuple):
+    """The pattern of the lower triangle of A, row by row."""
+
+    start: Places  # (N + 1,)
+    column: Places  # (M,): ascending, so that the diagonal is the last of a row
 
 
 class Lower(NamedTuple):
     """The pattern of L below its diagonal, by rows and by columns."""
 
+    order: Places  # (N,): the node that each row belongs to
     row_start: Places  # (N + 1,)
     column: Places  # (nnz,): of the entries by rows, ascending
     place: Places  # (nnz,): of the entries by rows, where each stands by columns
@@ -27,21 +37,33 @@ class Lower(NamedTuple):
     row: Places  # (nnz,): of the entries by columns, ascending
 
 
+class Factor(NamedTuple):
+    """L and D of B matrices."""
+
+    below: Numbers  # (nnz, B): L, by columns
+    pivot: Numbers  # (N, B): 1 / D
+
+
 PLACES, TABLE, CUBE = types.uint32[::1], types.float64[:, ::1], types.float64[:, :, ::1]
+ROWS, FACTOR = types.NamedUniTuple(PLACES, 2, Rows), types.NamedUniTuple(TABLE, 2, Factor)
 LOWER = types.NamedUniTuple(PLACES, len(Lower._fields), Lower)
 # A product and a sum may be one operation, rounded once, as in the libraries of torch.
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
-@njit([PLACES(PLACES, PLACES)], **OPTIONS)
-def elimination_tree(start: Places, column: Places) -> Places:
-    """(N,): the first row below the diagonal of each column of L, N if there is none (Liu 1986); from the lower
-    triangle of A by rows."""
-    size = len(start) - 1
+def compiled(signature: Any) -> Callable[[F], F]:
+    """A kernel of this signature."""
+    return cast(Callable[[F], F], njit([signature], **OPTIONS))
+
+
+@compiled(PLACES(ROWS))
+def elimination_tree(rows: Rows) -> Places:
+    """(N,): the first row below the diagonal of each column of L, N if there is none (Liu 1986)."""
+    size = len(rows.start) - 1
     parent, root = np.full(size, size, np.uint32), np.full(size, size, np.uint32)
     for k in range(size):
-        for p in range(start[k], start[k + 1]):
-            i = column[p]
+        for p in range(rows.start[k], rows.start[k + 1]):
+            i = rows.column[p]
             while i < k:  # up to the root, and all on the way are led to k from now on
                 above, root[i] = root[i], k
                 if above == size:
@@ -50,11 +72,11 @@ def elimination_tree(start: Places, column: Places) -> Places:
     return parent
 
 
-@njit([types.UniTuple(PLACES, 2)(PLACES, PLACES, PLACES)], **OPTIONS)
-def rows_of_factor(start: Places, column: Places, parent: Places) -> tuple[Places, Places]:
+@compiled(types.UniTuple(PLACES, 2)(ROWS, PLACES))
+def rows_of_factor(rows: Rows, parent: Places) -> tuple[Places, Places]:
     """Where each row of L starts, (N + 1,), and the columns of its entries, (nnz,): all that lie on the way from an
     entry of A's row up the elimination tree."""
-    size = len(start) - 1
+    size = len(rows.start) - 1
     seen, ends, found = np.empty(size, np.uint32), np.zeros(size + 1, np.uint32), np.empty(0, np.uint32)
     for writing in (False, True):
         if writing:
@@ -63,8 +85,8 @@ def rows_of_factor(start: Places, column: Places, parent: Places) -> tuple[Place
         count = 0
         for k in range(size):
             seen[k] = k
-            for p in range(start[k], start[k + 1]):
-                i = column[p]
+            for p in range(rows.start[k], rows.start[k + 1]):
+                i = rows.column[p]
                 while seen[i] != k:
                     seen[i] = k
                     if writing:
@@ -76,29 +98,28 @@ def rows_of_factor(start: Places, column: Places, parent: Places) -> tuple[Place
     return ends, found
 
 
-@njit([types.boolean(LOWER, PLACES, PLACES, TABLE, TABLE, TABLE)], **OPTIONS)
-def factorise(lower: Lower, start: Places, column: Places, values: Numbers, factor: Numbers, pivot: Numbers) -> bool:
+@compiled(types.boolean(LOWER, ROWS, TABLE, FACTOR))
+def factorise(lower: Lower, rows: Rows, values: Numbers, factor: Factor) -> bool:
     """L D Lᵀ of B matrices, row by row of L by a triangular solve with the rows above (Davis 2005).
 
     Args:
         lower: the pattern of L.
-        start: (N + 1,) of the lower triangles of A by rows.
-        column: (M,) of these; the last of a row is the diagonal.
-        values: (M, B) of these.
-        factor: (nnz, B), where L is written, by columns.
-        pivot: (N, B), where 1 / D is.
+        rows: that of the matrices.
+        values: (M, B), their entries.
+        factor: where L and D are written.
 
     Returns:
         Whether all pivots are positive.
     """
+    below, pivot = factor
     size, count = pivot.shape
     left, scale, rest = np.zeros((size, count)), np.empty(count), np.empty(count)
     good = True
     for k in range(size):
-        last = start[k + 1] - 1
-        for p in range(start[k], last):
+        last = rows.start[k + 1] - 1
+        for p in range(rows.start[k], last):
             for b in range(count):
-                left[column[p], b] = values[p, b]
+                left[rows.column[p], b] = values[p, b]
         for b in range(count):
             rest[b] = values[last, b]
         for m in range(lower.row_start[k], lower.row_start[k + 1]):
@@ -109,44 +130,44 @@ def factorise(lower: Lower, start: Places, column: Places, values: Numbers, fact
             for p in range(lower.column_start[j], place):
                 i = lower.row[p]
                 for b in range(count):
-                    left[i, b] -= factor[p, b] * scale[b]
+                    left[i, b] -= below[p, b] * scale[b]
             for b in range(count):
                 entry = scale[b] * pivot[j, b]
                 rest[b] -= entry * scale[b]
-                factor[place, b] = entry
+                below[place, b] = entry
         for b in range(count):
             good &= rest[b] > 0  # false for NaN, too
             pivot[k, b] = 1.0 / rest[b]
     return good
 
 
-@njit([types.void(LOWER, PLACES, TABLE, TABLE, CUBE, CUBE)], **OPTIONS)
-def substitute(lower: Lower, order: Places, factor: Numbers, pivot: Numbers, b: Numbers, x: Numbers) -> None:
-    """x = (L D Lᵀ)⁻¹ b, for `b` and `x` (B, N, K), whose row `order[j]` is row j of L."""
+@compiled(types.void(LOWER, FACTOR, CUBE, CUBE))
+def substitute(lower: Lower, factor: Factor, b: Numbers, x: Numbers) -> None:
+    """x = (L D Lᵀ)⁻¹ b, for `b` and `x` (B, N, K) by nodes."""
     count, size, width = b.shape
     y = np.empty((size, count, width))
     for j in range(size):
         for m in range(count):
             for k in range(width):
-                y[j, m, k] = b[m, order[j], k]
+                y[j, m, k] = b[m, lower.order[j], k]
     for j in range(size):
         for p in range(lower.column_start[j], lower.column_start[j + 1]):
             i = lower.row[p]
             for m in range(count):
-                entry = factor[p, m]
+                entry = factor.below[p, m]
                 for k in range(width):
                     y[i, m, k] -= entry * y[j, m, k]
     for back in range(size):
         j = size - 1 - back
         for m in range(count):
             for k in range(width):
-                y[j, m, k] *= pivot[j, m]
+                y[j, m, k] *= factor.pivot[j, m]
         for p in range(lower.column_start[j], lower.column_start[j + 1]):
             i = lower.row[p]
             for m in range(count):
-                entry = factor[p, m]
+                entry = factor.below[p, m]
                 for k in range(width):
                     y[j, m, k] -= entry * y[i, m, k]
         for m in range(count):
             for k in range(width):
-                x[m, order[j], k] = y[j, m, k]
+                x[m, lower.order[j], k] = y[j, m, k]

@@ -15,8 +15,12 @@ from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import DirectInverse, could_not_factorise
 from graphrw.solvers.pattern import Pattern, column_pattern, row_pattern
 
-SYMMETRIC = {"permc_spec": "MMD_AT_PLUS_A", "diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
-DIRECTED = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1, "options": {"SymmetricMode": False}}
+SYMMETRIC: dict[str, Any] = {
+    "permc_spec": "MMD_AT_PLUS_A",
+    "diag_pivot_thresh": 0.0,
+    "options": {"SymmetricMode": True},
+}
+DIRECTED: dict[str, Any] = {"permc_spec": "COLAMD", "diag_pivot_thresh": 0.1, "options": {"SymmetricMode": False}}
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ CALLS = (
     call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag()),
     call(solvers.PETSc, **ITERATIVE, preconditioner=instance(solvers.GAMG(), "`GAMG")),
     call(solvers.Pardiso, **RTOL),
+    call(solvers.Simplicial, **RTOL),
     call(solvers.SuperLU, **RTOL),
     call(solvers.record_solves, used=ExitStack().enter_context),
 )
