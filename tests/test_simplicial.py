@@ -13,6 +13,7 @@ from graphrw.core.errors import ConvergenceError, MissingDependencyError
 from graphrw.core.graph import unchecked
 from graphrw.solvers import Auto, Cholesky, Simplicial, gradients, simplicial
 from graphrw.solvers.gradients import weight_gradient
+from graphrw.testing import dense_operator
 
 numba = pytest.importorskip("numba")
 
@@ -66,7 +67,7 @@ def test_the_factor_is_that_of_the_matrix_in_its_order(decades):
     row = plan.lower.row
     lower[row, np.repeat(np.arange(60), np.diff(plan.lower.column_start))] = below[:, 0]
     order = torch.from_numpy(plan.lower.order.astype(np.int64))
-    expected = rw.testing.dense_operator(walk)[order][:, order]
+    expected = dense_operator(walk)[order][:, order]
     found = torch.from_numpy(lower @ np.diag(1 / pivot[:, 0]) @ lower.T)
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14 * float(expected.max()))
 

@@ -68,14 +68,15 @@ def harmonic(
             f"{int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) can reach neither "
             "`nodes` nor any killing, so that x is undefined there. Add a node there, or give the walk some killing."
         )
-    unit = unit_of(values)
-    width = math.prod(values.shape[1:])
-    columns = (values / unit).reshape(len(nodes), width)  # products with weights are held, whatever their units
-    columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
     start = _checked_start(start, (len(held), *values.shape[1:]))
-    start = None if start is None else start / unit
-    x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start)
-    return x.reshape(len(held), *values.shape[1:]) * unit
+    unit = unit_of(values)
+    usual = is_usual(unit)
+    if not usual:  # so that products with weights are held
+        values, start = values / unit, None if start is None else start / unit
+    columns = values.reshape(len(nodes), math.prod(values.shape[1:]))
+    columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
+    x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start).reshape(len(held), *values.shape[1:])
+    return x if usual else x * unit
 
 
 @opaque
