@@ -97,3 +97,15 @@ def test_every_test_that_needs_a_gpu_is_found_by_its_file(gpu):
 def test_without_a_gpu_it_says_so(gpu, tmp_path, capsys):
     assert gpu.main(["--out", str(tmp_path)]) == 2
     assert "sees no CUDA device" in capsys.readouterr().err
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_in_small_it_runs_from_beginning_to_end_on_a_cpu(gpu, tmp_path):
+    """With every test that needs a GPU, each of them skipped."""
+    assert gpu.main(["--device", "cpu", "--small", "--runs", "1", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert (found["tests"]["ended"], found["tests"]["passed"], found["tests"]["failed"]) == ("", 0, [])
+    assert found["tests"]["skipped"] > 100
+    assert [row["step"] for row in found["steps"]] == list(gpu.SMALL)
+    assert "| image-64, 8 labels | cpu |" in (tmp_path / "gpu.md").read_text()

@@ -94,6 +94,13 @@ def test_auto_takes_it_for_batches_of_equal_small_graphs_alone():
     assert not {name for name, graph in others.items() if "Simplicial" in Auto().explain(graph)}
 
 
+def test_auto_counts_the_memory_of_all_graphs():
+    part = rw.grid_graph((30, 30))
+    limit = 2.5 * Simplicial().plan_for(part).bytes
+    assert Auto(max_bytes=limit).explain(rw.Graph.batch([part] * 2)).startswith("Simplicial")
+    assert Auto(max_bytes=limit).explain(rw.Graph.batch([part] * 3)).startswith("Multigrid")
+
+
 @pytest.fixture
 def kernels_are_asked_for_anew():
     simplicial.kernels.cache_clear()
