@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.solvers.norms import column_norm
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
 
@@ -85,3 +86,10 @@ def test_a_node_with_the_least_of_edges_is_linked_and_not_excepted() -> None:
 def test_a_verdict_stands() -> None:
     with pytest.raises(FrozenInstanceError):
         CLEAN.refinements = 3
+
+
+def test_the_norm_of_a_column_hangs_on_no_other():
+    b = torch.randn(5, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    b[2, 7], b[3, 8], b[:, 9], b[:, 10] = torch.nan, torch.inf, 1e200, 1e-200
+    expected = torch.tensor([math.hypot(*column) for column in b.T.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(column_norm(b), expected, rtol=1e-12, atol=0, equal_nan=True)
