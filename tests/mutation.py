@@ -4,8 +4,8 @@ Kept libraries do not fit: mutmut leaves decorated functions alone, which ours a
 with it torch, anew for every mutant. Errors that are raised, annotations and docstrings are not mutated. A mutant is
 tried by those tests alone that run its statement, as coverage has seen them do, the quick ones first.
 
-Run: python tests/mutation.py FILE … [--every N]. It tells of each mutant, and ends with 1 if fewer than
-90 % are killed. A child that takes longer than a minute of CPU counts as killed.
+Run: python tests/mutation.py FILE … [--every N] [--first M]: mutants M, M + N, M + 2N, … of each file. It tells of
+each, and ends with 1 if fewer than 90 % are killed. A child that takes longer than a minute of CPU counts as killed.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def alternatives(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.IfExp(test, orelse, body)
         case ast.Expr(ast.Call()):
             yield ast.Pass()
-        case ast.Return(ast.expr()):
+        case ast.Return(ast.expr() as value) if ast.unparse(value) != "None":
             yield ast.Return(ast.Constant(None))
 
 
@@ -88,7 +88,8 @@ class Mutant(ast.NodeTransformer):
             if self.seen == self.number:
                 self.change = f"{node.lineno}: {ast.unparse(node)[:80]} → {ast.unparse(other)[:80]}".replace("\n", " ")
                 return ast.copy_location(other, node)
-        for field, value in ast.iter_fields(node):
+        # What decorates a statement comes before those within, which are entered from then on.
+        for field, value in sorted(ast.iter_fields(node), key=lambda pair: pair[0] == "body"):
             if isinstance(value, ast.AST) and field not in ("annotation", "returns"):
                 setattr(node, field, self.visit(value))
             elif isinstance(value, list):
@@ -184,9 +185,9 @@ def survives(path: Path, tree: ast.AST, tests: list[str]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def mutants(path: Path, every: int) -> Iterator[tuple[ast.AST, Mutant]]:
+def mutants(path: Path, first: int = 1, every: int = 1) -> Iterator[tuple[ast.AST, Mutant]]:
     """Some of a file, each with the tree that it is; those that change nothing are left out."""
-    for number in itertools.count(1, every):
+    for number in itertools.count(first, every):
         mutant = Mutant(number)
         mutant.visit(tree := ast.parse(path.read_text()))
         if not mutant.change:
@@ -199,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--first", type=int, default=1)
     given, killed, total = parser.parse_args(), 0, 0
     os.chdir(ROOT)
     names = [file.resolve().relative_to(ROOT).as_posix() for file in given.files]
@@ -207,7 +209,7 @@ def main() -> None:
         tests = [f"{word}.py" if "/" in word else f"tests/{word}.py" for word in words.split()]
         by_line = observe(paths, [*map(str, paths), *tests]) if paths else {}
         for path in paths:
-            for tree, mutant in mutants(path, given.every):
+            for tree, mutant in mutants(path, given.first, given.every):
                 chosen = max((by_line[str(path)].get(line, []) for line in mutant.lines), key=len)
                 alive = not chosen or survives(path, tree, chosen)
                 print(f"{'survives' if alive else 'killed'}: {path.name}:{mutant.change}", flush=True)
