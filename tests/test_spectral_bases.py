@@ -40,6 +40,17 @@ def test_a_basis_of_what_is_not_finite_is_an_error() -> None:
         orthonormal_beside(torch.zeros(0, 9, dtype=torch.float64), torch.full((2, 9), torch.nan, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("degree", [1, 2, 7])
+@pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
+def test_a_chebyshev_polynomial_of_a_matrix_has_the_degree_asked_for(moved: Walk, degree: int) -> None:
+    matrix, dense = chebyshev_matrix(moved)
+    x = torch.randn(matrix.num_nodes, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    eigenvalues, eigenvectors = torch.linalg.eigh(dense)
+    polynomial = torch.special.chebyshev_polynomial_t(matrix.position(eigenvalues, 0.8), degree)
+    expected = eigenvectors @ (polynomial[:, None] * (eigenvectors.T @ x))
+    torch.testing.assert_close(matrix.chebyshev(x, 0.8, degree), expected)
+
+
 @pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
 def test_a_filter_of_residuals_is_the_filter_divided_by_what_it_does_to_the_ritz_value(moved: Walk) -> None:
     matrix, dense = chebyshev_matrix(moved)

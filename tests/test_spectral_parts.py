@@ -2,6 +2,8 @@
 
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
 import torch
@@ -10,11 +12,17 @@ from spectral_walks import random_walk, ring, union
 from graphrw import Graph, diffusion_map, grid_graph, walk
 from graphrw.core import memory
 from graphrw.core.errors import ConvergenceError
+from graphrw.spectral import power_iteration, power_iteration_as_published
 from graphrw.spectral import survey as surveys
 from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
-from graphrw.spectral.layout import double_cover, fold, in_odd_cycles, layout, two_colours
-from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
+from graphrw.spectral.eigenpairs import Eigenpairs, Half, decompose
+from graphrw.spectral.filtered import FilteredSubspace, Ritz
+from graphrw.spectral.goal import Goal
+from graphrw.spectral.layout import Fold, Layout, double_cover, fold, in_odd_cycles, layout, two_colours
+from graphrw.spectral.matrix import MIN_BOUND, Symmetric, SymmetricMatrix, symmetric_weight
+from graphrw.spectral.missing import LIFT, MAX_STEPS, PROBES, missing_by_inverse
 from graphrw.spectral.route import LONG_FILTER, Route, in_order, in_turn
+from graphrw.spectral.shifted import Shifted
 from graphrw.spectral.subspace import Subspace, orthonormal_beside, random_like
 from graphrw.spectral.survey import Survey
 
@@ -24,6 +32,23 @@ LIKE = torch.ones(1, dtype=torch.float64)
 
 def numbers(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
+
+
+class Diagonal(Symmetric):
+    """With its exact inverse for σ = 1, which notes how many columns it is asked for."""
+
+    ceiling = 1.0
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values, self.num_nodes, self.device = values[:, None], len(values), values.device
+        self.inverted: list[int] = []
+
+    def matmul(self, x: torch.Tensor) -> torch.Tensor:
+        return self.values * x
+
+    def apply_inverse(self, r: torch.Tensor) -> torch.Tensor:
+        self.inverted.append(r.shape[1])
+        return r / (1 - self.values)
 
 
 @pytest.mark.parametrize("time", [0, 0.0, 3, torch.tensor(2.5), torch.tensor(0.0, dtype=torch.float64)])
@@ -179,3 +204,77 @@ def test_colours_that_hang_on_the_structure_alone_are_found_once() -> None:
     cut = fold(LINE, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
     assert cut is not None
     assert len(cut.source) == 2
+
+
+@pytest.mark.parametrize("noun", [Layout, Fold, Goal, Ritz, Survey, Shifted, Eigenpairs, Half])
+def test_nouns_hold_still_and_those_of_many_tensors_are_told_apart_as_such(noun: type) -> None:
+    one, other = (noun(*(torch.ones(2) for _ in fields(noun))) for _ in range(2))
+    with pytest.raises(FrozenInstanceError):
+        setattr(one, fields(noun)[0].name, None)
+    if noun not in (Goal, Ritz, Survey):
+        assert one != other
+        assert len({one, other, one}) == 2
+
+
+@pytest.mark.parametrize(("kept", "guards"), [(4, 16), (64, 16), (68, 17), (100, 25)])
+def test_there_are_sixteen_guards_or_a_quarter_of_what_is_kept(kept: int, guards: int) -> None:
+    moved = random_walk(grid_graph((15, 50), connectivity=2))
+    found = decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), kept, 1e-3)
+    assert len(found.values) == kept + guards
+
+
+@pytest.mark.parametrize(("guess", "bound"), [(0.9, 0.55), (0.5, 0.5), (0.1, 0.4)], ids=["high", "near", "low"])
+def test_the_bound_of_a_filter_is_the_guess_between_what_spare_columns_say(guess: float, bound: float) -> None:
+    """Eight are wanted; half of the spare columns are beyond 0.55, and three quarters beyond 0.4."""
+    values = numbers(*[0.8] * 7, 0.7, *[0.6] * 4, *[0.55] * 2, *[0.4] * 2)
+    search = FilteredSubspace(Diagonal(torch.ones(16)), Goal(torch.ones(8), 4), guess, 9)
+    assert search._bound(Ritz(values, LIKE, LIKE, LIKE, 1.0)) == bound
+
+
+def test_the_bound_of_a_filter_stays_below_what_is_wanted_and_above_0() -> None:
+    search = FilteredSubspace(Diagonal(torch.ones(16)), Goal(torch.ones(8), 4), 0.7, 9)
+    assert search._bound(Ritz(numbers(*[0.7] * 16), LIKE, LIKE, LIKE, 1.0)) == pytest.approx(0.7 * 0.999)
+    assert search._bound(Ritz(numbers(*[0.0] * 16), LIKE, LIKE, LIKE, 1.0)) == MIN_BOUND
+
+
+def test_a_filter_is_cleared_of_a_lone_largest_eigenvector_as_often_as_that_one_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    values, norms = numbers(1.0, *[0.3] * 7, *[0.28] * 8), numbers(1e-9, *[1e-3] * 15)
+    ritz = Ritz(values, torch.ones(20, 16).double(), torch.zeros(20, 16).double(), norms, 1.0)
+    search, seen = FilteredSubspace(matrix, Goal(torch.full((8,), 1e-8), 4), 0.25, 200), {}
+
+    def note(residual: torch.Tensor, values: torch.Tensor, bound: float, degree: int, **rest: object) -> torch.Tensor:
+        seen.update(rest, columns=len(values), bound=bound, degree=degree)
+        return torch.zeros_like(residual)
+
+    monkeypatch.setattr(matrix, "correction", note)
+    search._filter(ritz, norms[:8] / 1e-8)
+    assert seen["known"].shape == (20, 1)
+    assert seen["columns"] == 15
+    growth = math.acosh(1 / seen["bound"])
+    assert seen["stride"] == int(math.acosh(1e6 / 1e-3) / growth)
+    assert seen["stride"] < seen["degree"]
+
+
+@pytest.mark.parametrize(("last", "bound"), [(0.8, 0.6), (0.9, 0.5), (0.999999, 0.0), (0.5, 0.5)])
+def test_a_missing_eigenvector_is_looked_for_in_as_many_steps_as_lift_it(last: float, bound: float) -> None:
+    values = torch.linspace(0, bound - 0.01, 400, dtype=torch.float64)
+    matrix = Diagonal(values)
+    assert missing_by_inverse(matrix, torch.zeros(400, 0, dtype=torch.float64), bound, last, seed=1) is None
+    y = 2 * (1 - bound) / (1 - last) - 1
+    steps = next((n for n in range(1, MAX_STEPS) if y > 1 and math.cosh(n * math.acosh(y)) >= LIFT), MAX_STEPS)
+    assert matrix.inverted == [PROBES] * (steps + 1)
+
+
+@pytest.mark.parametrize(
+    ("iterate", "rounds", "steps"), [(power_iteration, 20, 2), (power_iteration_as_published, 2, 20)]
+)
+def test_power_iterations_take_forty_steps_unless_told_otherwise(
+    iterate: Callable[..., tuple[torch.Tensor, torch.Tensor]], rounds: int, steps: int
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    for one, other in zip(iterate(moved, 3), iterate(moved, 3, rounds=rounds, steps=steps), strict=True):
+        assert torch.equal(one, other)
