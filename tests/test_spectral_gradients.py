@@ -118,6 +118,16 @@ def test_the_gradient_of_any_loss_is_right_where_eigenvalues_are_simple() -> Non
     assert torch.autograd.gradcheck(run, (*inputs, killing))
 
 
+def test_a_time_that_is_learned_alone_has_the_gradient_that_it_has_beside_weights() -> None:
+    graph = ring(9)
+    slopes = []
+    for weight in (random_weight(graph), random_weight(graph).requires_grad_()):
+        time = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+        random_loss(graph)(spectral_map(walk(graph, weight), time, 5)[0]).backward()
+        slopes.append(time.grad)
+    torch.testing.assert_close(*slopes, rtol=0, atol=0)
+
+
 def test_eigenvalues_have_gradients_and_sums_of_repeated_ones_too() -> None:
     graph = ring(8)
     weight = torch.ones(8, dtype=torch.float64, requires_grad=True)

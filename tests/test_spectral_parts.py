@@ -14,10 +14,13 @@ from graphrw.core import memory
 from graphrw.core.errors import ConvergenceError
 from graphrw.spectral import power_iteration, power_iteration_as_published
 from graphrw.spectral import survey as surveys
+from graphrw.spectral.adjoint import _noise
 from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
+from graphrw.spectral.davidson import Davidson
 from graphrw.spectral.eigenpairs import Eigenpairs, Half, decompose
 from graphrw.spectral.filtered import FilteredSubspace, Ritz
 from graphrw.spectral.goal import Goal
+from graphrw.spectral.inverse import shift_invert
 from graphrw.spectral.layout import Fold, Layout, double_cover, fold, in_odd_cycles, layout, two_colours
 from graphrw.spectral.matrix import MIN_BOUND, Symmetric, SymmetricMatrix, symmetric_weight
 from graphrw.spectral.missing import LIFT, MAX_STEPS, PROBES, missing_by_inverse
@@ -278,3 +281,38 @@ def test_power_iterations_take_forty_steps_unless_told_otherwise(
     moved = random_walk(grid_graph((4, 5), connectivity=2))
     for one, other in zip(iterate(moved, 3), iterate(moved, 3, rounds=rounds, steps=steps), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("shape", "half"), [((22, 24), None), ((24, 24), 3)])
+def test_a_bipartite_graph_is_folded_unless_its_half_is_small(shape: tuple[int, int], half: int | None) -> None:
+    moved = random_walk(grid_graph(shape))
+    found = decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), 5, 1e-6)
+    assert (found.half and found.half.kept) == half
+
+
+@pytest.mark.parametrize(("shape", "first"), [((2, 2000), Davidson), ((20, 30), FilteredSubspace)])
+def test_a_long_graph_is_searched_with_the_inverse_first(
+    shape: tuple[int, int], first: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(self: object, *_: object) -> None:
+        raise RuntimeError(type(self))
+
+    for search in (Davidson, FilteredSubspace):
+        monkeypatch.setattr(search, "run", ask)
+    moved = random_walk(grid_graph(shape, connectivity=2))
+    with pytest.raises(RuntimeError) as told:
+        decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved)), 4, 1e-10)
+    assert told.value.args == (first,)
+
+
+def test_at_nodes_without_any_rate_the_inverse_is_1() -> None:
+    alone = random_walk(union(LINE, Graph(torch.empty(2, 0, dtype=torch.int64), 2)))
+    assert shift_invert(alone).apply(torch.ones(6, 1, dtype=torch.float64))[4:].tolist() == [[1.0], [1.0]]
+
+
+def test_what_may_be_rounding_of_a_gradient_is_the_same_for_both_of_two_eigenvectors() -> None:
+    z, g = torch.tensor([[1.0, 0.0], [-2.0, 1.0]]).double(), torch.tensor([[0.5, 3.0], [0.0, -4.0]]).double()
+    dropped, refused = _noise(z, g, 1e-9)
+    assert (1e9 * dropped).round().tolist() == [[1, 11], [11, 8]]
+    mixed = 5 * 5**0.5 + 0.5
+    torch.testing.assert_close(1e6 * refused, numbers(5**0.5, mixed, mixed, 10).view(2, 2))
