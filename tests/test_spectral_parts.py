@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from spectral_walks import random_walk, ring, union
 from graphrw import Graph, diffusion_map, grid_graph, walk
 from graphrw.core import memory
 from graphrw.core.errors import ConvergenceError
-from graphrw.spectral import power_iteration, power_iteration_as_published
+from graphrw.spectral import davidson, filtered, power_iteration, power_iteration_as_published
 from graphrw.spectral import survey as surveys
 from graphrw.spectral.adjoint import _noise
 from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
@@ -25,7 +26,7 @@ from graphrw.spectral.layout import Fold, Layout, double_cover, fold, in_odd_cyc
 from graphrw.spectral.matrix import MIN_BOUND, Symmetric, SymmetricMatrix, symmetric_weight
 from graphrw.spectral.missing import LIFT, MAX_STEPS, PROBES, missing_by_inverse
 from graphrw.spectral.route import LONG_FILTER, Route, in_order, in_turn
-from graphrw.spectral.shifted import Shifted
+from graphrw.spectral.shifted import MAX_SERIES, Shifted, _AtOneEnd
 from graphrw.spectral.subspace import Subspace, orthonormal_beside, random_like
 from graphrw.spectral.survey import Survey
 
@@ -245,7 +246,7 @@ def test_a_filter_is_cleared_of_a_lone_largest_eigenvector_as_often_as_that_one_
 ) -> None:
     moved = random_walk(grid_graph((4, 5), connectivity=2))
     matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
-    values, norms = numbers(1.0, *[0.3] * 7, *[0.28] * 8), numbers(1e-9, *[1e-3] * 15)
+    values, norms = numbers(1.0, *[0.3] * 7, *[0.28] * 8), numbers(1e-9, *[1e-3] * 14, 1e-5)
     ritz = Ritz(values, torch.ones(20, 16).double(), torch.zeros(20, 16).double(), norms, 1.0)
     search, seen = FilteredSubspace(matrix, Goal(torch.full((8,), 1e-8), 4), 0.25, 200), {}
 
@@ -256,10 +257,13 @@ def test_a_filter_is_cleared_of_a_lone_largest_eigenvector_as_often_as_that_one_
     monkeypatch.setattr(matrix, "correction", note)
     search._filter(ritz, norms[:8] / 1e-8)
     assert seen["known"].shape == (20, 1)
-    assert seen["columns"] == 15
+    assert seen["columns"] == 14  # the last spare one has done its part
     growth = math.acosh(1 / seen["bound"])
     assert seen["stride"] == int(math.acosh(1e6 / 1e-3) / growth)
-    assert seen["stride"] < seen["degree"]
+    assert seen["degree"] == matrix.filter_degree(0.3, seen["bound"], 30 * 1e-3 / 1e-8, 200) > seen["stride"]
+    search.longest = int(math.acosh(1e6) / growth) - 1
+    with pytest.raises(ConvergenceError, match=f"1 had converged, .* needed over {search.longest} terms"):
+        search._filter(ritz, norms[:8] / 1e-8)
 
 
 @pytest.mark.parametrize(("last", "bound"), [(0.8, 0.6), (0.9, 0.5), (0.999999, 0.0), (0.5, 0.5)])
@@ -288,6 +292,7 @@ def test_a_bipartite_graph_is_folded_unless_its_half_is_small(shape: tuple[int, 
     moved = random_walk(grid_graph(shape))
     found = decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), 5, 1e-6)
     assert (found.half and found.half.kept) == half
+    assert len(found.values) == (21 if half is None else 22)
 
 
 @pytest.mark.parametrize(("shape", "first"), [((2, 2000), Davidson), ((20, 30), FilteredSubspace)])
@@ -316,3 +321,73 @@ def test_what_may_be_rounding_of_a_gradient_is_the_same_for_both_of_two_eigenvec
     assert (1e9 * dropped).round().tolist() == [[1, 11], [11, 8]]
     mixed = 5 * 5**0.5 + 0.5
     torch.testing.assert_close(1e6 * refused, numbers(5**0.5, mixed, mixed, 10).view(2, 2))
+
+
+def found_on_a_grid() -> Eigenpairs:
+    moved = random_walk(grid_graph((20, 30), connectivity=2))
+    return decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved)), 4, 1e-8)
+
+
+def test_a_shift_on_the_bound_of_the_spectrum_needs_a_series_without_end() -> None:
+    found = found_on_a_grid()
+    assert Shifted(found, 4, numbers(found.bound)).terms == MAX_SERIES + 1
+    assert Shifted(found, 4, numbers(1.1 * found.bound)).terms < 50
+
+
+def test_what_a_system_makes_of_kept_eigenvectors_is_beside_them() -> None:
+    found = found_on_a_grid()
+    system = _AtOneEnd(found.matrix, Shifted(found, 4, found.values[:2]), 1, torch.arange(2))
+    x = found.vectors[:, :2] + found.vectors[:, 1:3] + found.vectors[:, 8:10]
+    made = system.matmul(x, torch.empty_like(x))
+    assert float((found.vectors[:, :4].T @ made).abs().max()) < 1e-15
+    expected = (found.values[:2] - found.values[8:10]) * found.vectors[:, 8:10]
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)  # guards are known to 1e-6
+
+
+def test_a_preconditioner_knows_the_guards_at_both_ends() -> None:
+    found = found_on_a_grid()
+    top, bottom = numbers(1.2, 1.3), numbers(-1.2, -1.3)
+    for sign, end, shifts in ((1, found.matrix, top), (-1, found.matrix.mirrored, bottom)):
+        system = _AtOneEnd(end, Shifted(found, 4, shifts), sign, torch.arange(2))
+        r = found.vectors[:, 8:10]
+        expected = r / (sign * (shifts - found.values[8:10]))
+        torch.testing.assert_close(system.precondition(r), expected, rtol=0, atol=1e-5)  # guards are known to 1e-6
+
+
+def test_a_series_is_cleared_of_a_largest_eigenvalue_that_stands_alone_and_of_none_else() -> None:
+    dense = torch.combinations(torch.arange(40)).T.contiguous()
+    alone = random_walk(union(Graph(dense, 40)))
+    whole = decompose(SymmetricMatrix(alone.graph, symmetric_weight(alone)), 1, 1e-8)
+    guarded = Eigenpairs(whole.matrix, whole.values[:9], whole.vectors[:, :9], 1)
+    system = Shifted(guarded, 1, numbers(1.01 * guarded.bound))
+    pace = math.acosh(float(whole.values[0]) / guarded.bound)
+    assert system._stride(system._root[1]) == int(math.log(1e6) / pace) < system.terms
+    many = Shifted(found_on_a_grid(), 4, numbers(1.1))
+    assert many._stride(many._root[1]) > many.terms
+
+
+def test_a_filter_has_the_degree_at_which_it_grows_so_much_and_no_more_than_allowed() -> None:
+    moved = random_walk(LINE)
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    assert matrix.filter_degree(0.5, 0.25, 1e3, 99) == int(math.acosh(1e3) / math.acosh(2))
+    assert matrix.filter_degree(0.5, 0.25, 1e3, 3) == 3
+    assert matrix.filter_degree(0.5, 0.25, 1.5, 99) == 1
+    assert matrix.filter_degree(0.25, 0.25, 1e3, 99) == matrix.filter_degree(0.2, 0.25, 1e3, 99) == 99
+
+
+@pytest.mark.parametrize(("search", "check"), [(filtered, "missing_by_filter"), (davidson, "missing_by_inverse")])
+def test_between_the_last_kept_and_the_last_found_nothing_may_be_missing(
+    search: ModuleType, check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    values, found = numbers(1.0, -0.9, 0.8, -0.7, 0.6, 0.5), torch.eye(20, 6, dtype=torch.float64)
+    asked = []
+    monkeypatch.setattr(search, check, lambda _, found, *rest, seed: asked.append((found.shape[1], *rest)))
+    goal = Goal(torch.full((5,), 1e-8), 3)
+    if search is filtered:
+        assert FilteredSubspace(matrix, goal, 0.5, 9)._missed(Ritz(values, found, found, values, 1.0)) is None
+        assert asked == [(5, 0.6, (0.8, 1.0))]
+    else:
+        assert Davidson(matrix, goal, -1.0, 0.5)._missed(values, found[:, :5]) is None
+        assert asked == [(5, 0.6, 0.8)] * 2  # at both ends
