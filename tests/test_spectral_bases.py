@@ -65,6 +65,11 @@ def test_a_filter_of_residuals_is_the_filter_divided_by_what_it_does_to_the_ritz
 
     expected = eigenvectors * polynomial(eigenvalues) @ eigenvectors.T @ x / polynomial(values) - x
     torch.testing.assert_close(change, expected, rtol=0, atol=1e-6)
+    x = eigenvectors[:, 100:103] + 0.05 * eigenvectors[:, 40:43]
+    values = (x * (dense @ x)).sum(0) / x.square().sum(0)
+    change = matrix.correction(dense @ x - x * values, values, bound, degree, known=x[:, :0].float(), stride=degree)
+    expected = eigenvectors * polynomial(eigenvalues) @ eigenvectors.T @ x - polynomial(values) * x
+    torch.testing.assert_close(change, expected, rtol=0, atol=1e-6)  # where it is small it is not divided by
 
 
 @pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
@@ -84,6 +89,8 @@ def test_guards_of_the_size_of_the_last_that_is_kept_must_be_as_exact() -> None:
     values = torch.tensor([1.0, 0.5, -0.5, 0.4, 0.3], dtype=torch.float64)
     assert goal.wanted(values, 5).tolist() == [1e-8, 1e-8, 1e-8, 1e-6, -1.0]
     assert goal.wanted(values[:1], 4).tolist() == [1e-8, 1e-8, 1e-6, 1e-6]
+    one = Goal(torch.tensor([1e-8, 1e-6, 1e-6], dtype=torch.float64), kept=1)
+    assert one.wanted(values[1:], 3).tolist() == [1e-8, 1e-8, 1e-6]
 
 
 def test_a_block_is_wider_than_what_is_wanted_and_about_twice_that_on_large_graphs() -> None:

@@ -18,6 +18,7 @@ from graphrw.spectral import (
 )
 
 UNIFORM = SMALL["uniform grid"]
+COMPLETE = Graph(torch.combinations(torch.arange(6)).T.contiguous(), 6)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ UNIFORM = SMALL["uniform grid"]
         (UNIFORM, 4, r"k = 4 cuts .* Take k = 2 or k = 6\."),
         (SMALL["grid"], 5, r"Take k = 4 or k = 6\."),
         (LARGE["grid"], 3, r"Take k = 2 or k = 4\."),
+        (walk(COMPLETE, torch.ones(15, dtype=torch.float64)), 3, r"Take k = 1 or k = 6\."),
         (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 10, r"Take k = 40\."),
         (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 50, r"Take k = 40 or a k above 66\."),
     ],
