@@ -266,7 +266,7 @@ def test_a_filter_is_cleared_of_a_lone_largest_eigenvector_as_often_as_that_one_
         search._filter(ritz, norms[:8] / 1e-8)
 
 
-@pytest.mark.parametrize(("last", "bound"), [(0.8, 0.6), (0.9, 0.5), (0.999999, 0.0), (0.5, 0.5)])
+@pytest.mark.parametrize(("last", "bound"), [(0.8, 0.6), (0.7, 0.6), (0.9, 0.5), (0.999999, 0.0), (0.5, 0.5)])
 def test_a_missing_eigenvector_is_looked_for_in_as_many_steps_as_lift_it(last: float, bound: float) -> None:
     values = torch.linspace(0, bound - 0.01, 400, dtype=torch.float64)
     matrix = Diagonal(values)
