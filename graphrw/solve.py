@@ -248,7 +248,7 @@ def _differentiable_solve(
     weight: Tensor, killing: Tensor, b: Tensor, task: _Task, *, start: Tensor | None = None
 ) -> Tensor:
     if b.numel() == 0:
-        return b + 0 * (weight.sum() + killing.sum())  # nothing to solve; gradients of 0 flow all the same
+        return b + weight.sum() + killing.sum()  # still empty; gradients of 0 flow all the same
     x: Tensor = _Solve.apply(weight, killing, b, start, task)  # type: ignore[no-untyped-call]
     return x
 

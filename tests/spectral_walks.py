@@ -64,6 +64,7 @@ SMALL = {
     "uniform grid": walk(grid_graph((4, 4)), torch.ones(24, dtype=torch.float64)),
     "isolated nodes": random_walk(Graph(torch.tensor([[1, 2], [3, 3]]), 6)),
     "no edge": random_walk(Graph(torch.empty(2, 0, dtype=torch.int64), 3)),
+    "one edge": random_walk(grid_graph((2,))),
     "one node": random_walk(Graph(torch.empty(2, 0, dtype=torch.int64), 1)),
     "two components": random_walk(union(ring(5), grid_graph((2, 3)))),
 }

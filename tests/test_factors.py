@@ -2,13 +2,13 @@
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 import torch
 
 import graphrw as rw
-from graphrw.solve import Factor, _Solve, factor_by
+from graphrw.solve import Factor, _Solve, _Task, factor_by
 from graphrw.solvers import CG, Dense
 from graphrw.testing import dense_operator
 
@@ -162,10 +162,11 @@ def test_seconds_are_told_and_no_date() -> None:
 
 def test_factors_are_told_apart_and_hold_still() -> None:
     factor = rw.factorize(walk(), Dense())
-    assert factor == factor
-    assert factor != factor.T
-    with pytest.raises(FrozenInstanceError):
-        factor.transpose = True
+    for noun in (factor, _Task(factor, ())):
+        assert noun != replace(noun)
+        assert len({noun, noun.T, noun}) == 2
+        with pytest.raises(FrozenInstanceError):
+            setattr(noun, fields(noun)[0].name, None)
 
 
 def test_a_factor_around_an_inverse_is_not_transposed_nor_pruned() -> None:

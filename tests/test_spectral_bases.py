@@ -40,6 +40,17 @@ def test_a_basis_of_what_is_not_finite_is_an_error() -> None:
         orthonormal_beside(torch.zeros(0, 9, dtype=torch.float64), torch.full((2, 9), torch.nan, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("degree", [1, 2, 7])
+@pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
+def test_a_chebyshev_polynomial_of_a_matrix_has_the_degree_asked_for(moved: Walk, degree: int) -> None:
+    matrix, dense = chebyshev_matrix(moved)
+    x = torch.randn(matrix.num_nodes, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    eigenvalues, eigenvectors = torch.linalg.eigh(dense)
+    polynomial = torch.special.chebyshev_polynomial_t(matrix.position(eigenvalues, 0.8), degree)
+    expected = eigenvectors @ (polynomial[:, None] * (eigenvectors.T @ x))
+    torch.testing.assert_close(matrix.chebyshev(x, 0.8, degree), expected)
+
+
 @pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
 def test_a_filter_of_residuals_is_the_filter_divided_by_what_it_does_to_the_ritz_value(moved: Walk) -> None:
     matrix, dense = chebyshev_matrix(moved)
@@ -54,6 +65,11 @@ def test_a_filter_of_residuals_is_the_filter_divided_by_what_it_does_to_the_ritz
 
     expected = eigenvectors * polynomial(eigenvalues) @ eigenvectors.T @ x / polynomial(values) - x
     torch.testing.assert_close(change, expected, rtol=0, atol=1e-6)
+    x = eigenvectors[:, 100:103] + 0.05 * eigenvectors[:, 40:43]
+    values = (x * (dense @ x)).sum(0) / x.square().sum(0)
+    change = matrix.correction(dense @ x - x * values, values, bound, degree, known=x[:, :0].float(), stride=degree)
+    expected = eigenvectors * polynomial(eigenvalues) @ eigenvectors.T @ x - polynomial(values) * x
+    torch.testing.assert_close(change, expected, rtol=0, atol=1e-6)  # where it is small it is not divided by
 
 
 @pytest.mark.parametrize("moved", [OTHER, BIPARTITE], ids=["whole", "folded"])
@@ -73,6 +89,8 @@ def test_guards_of_the_size_of_the_last_that_is_kept_must_be_as_exact() -> None:
     values = torch.tensor([1.0, 0.5, -0.5, 0.4, 0.3], dtype=torch.float64)
     assert goal.wanted(values, 5).tolist() == [1e-8, 1e-8, 1e-8, 1e-6, -1.0]
     assert goal.wanted(values[:1], 4).tolist() == [1e-8, 1e-8, 1e-6, 1e-6]
+    one = Goal(torch.tensor([1e-8, 1e-6, 1e-6], dtype=torch.float64), kept=1)
+    assert one.wanted(values[1:], 3).tolist() == [1e-8, 1e-8, 1e-6]
 
 
 def test_a_block_is_wider_than_what_is_wanted_and_about_twice_that_on_large_graphs() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from spectral_walks import LARGE, SMALL, random_weight, ring, union
+from spectral_walks import LARGE, SMALL, leading_sizes, random_weight, ring, union
 from torch import Tensor
 
 from graphrw import Graph, Walk, grid_graph, walk
@@ -18,6 +18,7 @@ from graphrw.spectral import (
 )
 
 UNIFORM = SMALL["uniform grid"]
+COMPLETE = Graph(torch.combinations(torch.arange(6)).T.contiguous(), 6)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ UNIFORM = SMALL["uniform grid"]
         (UNIFORM, 4, r"k = 4 cuts .* Take k = 2 or k = 6\."),
         (SMALL["grid"], 5, r"Take k = 4 or k = 6\."),
         (LARGE["grid"], 3, r"Take k = 2 or k = 4\."),
+        (walk(COMPLETE, torch.ones(15, dtype=torch.float64)), 3, r"Take k = 1 or k = 6\."),
         (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 10, r"Take k = 40\."),
         (walk(union(*[ring(13)] * 40), torch.ones(520, dtype=torch.float64)), 50, r"Take k = 40 or a k above 66\."),
     ],
@@ -34,6 +36,12 @@ UNIFORM = SMALL["uniform grid"]
 def test_a_k_that_cuts_equal_sizes_is_warned_of_with_a_better_one(moved: Walk, k: int, cure: str) -> None:
     with pytest.warns(SpectralCutWarning, match=cure):
         spectral_map(moved, 1.0, k)
+
+
+def test_the_warning_of_a_cut_tells_the_size_that_is_cut() -> None:
+    moved = SMALL["grid"]
+    with pytest.warns(SpectralCutWarning, match=rf"\|λ\| = {float(leading_sizes(moved, 5)[4]):.6g}: which"):
+        spectral_map(moved, 1.0, 5)
 
 
 def test_a_cut_too_far_down_to_matter_is_not_warned_of() -> None:
@@ -124,6 +132,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "several times": (lambda: spectral_map(UNIFORM, torch.ones(2), 2), r"a number or .* tensor \(\); got \(2,\)"),
     "whole tensor": (lambda: spectral_map(UNIFORM, torch.tensor(1), 2), r"floating-point .* got \(\) torch.int64"),
     "tolerance": (lambda: spectral_map(UNIFORM, 1.0, 2, 0.0), r"`tolerance` must lie in \(0, 0.01\]; got 0.0"),
+    "rough tolerance": (lambda: spectral_map(UNIFORM, 1.0, 2, 0.02), r"must lie in \(0, 0.01\]; got 0.02"),
     "rounds": (lambda: power_iteration(UNIFORM, 2, rounds=0), "`rounds` must be .* from 1; got 0"),
     "steps": (
         lambda: power_iteration_as_published(UNIFORM, 2, steps=0),

@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 import torch
-from spectral_walks import LARGE, multigrid_plan, random_loss, random_weight, ring, union
+from spectral_walks import LARGE, multigrid_plan, random_loss, random_walk, random_weight, ring, union
 from torch import Tensor
 
 from graphrw import Graph, grid_graph, walk
@@ -118,6 +118,48 @@ def test_the_gradient_of_any_loss_is_right_where_eigenvalues_are_simple() -> Non
     assert torch.autograd.gradcheck(run, (*inputs, killing))
 
 
+def test_a_loss_may_leave_columns_out_and_time_may_be_0() -> None:
+    graph = grid_graph((3, 4), connectivity=2)
+    weight = random_weight(graph).requires_grad_()
+
+    def first_two(weight: Tensor) -> Tensor:
+        return spectral_map(walk(graph, weight), 1.0, 4)[0][:, :2].square()
+
+    assert torch.autograd.gradcheck(first_two, weight)
+    uniform = torch.ones(24, dtype=torch.float64, requires_grad=True)
+    z, _ = spectral_map(walk(grid_graph((4, 4)), uniform), 0.0, 16)  # eigenvalues 0 among them
+    random_loss(grid_graph((4, 4)))(z).backward()
+    torch.testing.assert_close(uniform.grad, torch.zeros(24, dtype=torch.float64))  # Z Zᵀ is the identity
+
+
+def test_eigenvalues_0_say_nothing_about_time() -> None:
+    time = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    (
+        spectral_map(random_walk(Graph(torch.empty(2, 0, dtype=torch.int64), 3)), time, 3)[0] - 1
+    ).square().sum().backward()
+    assert time.grad == 0
+
+
+def test_what_float32_tells_of_single_eigenvectors_has_a_gradient() -> None:
+    graph = grid_graph((3, 4), connectivity=2)
+    slopes = []
+    for dtype in (torch.float32, torch.float64):
+        weight = random_weight(graph, dtype=torch.float32).to(dtype).requires_grad_()
+        z, _ = spectral_map(walk(graph, weight), 1.0, 5)
+        slopes.append(torch.autograd.grad((z**4).sum(0)[2], weight)[0])
+    torch.testing.assert_close(slopes[0].double(), slopes[1], rtol=1e-3, atol=1e-3 * float(slopes[1].abs().max()))
+
+
+def test_a_time_that_is_learned_alone_has_the_gradient_that_it_has_beside_weights() -> None:
+    graph = ring(9)
+    slopes = []
+    for weight in (random_weight(graph), random_weight(graph).requires_grad_()):
+        time = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+        random_loss(graph)(spectral_map(walk(graph, weight), time, 5)[0]).backward()
+        slopes.append(time.grad)
+    torch.testing.assert_close(*slopes, rtol=0, atol=0)
+
+
 def test_eigenvalues_have_gradients_and_sums_of_repeated_ones_too() -> None:
     graph = ring(8)
     weight = torch.ones(8, dtype=torch.float64, requires_grad=True)
@@ -131,14 +173,16 @@ def test_eigenvalues_have_gradients_and_sums_of_repeated_ones_too() -> None:
     assert float(slope @ direction) == pytest.approx(along(run, weight.detach(), direction, 1e-2), rel=1e-7, abs=1e-9)
 
 
-@pytest.mark.parametrize("power", ["2", "3.25", "80"])
+@pytest.mark.parametrize("power", ["0", "2", "3.25", "80"])
 def test_near_equal_eigenvalues_lose_no_digits(power: str) -> None:
     values = [0.7, 0.7 * (1 - 1e-13), 0.7, -0.7, -0.3, 1e-3, 0.0, 0.0]
     got = divided_difference(torch.tensor(values, dtype=torch.float64), float(power))
     with localcontext(prec=60):
         for i, x in enumerate(map(Decimal, values)):
             for j, y in enumerate(map(Decimal, values)):
-                if x == y:
+                if power == "0":
+                    expected = Decimal(0)
+                elif x == y:
                     expected = Decimal(power) * abs(x) ** (Decimal(power) - 1) * (1 if x > 0 else -1)
                 else:
                     expected = (abs(x) ** Decimal(power) - abs(y) ** Decimal(power)) / (x - y)

@@ -2,6 +2,9 @@
 
 import math
 import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 
 import pytest
 import torch
@@ -10,11 +13,20 @@ from spectral_walks import random_walk, ring, union
 from graphrw import Graph, diffusion_map, grid_graph, walk
 from graphrw.core import memory
 from graphrw.core.errors import ConvergenceError
+from graphrw.spectral import davidson, filtered, power_iteration, power_iteration_as_published
 from graphrw.spectral import survey as surveys
+from graphrw.spectral.adjoint import _noise
 from graphrw.spectral.checks import SpectralCutWarning, check_count, check_time
-from graphrw.spectral.layout import double_cover, fold, in_odd_cycles, layout, two_colours
-from graphrw.spectral.matrix import SymmetricMatrix, symmetric_weight
+from graphrw.spectral.davidson import Davidson
+from graphrw.spectral.eigenpairs import Eigenpairs, Half, decompose
+from graphrw.spectral.filtered import FilteredSubspace, Ritz
+from graphrw.spectral.goal import Goal
+from graphrw.spectral.inverse import shift_invert
+from graphrw.spectral.layout import Fold, Layout, double_cover, fold, in_odd_cycles, layout, two_colours
+from graphrw.spectral.matrix import MIN_BOUND, Symmetric, SymmetricMatrix, symmetric_weight
+from graphrw.spectral.missing import LIFT, MAX_STEPS, PROBES, missing_by_inverse
 from graphrw.spectral.route import LONG_FILTER, Route, in_order, in_turn
+from graphrw.spectral.shifted import MAX_SERIES, Shifted, _AtOneEnd
 from graphrw.spectral.subspace import Subspace, orthonormal_beside, random_like
 from graphrw.spectral.survey import Survey
 
@@ -24,6 +36,23 @@ LIKE = torch.ones(1, dtype=torch.float64)
 
 def numbers(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
+
+
+class Diagonal(Symmetric):
+    """With its exact inverse for σ = 1, which notes how many columns it is asked for."""
+
+    ceiling = 1.0
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values, self.num_nodes, self.device = values[:, None], len(values), values.device
+        self.inverted: list[int] = []
+
+    def matmul(self, x: torch.Tensor) -> torch.Tensor:
+        return self.values * x
+
+    def apply_inverse(self, r: torch.Tensor) -> torch.Tensor:
+        self.inverted.append(r.shape[1])
+        return r / (1 - self.values)
 
 
 @pytest.mark.parametrize("time", [0, 0.0, 3, torch.tensor(2.5), torch.tensor(0.0, dtype=torch.float64)])
@@ -179,3 +208,186 @@ def test_colours_that_hang_on_the_structure_alone_are_found_once() -> None:
     cut = fold(LINE, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
     assert cut is not None
     assert len(cut.source) == 2
+
+
+@pytest.mark.parametrize("noun", [Layout, Fold, Goal, Ritz, Survey, Shifted, Eigenpairs, Half])
+def test_nouns_hold_still_and_those_of_many_tensors_are_told_apart_as_such(noun: type) -> None:
+    one, other = (noun(*(torch.ones(2) for _ in fields(noun))) for _ in range(2))
+    with pytest.raises(FrozenInstanceError):
+        setattr(one, fields(noun)[0].name, None)
+    if noun not in (Goal, Ritz, Survey):
+        assert one != other
+        assert len({one, other, one}) == 2
+
+
+@pytest.mark.parametrize(("kept", "guards"), [(4, 16), (64, 16), (68, 17), (100, 25)])
+def test_there_are_sixteen_guards_or_a_quarter_of_what_is_kept(kept: int, guards: int) -> None:
+    moved = random_walk(grid_graph((15, 50), connectivity=2))
+    found = decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), kept, 1e-3)
+    assert len(found.values) == kept + guards
+
+
+@pytest.mark.parametrize(("guess", "bound"), [(0.9, 0.55), (0.5, 0.5), (0.1, 0.4)], ids=["high", "near", "low"])
+def test_the_bound_of_a_filter_is_the_guess_between_what_spare_columns_say(guess: float, bound: float) -> None:
+    """Eight are wanted; half of the spare columns are beyond 0.55, and three quarters beyond 0.4."""
+    values = numbers(*[0.8] * 7, 0.7, *[0.6] * 4, *[0.55] * 2, *[0.4] * 2)
+    search = FilteredSubspace(Diagonal(torch.ones(16)), Goal(torch.ones(8), 4), guess, 9)
+    assert search._bound(Ritz(values, LIKE, LIKE, LIKE, 1.0)) == bound
+
+
+def test_the_bound_of_a_filter_stays_below_what_is_wanted_and_above_0() -> None:
+    search = FilteredSubspace(Diagonal(torch.ones(16)), Goal(torch.ones(8), 4), 0.7, 9)
+    assert search._bound(Ritz(numbers(*[0.7] * 16), LIKE, LIKE, LIKE, 1.0)) == pytest.approx(0.7 * 0.999)
+    assert search._bound(Ritz(numbers(*[0.0] * 16), LIKE, LIKE, LIKE, 1.0)) == MIN_BOUND
+
+
+def test_a_filter_is_cleared_of_a_lone_largest_eigenvector_as_often_as_that_one_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    values, norms = numbers(1.0, *[0.3] * 7, *[0.28] * 8), numbers(1e-9, *[1e-3] * 14, 1e-5)
+    ritz = Ritz(values, torch.ones(20, 16).double(), torch.zeros(20, 16).double(), norms, 1.0)
+    search, seen = FilteredSubspace(matrix, Goal(torch.full((8,), 1e-8), 4), 0.25, 200), {}
+
+    def note(residual: torch.Tensor, values: torch.Tensor, bound: float, degree: int, **rest: object) -> torch.Tensor:
+        seen.update(rest, columns=len(values), bound=bound, degree=degree)
+        return torch.zeros_like(residual)
+
+    monkeypatch.setattr(matrix, "correction", note)
+    search._filter(ritz, norms[:8] / 1e-8)
+    assert seen["known"].shape == (20, 1)
+    assert seen["columns"] == 14  # the last spare one has done its part
+    growth = math.acosh(1 / seen["bound"])
+    assert seen["stride"] == int(math.acosh(1e6 / 1e-3) / growth)
+    assert seen["degree"] == matrix.filter_degree(0.3, seen["bound"], 30 * 1e-3 / 1e-8, 200) > seen["stride"]
+    search.longest = int(math.acosh(1e6) / growth) - 1
+    with pytest.raises(ConvergenceError, match=f"1 had converged, .* needed over {search.longest} terms"):
+        search._filter(ritz, norms[:8] / 1e-8)
+
+
+@pytest.mark.parametrize(("last", "bound"), [(0.8, 0.6), (0.7, 0.6), (0.9, 0.5), (0.999999, 0.0), (0.5, 0.5)])
+def test_a_missing_eigenvector_is_looked_for_in_as_many_steps_as_lift_it(last: float, bound: float) -> None:
+    values = torch.linspace(0, bound - 0.01, 400, dtype=torch.float64)
+    matrix = Diagonal(values)
+    assert missing_by_inverse(matrix, torch.zeros(400, 0, dtype=torch.float64), bound, last, seed=1) is None
+    y = 2 * (1 - bound) / (1 - last) - 1
+    steps = next((n for n in range(1, MAX_STEPS) if y > 1 and math.cosh(n * math.acosh(y)) >= LIFT), MAX_STEPS)
+    assert matrix.inverted == [PROBES] * (steps + 1)
+
+
+@pytest.mark.parametrize(
+    ("iterate", "rounds", "steps"), [(power_iteration, 20, 2), (power_iteration_as_published, 2, 20)]
+)
+def test_power_iterations_take_forty_steps_unless_told_otherwise(
+    iterate: Callable[..., tuple[torch.Tensor, torch.Tensor]], rounds: int, steps: int
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    for one, other in zip(iterate(moved, 3), iterate(moved, 3, rounds=rounds, steps=steps), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("shape", "half"), [((22, 24), None), ((24, 24), 3)])
+def test_a_bipartite_graph_is_folded_unless_its_half_is_small(shape: tuple[int, int], half: int | None) -> None:
+    moved = random_walk(grid_graph(shape))
+    found = decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), 5, 1e-6)
+    assert (found.half and found.half.kept) == half
+    assert len(found.values) == (21 if half is None else 22)
+
+
+@pytest.mark.parametrize(("shape", "first"), [((2, 2000), Davidson), ((20, 30), FilteredSubspace)])
+def test_a_long_graph_is_searched_with_the_inverse_first(
+    shape: tuple[int, int], first: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(self: object, *_: object) -> None:
+        raise RuntimeError(type(self))
+
+    for search in (Davidson, FilteredSubspace):
+        monkeypatch.setattr(search, "run", ask)
+    moved = random_walk(grid_graph(shape, connectivity=2))
+    with pytest.raises(RuntimeError) as told:
+        decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved)), 4, 1e-10)
+    assert told.value.args == (first,)
+
+
+def test_at_nodes_without_any_rate_the_inverse_is_1() -> None:
+    alone = random_walk(union(LINE, Graph(torch.empty(2, 0, dtype=torch.int64), 2)))
+    assert shift_invert(alone).apply(torch.ones(6, 1, dtype=torch.float64))[4:].tolist() == [[1.0], [1.0]]
+
+
+def test_what_may_be_rounding_of_a_gradient_is_the_same_for_both_of_two_eigenvectors() -> None:
+    z, g = torch.tensor([[1.0, 0.0], [-2.0, 1.0]]).double(), torch.tensor([[0.5, 3.0], [0.0, -4.0]]).double()
+    dropped, refused = _noise(z, g, 1e-9)
+    assert (1e9 * dropped).round().tolist() == [[1, 11], [11, 8]]
+    mixed = 5 * 5**0.5 + 0.5
+    torch.testing.assert_close(1e6 * refused, numbers(5**0.5, mixed, mixed, 10).view(2, 2))
+
+
+def found_on_a_grid() -> Eigenpairs:
+    moved = random_walk(grid_graph((20, 30), connectivity=2))
+    return decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved), shift_invert(moved)), 4, 1e-8)
+
+
+def test_a_shift_on_the_bound_of_the_spectrum_needs_a_series_without_end() -> None:
+    found = found_on_a_grid()
+    assert Shifted(found, 4, numbers(found.bound)).terms == MAX_SERIES + 1
+    assert Shifted(found, 4, numbers(1.1 * found.bound)).terms < 50
+
+
+def test_what_a_system_makes_of_kept_eigenvectors_is_beside_them() -> None:
+    found = found_on_a_grid()
+    system = _AtOneEnd(found.matrix, Shifted(found, 4, found.values[:2]), 1, torch.arange(2))
+    x = found.vectors[:, :2] + found.vectors[:, 1:3] + found.vectors[:, 8:10]
+    made = system.matmul(x, torch.empty_like(x))
+    assert float((found.vectors[:, :4].T @ made).abs().max()) < 1e-15
+    expected = (found.values[:2] - found.values[8:10]) * found.vectors[:, 8:10]
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-5)  # guards are known to 1e-6
+
+
+def test_a_preconditioner_knows_the_guards_at_both_ends() -> None:
+    found = found_on_a_grid()
+    top, bottom = numbers(1.2, 1.3), numbers(-1.2, -1.3)
+    for sign, end, shifts in ((1, found.matrix, top), (-1, found.matrix.mirrored, bottom)):
+        system = _AtOneEnd(end, Shifted(found, 4, shifts), sign, torch.arange(2))
+        r = found.vectors[:, 8:10]
+        expected = r / (sign * (shifts - found.values[8:10]))
+        torch.testing.assert_close(system.precondition(r), expected, rtol=0, atol=1e-5)  # guards are known to 1e-6
+
+
+def test_a_series_is_cleared_of_a_largest_eigenvalue_that_stands_alone_and_of_none_else() -> None:
+    dense = torch.combinations(torch.arange(40)).T.contiguous()
+    alone = random_walk(union(Graph(dense, 40)))
+    whole = decompose(SymmetricMatrix(alone.graph, symmetric_weight(alone)), 1, 1e-8)
+    guarded = Eigenpairs(whole.matrix, whole.values[:9], whole.vectors[:, :9], 1)
+    system = Shifted(guarded, 1, numbers(1.01 * guarded.bound))
+    pace = math.acosh(float(whole.values[0]) / guarded.bound)
+    assert system._stride(system._root[1]) == int(math.log(1e6) / pace) < system.terms
+    many = Shifted(found_on_a_grid(), 4, numbers(1.1))
+    assert many._stride(many._root[1]) > many.terms
+
+
+def test_a_filter_has_the_degree_at_which_it_grows_so_much_and_no_more_than_allowed() -> None:
+    moved = random_walk(LINE)
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    assert matrix.filter_degree(0.5, 0.25, 1e3, 99) == int(math.acosh(1e3) / math.acosh(2))
+    assert matrix.filter_degree(0.5, 0.25, 1e3, 3) == 3
+    assert matrix.filter_degree(0.5, 0.25, 1.5, 99) == 1
+    assert matrix.filter_degree(0.25, 0.25, 1e3, 99) == matrix.filter_degree(0.2, 0.25, 1e3, 99) == 99
+
+
+@pytest.mark.parametrize(("search", "check"), [(filtered, "missing_by_filter"), (davidson, "missing_by_inverse")])
+def test_between_the_last_kept_and_the_last_found_nothing_may_be_missing(
+    search: ModuleType, check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = random_walk(grid_graph((4, 5), connectivity=2))
+    matrix = SymmetricMatrix(moved.graph, symmetric_weight(moved))
+    values, found = numbers(1.0, -0.9, 0.8, -0.7, 0.6, 0.5), torch.eye(20, 6, dtype=torch.float64)
+    asked = []
+    monkeypatch.setattr(search, check, lambda _, found, *rest, seed: asked.append((found.shape[1], *rest)))
+    goal = Goal(torch.full((5,), 1e-8), 3)
+    if search is filtered:
+        assert FilteredSubspace(matrix, goal, 0.5, 9)._missed(Ritz(values, found, found, values, 1.0)) is None
+        assert asked == [(5, 0.6, (0.8, 1.0))]
+    else:
+        assert Davidson(matrix, goal, -1.0, 0.5)._missed(values, found[:, :5]) is None
+        assert asked == [(5, 0.6, 0.8)] * 2  # at both ends

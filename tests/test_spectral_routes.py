@@ -53,6 +53,21 @@ def test_a_largest_eigenvalue_far_above_all_others_spoils_no_gradient(
     assert float((got - expected).norm() / expected.norm()) <= 1e-6
 
 
+@pytest.mark.parametrize("longest", [10_000, 0], ids=["series", "iterations"])
+@pytest.mark.parametrize("connectivity", [1, 2], ids=["folded", "whole"])
+def test_a_gradient_is_proportional_to_the_loss_however_small_that_is(
+    connectivity: int, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deflated, "LONG_SERIES", longest)
+    monkeypatch.setattr(Shifted, "_by_series" if longest == 0 else "_by_iterations", useless)
+    weight = random_weight(grid_graph((20, 30), connectivity=connectivity)).requires_grad_()
+    z = spectral_map(walk(grid_graph((20, 30), connectivity=connectivity), weight), 2.0, 4)[0]
+    loss = random_loss(grid_graph((20, 30)))(z)
+    (usual,) = torch.autograd.grad(loss, weight, retain_graph=True)
+    (small,) = torch.autograd.grad(loss * 2.0**-300, weight)
+    torch.testing.assert_close(small * 2.0**300, usual, rtol=1e-12, atol=1e-12)
+
+
 def test_distances_of_neighbours_in_many_dimensions_have_a_gradient() -> None:
     """5000 points in 12 dimensions, the 32 largest: the series lost all digits and the error blamed `k`."""
     generator = torch.Generator().manual_seed(1)
@@ -81,6 +96,16 @@ def nothing(self: object, r: Tensor, *_: object, **__: object) -> Tensor:
 
 def overflown(self: object, r: Tensor, *_: object, **__: object) -> Tensor:
     return torch.full_like(r, torch.nan)
+
+
+def test_a_round_that_leaves_more_than_half_of_the_residual_is_the_last_of_its_route(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(Shifted, "solve", lambda self, route, r, _: asked.append(route) or nothing(self, r))
+    with pytest.raises(ConvergenceError):
+        slope(LARGE["grid"], 4)
+    assert asked == [Route.POLYNOMIAL, Route.INVERSE]
 
 
 LADDER = random_walk(grid_graph((2, 2000)))
@@ -122,7 +147,8 @@ def test_eigenpairs_that_neither_way_finds_are_an_error_that_names_both(monkeypa
     message = (
         r"The 10 leading eigenpairs did not converge to a residual of 5.0e-11: by Chebyshev polynomials, \d had "
         r"converged, and the others, from \|λ\| = .*, had residuals up to .* after 1 rounds; by an approximate "
-        r"inverse, \d had converged after \d blocks of 8 vectors"
+        r"inverse, \d had converged after \d blocks of 8 vectors, and the next ones, near \|λ\| = "
+        r"\[0\.\d+(, 0\.\d+)+\], had .*; by Chebyshev polynomials, \d had"
     )
     with pytest.raises(ConvergenceError, match=message):
         spectral_map(LARGE["grid"], 1.0, 4)
@@ -189,3 +215,6 @@ def test_eigenpairs_say_how_many_they_are_and_what_is_beyond_them() -> None:
     small = random_walk(grid_graph((3, 3)))
     whole = eigenpairs.decompose(SymmetricMatrix(small.graph, symmetric_weight(small)), 2, 1e-10)
     assert repr(whole) == "Eigenpairs(2 of 9, |λ| from 1 to 1; all others are known)"
+    moved = LARGE["grid"]
+    half = eigenpairs.decompose(SymmetricMatrix(moved.graph, symmetric_weight(moved)), 6, 1e-6).half
+    assert repr(half).startswith("Half(3 of 300, |λ| from 1 to ")

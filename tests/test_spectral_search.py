@@ -32,6 +32,7 @@ from graphrw.spectral.survey import Survey, survey
 
 SQUARES = grid_graph((20, 30))
 EIGHT = random_walk(grid_graph((20, 30), connectivity=2))
+KILLED = walk(EIGHT.graph, EIGHT.weight, 9 * EIGHT.rate)
 SEARCHED = {
     **LARGE,
     "8-connected": EIGHT,
@@ -134,7 +135,7 @@ def test_what_is_folded_has_the_squares_of_the_eigenvalues_and_unfolds_to_both_s
     torch.testing.assert_close(vectors.T @ vectors, torch.eye(20, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("moved", [LARGE["grid"], EIGHT], ids=["folded", "whole"])
+@pytest.mark.parametrize("moved", [LARGE["grid"], EIGHT, KILLED], ids=["folded", "whole", "with common killing"])
 def test_the_inverse_is_that_of_sigma_minus_s(moved: Walk) -> None:
     whole = symmetric(moved)
     parts = fold(moved.graph, whole.values)

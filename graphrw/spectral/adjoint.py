@@ -78,7 +78,8 @@ def divided_difference(values: Tensor, power: float) -> Tensor:
     size, sign = values.abs(), values.sign()
     u, v = torch.maximum(size[:, None], size), torch.minimum(size[:, None], size)
     epsilon = torch.where(u > 0, (u - v) / u, 0.0)
-    drop = -torch.expm1(power * torch.log1p(-epsilon))
+    decay = torch.log1p(-epsilon).clamp(min=-1e300)  # −∞ for v = 0, of which p = 0 would make NaN
+    drop = -torch.expm1(power * decay)
     same = sign[:, None] * sign > 0
     ratio = torch.where(epsilon > 0, drop / epsilon, power)
     near = sign[:, None] * u ** (power - 1) * ratio

@@ -23,7 +23,7 @@ CAUSE = (
 MIN_SQUARE = 0.125  # λ² of what is unfolded: Bᵀu / λ keeps its digits, and the residual its size
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Leading:
     """k eigenpairs of largest |λ|, followed by guards: more of them, which make the derivative cheap.
 

@@ -30,7 +30,7 @@ class Goal:
 
         Whichever of equal |λ| are kept in the end, they are good enough.
         """
-        wanted = torch.nn.functional.pad(self.residuals, (0, max(0, length - self.count)), value=-1.0).clone()
+        wanted = torch.nn.functional.pad(self.residuals, (0, length), value=-1.0)
         if len(values) >= self.kept:
             equal = values[: self.count].abs() >= float(values[self.kept - 1].abs()) - EQUAL
             wanted[: len(equal)] = torch.where(equal, self.residuals[0], wanted[: len(equal)])

@@ -108,7 +108,8 @@ def _layout(graph: Graph) -> Layout:
 def _near_in_memory(graph: Graph) -> Tensor:
     """(N,) int64: the nodes, numbered anew."""
     pattern, count = row_pattern(graph), graph.num_nodes
-    arrays = (pattern.source.cpu().numpy() * 0 + 1, pattern.indices.cpu().numpy(), pattern.indptr.cpu().numpy())
+    ones = torch.ones_like(pattern.source, device="cpu")
+    arrays = (ones.numpy(), pattern.indices.cpu().numpy(), pattern.indptr.cpu().numpy())
     permutation = reverse_cuthill_mckee(csr_array(arrays, shape=(count, count)), symmetric_mode=True)
     return torch.from_numpy(permutation.astype("int64")).to(graph.device)
 
