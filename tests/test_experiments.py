@@ -51,6 +51,13 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     assert all(0 <= row["VOI"] < 4 for row in rows)
 
 
+def test_the_learned_random_walker_sees_the_sections_beside_one(data: Path, tmp_path: Path) -> None:
+    training = ["--data", data, "--out", tmp_path, "--minutes", 0.03, "--width", 4, "--crop", 24, "--judged", 1]
+    run("lrw/train.py", *training, "--train-on", "test", "--choose-on", "test", "--slices", 3, "--walk-crop", 32)
+    scoring = ["--data", data, "--split", "test", "--models", tmp_path / "walk.safetensors", "--draws", 1]
+    assert "seeded watershed" in run("lrw/evaluate.py", *scoring, "--slices", 3)
+
+
 def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path) -> None:
     where = ["--data", data, "--set", "weizmann_horses", "--reduce", 1]
     training = [*where, "--out", tmp_path / "run", "--train-on", "test", "--steps", 3, "--walk-steps", 3, "--crop", 16]

@@ -46,6 +46,7 @@ class Config(Evaluation):
     set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
     models: tuple[Path, ...] = option((), "what `train.py` has left: walk.safetensors, one for each training seed")
     detectors: tuple[Path, ...] = option((), "whose boundary maps the baselines see, one for each model; none: its own")
+    slices: int = option(1, "sections of a stack that the models see at once, as they were trained")
     draws: int = option(3, "of seeds for each section")
     tune_on: str = option("train", "the split on which free numbers are chosen")
     tune_sections: int = option(3, "how many sections of it")
@@ -90,7 +91,9 @@ def tuned(pairs: list[tuple[Section, Learned]], method: str) -> float:
 def tuning(config: Config) -> list[Section]:
     """Sections on which numbers are chosen; none, and it says so, where the set has no such split."""
     otherwise = "So free numbers are those that were best on em_isbi2012."
-    return if_there(lambda: read(config.data, config.set, config.tune_on), otherwise)[: config.tune_sections]
+    return if_there(lambda: read(config.data, config.set, config.tune_on, slices=config.slices), otherwise)[
+        : config.tune_sections
+    ]
 
 
 def figures(config: Config, sections: list[Section], known: list[Section]) -> Iterator[dict[str, Any]]:
@@ -136,7 +139,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    sections = read(config.data, config.set, config.split)
+    sections = read(config.data, config.set, config.split, slices=config.slices)
     rows = list(figures(config, sections, tuning(config)))
     print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws, {len(config.models)} models\n")
     print(table(summary(rows)))

@@ -15,7 +15,8 @@ from graphrw.models.prediction import marks_of, pixel_labels, walked
 from graphrw.solvers import Auto
 
 BETAS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-POWERS = (0.5, 1.0, 2.0, 4.0)  # of the weights as they were learned
+POWERS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # of the weights as they were learned
+FLOOR = 1e-12  # of weights: at 1e-6 walls of a larger power or β are all alike, and leak
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ def of_walk(weight: Tensor, seeds: NDArray[np.int64], stride: int) -> NDArray[np
 
 def by_walk(found: Learned, seeds: NDArray[np.int64], power: float) -> NDArray[np.int64]:
     """The learned weights, raised to a power."""
-    return of_walk(above(found.weight**power) if power != 1 else found.weight, seeds, found.stride)
+    return of_walk(above(found.weight.double() ** power, FLOOR) if power != 1 else found.weight, seeds, found.stride)
 
 
 def by_watershed(found: Learned, seeds: NDArray[np.int64], option: float) -> NDArray[np.int64]:
@@ -71,15 +72,15 @@ def by_watershed(found: Learned, seeds: NDArray[np.int64], option: float) -> NDA
 
 def by_differences(found: Learned, seeds: NDArray[np.int64], beta: float) -> NDArray[np.int64]:
     """Grady's random walker on the boundary map as if it were an image: w = exp(−β (b_i − b_j)²)."""
-    return of_walk(grid_weights(found.boundary, beta, differences=True), seeds, found.stride)
+    return of_walk(grid_weights(found.boundary, beta, differences=True, floor=FLOOR), seeds, found.stride)
 
 
 def by_maxima(found: Learned, seeds: NDArray[np.int64], beta: float) -> NDArray[np.int64]:
     """The random walker that a boundary map calls for: w = exp(−β max(b_i, b_j))."""
-    return of_walk(grid_weights(found.boundary, beta, differences=False), seeds, found.stride)
+    return of_walk(grid_weights(found.boundary, beta, differences=False, floor=FLOOR), seeds, found.stride)
 
 
-def grid_weights(boundary: Tensor, beta: float, *, differences: bool) -> Tensor:
+def grid_weights(boundary: Tensor, beta: float, *, differences: bool, floor: float = 1e-6) -> Tensor:
     """Weights of the edges between cells, by their differences or their maxima: (*cells) → (axes, *cells)."""
     images = []
     for axis, size in enumerate(boundary.shape):
@@ -87,7 +88,7 @@ def grid_weights(boundary: Tensor, beta: float, *, differences: bool) -> Tensor:
         other = torch.cat([boundary.narrow(axis, 1, size - 1), last], axis)
         cost = (boundary - other).square() if differences else torch.maximum(boundary, other)
         images.append(torch.exp(-beta * cost))
-    return above(torch.stack(images))
+    return above(torch.stack(images).double(), floor)
 
 
 METHODS = {

@@ -22,11 +22,21 @@ HAS_MEMBRANE = {"em_isbi2012", "em_vnc_sstem"}  # elsewhere segments touch each 
 DARK_AND_BRIGHT = (1.0, 99.8)  # percentiles
 
 
-def read(data: Path, name: str, split: str, *, grey: bool = False) -> list[Section]:
-    """The sections of a split, in one number of channels; `grey`: colours become one."""
+def read(data: Path, name: str, split: str, *, grey: bool = False, slices: int = 1) -> list[Section]:
+    """The sections of a split, in one number of channels.
+
+    Args:
+        data: the folder of all sets.
+        name: of the set.
+        split: of it.
+        grey: colours become one.
+        slices: so many sections of a stack, odd, are the channels of the one in their middle.
+    """
     if name not in SETS:
         raise SystemExit(f"There is no set `{name}`: {', '.join(SETS)}.")
     sections = SETS[name](data, split)
+    if slices > 1:
+        sections = [_with_neighbours(sections, place, slices) for place in range(len(sections))]
     return [_in_grey(each) for each in sections] if grey else sections
 
 
@@ -85,6 +95,18 @@ def varied(part: Piece, step: int, seed: int) -> Piece:
     gain, shift = float(np.exp(chance.uniform(-0.4, 0.4))), chance.uniform(-0.3, 0.3)
     noise = chance.normal(0, chance.uniform(0, 0.3), tuple(part.image.shape)).astype(np.float32)
     return replace(part, image=gain * part.image + shift + torch.from_numpy(noise))
+
+
+def _with_neighbours(sections: list[Section], place: int, slices: int) -> Section:
+    """One section with those before and after it as channels; at an end of the stack, the last one again."""
+    section = sections[place]
+    if section.channel_axis is not None or section.image.ndim != 2:
+        raise SystemExit("Only grey sections have neighbours: leave --slices at 1.")
+    places = range(place - slices // 2, place + slices // 2 + 1)
+    images = [sections[min(max(other, 0), len(sections) - 1)].image for other in places]
+    if len({image.shape for image in images}) > 1:
+        raise SystemExit("Sections of one stack must be of one size: leave --slices at 1.")
+    return replace(section, image=np.stack(images, axis=-1), channel_axis=-1)
 
 
 def _in_grey(section: Section) -> Section:

@@ -35,6 +35,8 @@ class Config(Training):
     width: int = option(32, "of the trunk")
     stride: int = option(2, "pixels for each node of the walk: 1 is full resolution")
     crop: int = option(160, "pixels of a piece to learn from, along each axis")
+    walk_crop: int = option(0, "the same where it learns through the walk; 0: as `crop`")
+    slices: int = option(1, "sections of a stack that are seen at once, odd; the one in their middle is segmented")
     contrast: float = option(4.0, "the exponent of the weights to start from; 0: none")
     side: float = option(0.1, "weight of the side loss beside that of the walk")
     stretch: bool = option(False, "read images in grey, and bring their own percentiles 1 and 99.8 to 0 and 1")
@@ -63,7 +65,8 @@ def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
 def train(config: Config) -> LearnedRandomWalker:
     """Both stages; the models after each are in `config.out`."""
     sections, chosen = (
-        read(config.data, config.set, split, grey=config.stretch) for split in (config.train_on, config.choose_on)
+        read(config.data, config.set, split, grey=config.stretch, slices=config.slices)
+        for split in (config.train_on, config.choose_on)
     )
     torch.manual_seed(config.seed)
     channels, axes = (sections[0].image.shape[-1] if sections[0].channel_axis else 1), sections[0].segments.ndim
@@ -83,24 +86,22 @@ def train(config: Config) -> LearnedRandomWalker:
 
 
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
-    def drawn(step: int) -> Piece:
-        part = piece(learned, step, crop=config.crop, stride=config.stride, seed=config.seed)
+    def drawn(step: int, crop: int) -> Piece:
+        part = piece(learned, step, crop=crop, stride=config.stride, seed=config.seed)
         return varied(part, step, config.seed) if config.vary else part
 
-    parts = [
-        part
-        for draw in range(config.judged)
-        for part in validation_pieces(judged, crop=config.crop, stride=config.stride, seed=draw)
-    ]
+    crops = {"edges": config.crop, "walk": config.walk_crop or config.crop}
     minutes = {"edges": (1 - config.walk_share) * config.minutes, "walk": config.walk_share * config.minutes}
     losses = {"edges": partial(edge_loss, model), "walk": partial(step_loss, model, side=config.side)}
     judges = {"edges": losses["edges"], "walk": partial(step_loss, model, side=0)}
     rates = {"edges": config.learning_rate, "walk": config.walk_rate}
     for name in ("edges", "walk") if config.walk_share else ("edges",):
+        cut = partial(validation_pieces, judged, crop=crops[name], stride=config.stride)
+        parts = [part for draw in range(config.judged) for part in cut(seed=draw)]
         stage(
             name,
             model,
-            lambda step, loss=losses[name]: loss(drawn(step)),
+            lambda step, loss=losses[name], crop=crops[name]: loss(drawn(step, crop)),
             command=config,
             schedule=schedule_of(
                 minutes[name],
