@@ -11,10 +11,9 @@ from multigrid_walks import KINDS, absorbed, random_weights, right_hand_side, ro
 
 import graphrw as rw
 from graphrw.core.walk import apply
-from graphrw.solvers import Multigrid
+from graphrw.solvers import Multigrid, numba_kernels
 from graphrw.solvers.krylov import ConjugateGradients, Uniform, iterate
 from graphrw.solvers.multigrid import cycle as cycles
-from graphrw.solvers.multigrid import engine as engines
 from graphrw.solvers.multigrid.aggregation import aggregate
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.engine import TORCH, engine_for
@@ -240,28 +239,37 @@ def test_it_is_taken_on_the_cpu_and_torch_elsewhere():
     assert engine_for(graph.to("meta")) is TORCH
 
 
+@pytest.fixture
+def kernels_are_asked_for_anew():
+    numba_kernels.kernels.cache_clear()
+    yield
+    numba_kernels.kernels.cache_clear()
+
+
+@pytest.mark.usefixtures("kernels_are_asked_for_anew")
 def test_where_nothing_can_be_kept_torch_serves_and_says_why(monkeypatch):
-    monkeypatch.setitem(sys.modules, "graphrw.solvers.compiled", Unkept("graphrw.solvers.compiled"))
-    engines._compiled.cache_clear()
-    try:
-        with pytest.warns(UserWarning, match="multigrid does without it.*NUMBA_CACHE_DIR"):
-            assert engine_for(rw.grid_graph((3, 3))) is TORCH
-    finally:
-        engines._compiled.cache_clear()
-
-
-class Unkept(type(sys)):
-    def __getattr__(self, name):
+    def fails(module):
         raise RuntimeError("cannot cache function 'relax': no locator available for file")
 
-
-def test_without_numba_torch_serves(monkeypatch):
-    monkeypatch.setattr(engines, "COMPILES", False)
-    engines._compiled.cache_clear()
-    try:
+    monkeypatch.setattr(numba_kernels, "import_module", fails)
+    with pytest.warns(UserWarning, match="multigrid does without it.*NUMBA_CACHE_DIR"):
         assert engine_for(rw.grid_graph((3, 3))) is TORCH
-    finally:
-        engines._compiled.cache_clear()
+
+
+@pytest.mark.usefixtures("kernels_are_asked_for_anew")
+def test_what_else_is_wrong_with_kernels_is_told(monkeypatch):
+    def fails(module):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(numba_kernels, "import_module", fails)
+    with pytest.raises(RuntimeError, match="out of order"):
+        engine_for(rw.grid_graph((3, 3)))
+
+
+@pytest.mark.usefixtures("kernels_are_asked_for_anew")
+def test_without_numba_torch_serves(monkeypatch):
+    monkeypatch.setattr(numba_kernels, "NUMBA", False)
+    assert engine_for(rw.grid_graph((3, 3))) is TORCH
 
 
 def test_kernels_are_never_compiled_at_a_call():

@@ -31,7 +31,6 @@ OTHERS_SIGNATURES = {
 LATE_IMPORTS = {
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
-    "solvers/multigrid/engine.py: _compiled",
     "page/serve.py: _server",
     "partition/scribbles.py: _skeletonize",
     "segmentation/regions/colour_model.py: _scikit_learn",
@@ -40,7 +39,6 @@ LATE_IMPORTS = {
     "solvers/multigrid/triton_level.py: _triton",
     "solvers/pardiso.py: _pypardiso",
     "solvers/petsc.py: petsc",
-    "solvers/simplicial.py: kernels",
 }
 
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`, to the function that a decorator is for.

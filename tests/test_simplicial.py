@@ -11,7 +11,7 @@ from multigrid_walks import absorbed, random_weights
 import graphrw as rw
 from graphrw.core.errors import ConvergenceError, MissingDependencyError
 from graphrw.core.graph import unchecked
-from graphrw.solvers import Auto, Cholesky, Simplicial, gradients, simplicial
+from graphrw.solvers import Auto, Cholesky, Simplicial, gradients, numba_kernels, simplicial
 from graphrw.solvers.gradients import weight_gradient
 from graphrw.testing import dense_operator
 
@@ -103,14 +103,14 @@ def test_auto_counts_the_memory_of_all_graphs():
 
 @pytest.fixture
 def kernels_are_asked_for_anew():
-    simplicial.kernels.cache_clear()
+    numba_kernels.kernels.cache_clear()
     yield
-    simplicial.kernels.cache_clear()
+    numba_kernels.kernels.cache_clear()
 
 
 @pytest.mark.usefixtures("kernels_are_asked_for_anew")
 def test_without_numba_it_says_what_to_install_and_auto_does_without_it(monkeypatch):
-    monkeypatch.setattr(simplicial, "find_spec", lambda name: None)
+    monkeypatch.setattr(numba_kernels, "NUMBA", False)
     with pytest.raises(MissingDependencyError, match=r"pip install graphrw\[fast\]"):
         Simplicial().plan(images(2))
     assert "Simplicial" not in Auto().explain(images(3, 32))

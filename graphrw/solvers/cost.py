@@ -14,13 +14,13 @@ from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, representative
 from graphrw.solvers.dissection import Dissection
 from graphrw.solvers.levels import LevelStructure
-from graphrw.solvers.multigrid.engine import COMPILES
+from graphrw.solvers.numba_kernels import NUMBA
 from graphrw.solvers.rslab import SPEED
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
 # Of multigrid's levels, for each entry of A; and of solving with them, for each entry, each column and each decimal
 # digit. Compiled kernels take one core, torch both.
-SETUP_PER_ENTRY, SOLVE_PER_ENTRY = (6e-8, 7.5e-9) if COMPILES else (2e-7, 1.2e-8)
+SETUP_PER_ENTRY, SOLVE_PER_ENTRY = (6e-8, 7.5e-9) if NUMBA else (2e-7, 1.2e-8)
 BICGSTAB_PER_ENTRY = 3e-8  # likewise, where walks end soon
 DISSECTION = 7.75  # entries of a factor for each node of a square grid, over log2 of its side (George 1973)
 ANALYSIS_PER_ENTRY = 4.5e-7  # seconds for each entry of A: 0.65 s at 512², 1.96 s at 1024²

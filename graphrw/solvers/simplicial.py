@@ -1,8 +1,7 @@
 """A sparse direct solver for batches of equal small graphs, all of which it factorises at once."""
 
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,9 +15,9 @@ from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
 from graphrw.core.threads import side_by_side
 from graphrw.core.walk import Walk
-from graphrw.core.warn import warn
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
+from graphrw.solvers.numba_kernels import kernels
 from graphrw.solvers.pattern import compressed, lower_rows
 from graphrw.solvers.superlu import minimum_degree
 
@@ -90,7 +89,7 @@ class Simplicial(Solver[SimplicialPlan]):
 def suits(graph: Graph) -> bool:
     """Whether `graph` is a batch of equal graphs for which nothing else is as fast."""
     part = representative(graph)
-    if part is graph or graph.directed or part.num_nodes > MOST_NODES or kernels() is None:
+    if part is graph or graph.directed or part.num_nodes > MOST_NODES or _kernels() is None:
         return False
     plan = Simplicial().plan_for(graph)
     return plan.flops <= MOST_WORK * plan.entries
@@ -124,26 +123,12 @@ class _SimplicialInverse(DirectInverse):
         return torch.from_numpy(x).view(b.shape).to(b.device)
 
 
-@cache
-def kernels() -> ModuleType | None:
-    """None without numba, or, with a warning, where it can keep nothing: compiling in every process takes too long."""
-    if find_spec("numba") is None:
-        return None
-    try:
-        from graphrw.solvers import simplicial_kernels  # noqa: PLC0415 (it loads numba, and compiles the first time)
-    except RuntimeError as error:
-        if "cannot cache function" not in str(error):
-            raise
-        warn(
-            "numba finds no folder for what it compiles, so that batches of small graphs take longer. Name one that "
-            "can be written in the variable NUMBA_CACHE_DIR."
-        )
-        return None
-    return simplicial_kernels
+def _kernels() -> ModuleType | None:
+    return kernels("graphrw.solvers.simplicial_kernels", "batches of small graphs do without it")
 
 
 def _required_kernels() -> ModuleType:
-    compiled = kernels()
+    compiled = _kernels()
     if compiled is None:
         raise MissingDependencyError(
             "The solver `Simplicial` needs numba, and a folder for what that compiles: pip install graphrw[fast]. "
