@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from graphrw.segmentation.blocks.boxes import Box, VoxelFile
@@ -15,6 +15,7 @@ from graphrw.segmentation.blocks.volume import Volume
 from graphrw.segmentation.pixels.pixel_walk import FLOOR, scaled_beta
 from graphrw.solvers.streamed import Level
 from graphrw.solvers.streamed.coarsening import assembled
+from graphrw.solvers.streamed.tables import load_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Contacts:
     @classmethod
     def load(cls, folder: Path, i: int) -> "Contacts":
         """Of part i."""
-        return cls(**load_file(cls.path(folder, i)))
+        return cls(**load_tables(cls.path(folder, i)))
 
 
 def number_open_voxels(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from graphrw.segmentation.blocks.boxes import Box, VoxelFile
 from graphrw.segmentation.blocks.volume import Volume
 from graphrw.segmentation.pixels.components import pieces
+from graphrw.solvers.streamed.tables import load_tables
 
 TABLES = "pieces.safetensors"
 
@@ -37,7 +38,7 @@ class Pieces:
     @classmethod
     def load(cls, folder: Path, number: VoxelFile) -> "Pieces":
         """What was saved."""
-        return cls(number, **load_file(folder / TABLES))
+        return cls(number, **load_tables(folder / TABLES))
 
     def component_in(self, box: Box) -> Tensor:
         """Of the shape of the box."""

@@ -5,10 +5,11 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from graphrw.solvers.operator import csr
+from graphrw.solvers.streamed.tables import load_tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,4 +64,4 @@ class Part:
     @classmethod
     def load(cls, path: Path) -> "Part":
         """That which was saved."""
-        return cls(**load_file(path))
+        return cls(**load_tables(path))
