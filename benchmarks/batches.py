@@ -1,7 +1,7 @@
 """A training step on a batch of small images, beside the same step written by hand around SuperLU and around rslab.
 
 Claim: with numba (`Simplicial`, which `Auto` takes) ahead of both; without it (`Cholesky`) 1.3 × the bare rslab in the
-same loop; and no slower with two threads than with one.
+same loop; and, by the clock and on two free cores, no slower with two threads than with one.
 Peers: SciPy's `splu` (symmetric mode) and rslab's Cholesky, with loss, system and adjoint by NumPy, one image after
 the other, and no check of any answer.
 Run: OMP_NUM_THREADS=1 python benchmarks/batches.py, and with 2 threads
