@@ -1,10 +1,13 @@
 """Settings of every test."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch_geometric.nn import Sequential
 
 from graphrw.build import forget_grids
+from graphrw.solvers import numba_kernels
 
 torch.set_num_threads(1)  # the problems are tiny: threads would only wait for each other
 
@@ -41,3 +44,11 @@ def _no_grids_of_other_tests() -> None:
 def _reproducible() -> None:
     """Every test draws the same numbers, whatever ran before it and in whichever process."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def kernels_are_asked_for_anew() -> Iterator[None]:
+    """Of numba, as in a new process."""
+    numba_kernels.kernels.cache_clear()
+    yield
+    numba_kernels.kernels.cache_clear()

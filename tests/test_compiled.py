@@ -239,13 +239,6 @@ def test_it_is_taken_on_the_cpu_and_torch_elsewhere():
     assert engine_for(graph.to("meta")) is TORCH
 
 
-@pytest.fixture
-def kernels_are_asked_for_anew():
-    numba_kernels.kernels.cache_clear()
-    yield
-    numba_kernels.kernels.cache_clear()
-
-
 @pytest.mark.usefixtures("kernels_are_asked_for_anew")
 def test_where_nothing_can_be_kept_torch_serves_and_says_why(monkeypatch):
     def fails(module):

@@ -101,13 +101,6 @@ def test_auto_counts_the_memory_of_all_graphs():
     assert Auto(max_bytes=limit).explain(rw.Graph.batch([part] * 3)).startswith("Multigrid")
 
 
-@pytest.fixture
-def kernels_are_asked_for_anew():
-    numba_kernels.kernels.cache_clear()
-    yield
-    numba_kernels.kernels.cache_clear()
-
-
 @pytest.mark.usefixtures("kernels_are_asked_for_anew")
 def test_without_numba_it_says_what_to_install_and_auto_does_without_it(monkeypatch):
     monkeypatch.setattr(numba_kernels, "NUMBA", False)
