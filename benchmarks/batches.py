@@ -1,7 +1,8 @@
 """A training step on a batch of small images, beside the same step written by hand around SuperLU and around rslab.
 
 Claim: with numba (`Simplicial`, which `Auto` takes) ahead of both; without it (`Cholesky`) 1.3 × the bare rslab in the
-same loop; and, by the clock and on two free cores, no slower with two threads than with one.
+same loop; and, by the clock and on two free cores, no slower with two threads than with one. With `--busy 1`, one
+other process computes meanwhile.
 Peers: SciPy's `splu` (symmetric mode) and rslab's Cholesky, with loss, system and adjoint by NumPy, one image after
 the other, and no check of any answer.
 Run: OMP_NUM_THREADS=1 python benchmarks/batches.py, and with 2 threads
@@ -9,6 +10,7 @@ Last result: docs/benchmarks.md.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
@@ -112,13 +114,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[32, 64])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--busy", type=int, default=0, help="processes that compute without end meanwhile")
     options = parser.parse_args()
+    for _ in range(options.busy):
+        multiprocessing.get_context("spawn").Process(target=compute_without_end, daemon=True).start()
     print(f"{child.machine()}\n\nms an image, of the processor (of the clock)\n")
     print(f"| {IMAGES} images, {LABELS} labels | graphrw | graphrw, Cholesky | SuperLU by hand | rslab by hand |")
     print("|---|---|---|---|---|")
     for side in options.sides:
         cells = [f"{processor:.2f} ({clock:.2f})" for processor, clock in compared(Batch(side), options.rounds)]
         print(f"| {side}² | {' | '.join(cells)} |", flush=True)
+
+
+def compute_without_end() -> None:
+    while True:
+        pass
 
 
 def compared(batch: Batch, rounds: int) -> list[list[float]]:

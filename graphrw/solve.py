@@ -10,6 +10,7 @@ from torch import Tensor
 from graphrw.core.finite import narrowed
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
+from graphrw.core.threads import threads_for
 from graphrw.core.transforms import outside_autograd, plainly, refuse_forward_over_forward
 from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
@@ -109,7 +110,8 @@ class Factor:
         def invert(weight: Tensor, killing: Tensor) -> Inverse:
             return solver.inverse_of(Walk(walk.graph, weight.double(), killing.double()))
 
-        inverse = plainly(invert, walk.weight, walk.killing)
+        with threads_for(walk.graph.num_nodes + walk.graph.num_edges):
+            inverse = plainly(invert, walk.weight, walk.killing)
         return Factor(walk, solver, inverse, False, prune, _versions(walk), [time.perf_counter() - began])
 
     @property
@@ -204,17 +206,18 @@ class _Solve(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         weight, killing, x = ctx.saved_tensors
         factor = ctx.task.factor
-        adjoint = _differentiable_solve(weight, killing, g, ctx.task.T)
-        left, right = (x, adjoint) if factor.transpose else (adjoint, x)
-        kept = g.abs() if factor.prune else None
-        needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
-        return (
-            weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
-            -row_dots(left, right, kept) if needs_killing else None,
-            (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
-            None,
-            None,
-        )
+        with threads_for(g.numel()):
+            adjoint = _differentiable_solve(weight, killing, g, ctx.task.T)
+            left, right = (x, adjoint) if factor.transpose else (adjoint, x)
+            kept = g.abs() if factor.prune else None
+            needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
+            return (
+                weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
+                -row_dots(left, right, kept) if needs_killing else None,
+                (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
+                None,
+                None,
+            )
 
     @staticmethod
     @opaque
@@ -256,7 +259,7 @@ def _differentiable_solve(
 def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     """x of the type of `b`, and a report of it. All tensors are plain: below autograd and functorch."""
     factor = task.factor
-    with outside_autograd():
+    with outside_autograd(), threads_for(b.numel()):
         began = time.perf_counter()
         found = factor.inverse.solve(b.double(), factor.transpose, start)
         seconds = time.perf_counter() - began

@@ -57,3 +57,41 @@ def test_a_small_image_is_looked_at_and_labelled_on_one_thread(monkeypatch):
     rw.segment(np.random.default_rng(0).random((20, 30)), labels)
     assert seen == [1, 1]
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_what_does_not_spin_keeps_its_threads():
+    with threads_for(100):
+        assert threads.workers() == 3
+        with threads_for(100):
+            assert threads.workers() == 3
+    assert threads.workers() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize(("numbers", "expected"), [(1, {1}), (0, {3})])
+def test_small_walks_are_solved_on_one_thread_of_torch(monkeypatch, numbers, expected):
+    """In the solve of a backward pass, too; `numbers` times 1,000 is what counts as few."""
+    monkeypatch.setattr(threads, "FEW", 1000 * numbers)
+    seen = set()
+
+    class Noted(rw.solvers.Dense):
+        def inverse_of(self, walk):
+            seen.add(torch.get_num_threads())
+            inverse = super().inverse_of(walk)
+            solve = inverse.solve
+
+            def noted(*args):
+                seen.add(torch.get_num_threads())
+                return solve(*args)
+
+            object.__setattr__(inverse, "solve", noted)
+            return inverse
+
+    graph = rw.grid_graph((5, 5))
+    weight = torch.ones(graph.num_edges, requires_grad=True)
+    seeds = torch.full((25,), -1)
+    seeds[0], seeds[-1] = 0, 1
+    rw.hitting_probabilities(rw.walk(graph, weight), seeds, solver=Noted()).square().sum().backward()
+    assert seen == expected
+    assert torch.get_num_threads() == 3

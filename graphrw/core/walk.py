@@ -12,6 +12,7 @@ from graphrw.core.finite import kept_in
 from graphrw.core.graph import Graph, check_graph, part_named
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
+from graphrw.core.threads import threads_for
 from graphrw.core.transforms import plainly
 
 
@@ -69,9 +70,10 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     if weight.device != graph.device:
         raise ValueError(f"`weight` is on {weight.device} but `graph` on {graph.device}; move one with `.to(device)`.")
     require_room(graph.num_nodes, f"A walk on {graph.num_nodes} nodes", "If few of them have edges, number those anew.")
-    check_rates("weight", weight, named=partial(part_named, graph, edge=True))
-    check_rates("killing", killing, named=partial(part_named, graph) if killing.ndim else None)
-    check_finite_rate(graph, weight, killing)
+    with threads_for(graph.num_edges):
+        check_rates("weight", weight, named=partial(part_named, graph, edge=True))
+        check_rates("killing", killing, named=partial(part_named, graph) if killing.ndim else None)
+        check_finite_rate(graph, weight, killing)
     return Walk(graph, weight, killing.expand(graph.num_nodes))  # one number is not written out N times
 
 

@@ -12,6 +12,7 @@ from graphrw.core.graph import part_named
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.scale import common_unit, is_usual, unit_of
+from graphrw.core.threads import threads_for
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask
 from graphrw.core.whole import check_flag
@@ -75,7 +76,9 @@ def harmonic(
         values, start = values / unit, None if start is None else start / unit
     columns = values.reshape(len(nodes), math.prod(values.shape[1:]))
     columns = columns.new_zeros(len(held), columns.shape[1]).index_put((nodes,), columns)
-    x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start).reshape(len(held), *values.shape[1:])
+    with threads_for(columns.numel()):
+        x = dirichlet(walk, held, columns, solver=solver, prune=prune, start=start)
+    x = x.reshape(len(held), *values.shape[1:])
     return x if usual else x * unit
 
 
@@ -131,15 +134,16 @@ def hitting_probabilities(
     if absorption is not None:
         walk = Walk(walk.graph, walk.weight, walk.killing + absorption.sum(1))
         check_finite_rate(walk.graph, walk.weight, walk.killing, "its killing and absorption")
-    values = one_hot(seeds, num_labels, walk.weight)
-    unreachable, start = checked_unreachable(unreachable, values), _checked_start(start, values.shape)
-    lost = stranded(walk, seeded | (walk.killing.detach() > 0))
-    if bool(lost.any()):
-        values[lost] = fill_unreachable(walk.graph, lost, unreachable)
-    # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph with the same plans.
-    held = seeded | lost
-    probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)
-    plainly(partial(_check_sums, solver), probability.sum(1), killing, batched=True)
+    with threads_for(len(seeds) * num_labels):
+        values = one_hot(seeds, num_labels, walk.weight)
+        unreachable, start = checked_unreachable(unreachable, values), _checked_start(start, values.shape)
+        lost = stranded(walk, seeded | (walk.killing.detach() > 0))
+        if bool(lost.any()):
+            values[lost] = fill_unreachable(walk.graph, lost, unreachable)
+        # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph and its plans.
+        held = seeded | lost
+        probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)
+        plainly(partial(_check_sums, solver), probability.sum(1), killing, batched=True)
     return probability
 
 

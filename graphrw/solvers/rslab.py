@@ -20,7 +20,7 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
-from graphrw.core.threads import side_by_side
+from graphrw.core.threads import side_by_side, workers
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
@@ -152,7 +152,7 @@ def _threads(copies: int = 1) -> dict[str, int]:
     """
     mine = POOLS.setdefault(os.getpid(), set())
     gone = set[int]().union(*(numbers for process, numbers in tuple(POOLS.items()) if process != os.getpid()))
-    wanted = torch.get_num_threads() if copies == 1 else 1
+    wanted = workers() if copies == 1 else 1
     number = next(number for number in itertools.count(1) if number not in gone) if gone else wanted
     mine.add(number)
     return {"threads": number}

@@ -13,7 +13,7 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
-from graphrw.core.threads import side_by_side
+from graphrw.core.threads import side_by_side, workers
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
 from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
@@ -102,7 +102,7 @@ class _SimplicialInverse(DirectInverse):
         super().__init__(walk, solver)
         self._plan, copies = plan, walk.graph.num_nodes // plan.num_nodes
         require_memory(copies * plan.bytes, f"Factorising by {solver}", ADVICE)
-        self._threads = min(torch.get_num_threads(), copies, 1 + copies * plan.entries // ENTRIES_A_THREAD)
+        self._threads = min(workers(), copies, 1 + copies * plan.entries // ENTRIES_A_THREAD)
         values = plan.pattern.values(self.operator.diagonal.view(copies, -1), walk.weight.view(copies, -1))
         # No tensor goes to another thread, for which gradients may be switched on.
         self._factors = side_by_side(self._factorised, np.array_split(values.cpu().numpy(), self._threads))
