@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphrw.core.malloc import large_blocks_returned
 from graphrw.core.opaque import opaque
 from graphrw.core.progress import Listener
 from graphrw.core.warn import warn
@@ -29,6 +30,7 @@ class BlocksReport:
 
 
 @opaque
+@large_blocks_returned()
 def random_walker_blocks(
     image: Source,
     labels: Source,
