@@ -138,6 +138,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: power_iteration_as_published(UNIFORM, 2, steps=0),
         "`steps` must be .* from 1; got 0",
     ),
+    "power, directed": (lambda: power_iteration(DIRECTED, 2), "undirected graphs only"),
+    "published, directed": (lambda: power_iteration_as_published(DIRECTED, 2), "undirected graphs only"),
+    "power, too many": (lambda: power_iteration(UNIFORM, 17), "from 1 to 16, the number of nodes; got 17"),
+    "published, none": (lambda: power_iteration_as_published(UNIFORM, 0), "from 1 to 16, the number of nodes; got 0"),
 }
 
 
