@@ -258,7 +258,7 @@ def test_facts_of_a_run_can_be_read(tmp_path: Path) -> None:
             *bright_half(9, 20), tmp_path / "out.zarr", progress=lambda share, what: what != "weighing edges"
         )
     facts = json.loads((tmp_path / "out.zarr.unfinished" / "run.json").read_text())
-    assert (facts["block"], facts["shape"]) == (64, [9, 20])
+    assert (facts["block"], facts["shape"]) == (48, [9, 20])
 
 
 def test_a_file_that_was_cut_is_an_error_and_not_whatever_is_in_memory(tmp_path: Path) -> None:

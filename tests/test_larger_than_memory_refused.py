@@ -12,7 +12,7 @@ import graphrw as rw
 from graphrw.core import memory
 from graphrw.files import ImageFile, read_image, write_image
 
-BLOCKS = r"needs about .* GiB are free\. .*random_walker_blocks.*`graphrw walk --blocks 64`"
+BLOCKS = r"needs about .* GiB are free\. .*random_walker_blocks.*`graphrw walk --blocks 48`"
 SHAPE = (14, 20, 30)
 IMAGE, SEEDS = two_halves(*SHAPE)
 
@@ -70,7 +70,7 @@ def test_the_command_refuses_a_zarr_before_it_reads_a_voxel(tmp_path: Path, monk
         answer = run("walk", image, seeds, "-o", out)
     assert answer.exit_code == 1
     assert "The plain walk over 14 × 20 × 30 voxels needs about" in answer.stderr
-    assert "--blocks 64" in answer.stderr
+    assert "--blocks 48" in answer.stderr
     assert not out.exists()
     answer = run("walk", image, seeds, "-o", out, "--blocks", 64)
     assert answer.exit_code == 0, answer.stderr
@@ -99,11 +99,11 @@ def test_the_command_refuses_other_formats_once_they_are_read(tmp_path: Path) ->
     answer = run("walk", tmp_path / "image.npy", tmp_path / "seeds.npy", "-o", tmp_path / "out.npy")
     assert answer.exit_code == 1
     assert "A walk over 8,400 voxels needs about" in answer.stderr
-    assert "--blocks 64" in answer.stderr
+    assert "--blocks 48" in answer.stderr
 
 
 def test_a_zarr_that_does_not_fit_is_told_of_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zarr.create_array(tmp_path / "image.zarr", shape=(10**4,) * 3, chunks=(100,) * 3, dtype="uint16")
     monkeypatch.setattr(memory, "available_memory", lambda: 2**30)
-    with pytest.raises(MemoryError, match="`graphrw walk --blocks 64`"):
+    with pytest.raises(MemoryError, match="`graphrw walk --blocks 48`"):
         read_image(tmp_path / "image.zarr")

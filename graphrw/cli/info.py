@@ -76,7 +76,7 @@ def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     chosen = (
         f"{SOLVER.explain(grid_graph(sizes))}."
         if walks.bytes < free
-        else "More than is free: take segment, or walk --blocks 64."
+        else "More than is free: take segment, or walk --blocks 48."
     )
     yield f"walk, {size(sizes)}", f"{walks} with 2 labels. {chosen}"
 

@@ -60,7 +60,7 @@ def read(path: Path) -> ImageFile:
     """A plain array, or the finest level of an OME-Zarr image."""
     file = open_lazily(path)
     size = math.prod(file.values.shape) * file.values.dtype.itemsize
-    require_memory(size, f"`{path}`", "Take a part of it, or `graphrw walk --blocks 64`.")
+    require_memory(size, f"`{path}`", "Take a part of it, or `graphrw walk --blocks 48`.")
     try:
         return replace(file, values=file.values[...])
     except DAMAGED as error:

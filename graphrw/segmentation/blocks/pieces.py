@@ -1,6 +1,7 @@
 """Which voxels hang together, in a volume of which a box is in memory at a time."""
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def find_pieces(volume: Volume, boxes: list[Box], number: VoxelFile, tick: Calla
         number: is written.
         tick: called once for each box and pass.
     """
-    total, holds = 0, []
+    total, holds, touching = 0, array("q"), array("q")
     for box in boxes:
         tick()
         labels = volume.labels_in(box)
@@ -62,23 +63,34 @@ def find_pieces(volume: Volume, boxes: list[Box], number: VoxelFile, tick: Calla
         local = torch.where(local > 0, local + total, 0)
         number.write(box, local)
         seeded = labels > 0
-        holds.append(torch.stack([local[seeded], labels[seeded]]).unique(dim=1))
+        _append(holds, torch.stack([local[seeded], labels[seeded]]).unique(dim=1))
         total = max(total, int(local.max()))
-    touching = torch.cat([torch.empty(2, 0, dtype=torch.int64), *(_touching(number, box) for box in boxes)], dim=1)
-    component = _component(touching, total)
-    return Pieces(number, component, *_labels(component, torch.cat(holds, dim=1)))
+    for box in boxes:
+        for pairs in _touching(number, box):
+            _append(touching, pairs)
+    component = _component(_pairs(touching), total)
+    return Pieces(number, component, *_labels(component, _pairs(holds)))
 
 
-def _touching(number: VoxelFile, box: Box) -> Tensor:
-    """(2, n): pairs of pieces on the two sides of the upper faces of a box."""
-    pairs = []
+def _append(found: "array[int]", pairs: Tensor) -> None:
+    """Keep `pairs` (2, n) in one array that grows: small tensors between large ones that come and go would keep the
+    heap from shrinking, by half a megabyte for each box."""
+    found.frombytes(pairs.T.contiguous().numpy().tobytes())
+
+
+def _pairs(found: "array[int]") -> Tensor:
+    """(2, n): all that was kept."""
+    return torch.from_numpy(np.array(found).reshape(-1, 2)).T
+
+
+def _touching(number: VoxelFile, box: Box) -> Iterator[Tensor]:
+    """(2, n): pairs of pieces on the two sides of each of the upper faces of a box."""
     for axis, (high, size) in enumerate(zip(box.high, number.shape, strict=True)):
         if high < size:
             low = tuple(high - 1 if other == axis else at for other, at in enumerate(box.low))
             beyond = tuple(high + 1 if other == axis else at for other, at in enumerate(box.high))
             both = number.read(Box(low, beyond)).movedim(axis, 0).reshape(2, -1)
-            pairs.append(both[:, (both > 0).all(0)].unique(dim=1))
-    return torch.cat([torch.empty(2, 0, dtype=torch.int64), *pairs], dim=1)
+            yield both[:, (both > 0).all(0)].unique(dim=1)
 
 
 def _component(touching: Tensor, total: int) -> Tensor:

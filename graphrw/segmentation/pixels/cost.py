@@ -18,7 +18,7 @@ WEIGHING = Cost(1e-6, 150)  # a volume's edges, for each voxel
 SLOWER = 1.8  # multigrid on volumes with noise than on the graphs that its cost was taken from
 
 BLOCKS = (
-    "In the memory of a block, `segmentation.random_walker_blocks`, or `graphrw walk --blocks 64`, gives the same "
+    "In the memory of a block, `segmentation.random_walker_blocks`, or `graphrw walk --blocks 48`, gives the same "
     "answer, from Zarr to Zarr."
 )
 
