@@ -29,7 +29,7 @@ CHUNK = 64
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=SIDES)
-    parser.add_argument("--block", type=int, default=64)
+    parser.add_argument("--block", type=int, default=48)
     parser.add_argument("--rtol", type=float, default=1e-6)
     parser.add_argument("--scratch", default=tempfile.gettempdir(), help="a folder with 400 bytes of room for a voxel")
     parser.add_argument("--hours", type=float, default=10.0, help="after which a volume is given up")
