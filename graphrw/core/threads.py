@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import torch
 
 T = TypeVar("T")
-FEW = 2**20  # numbers in a tensor
+FEW = 2**19  # numbers in a tensor: on two free cores, what has more gains by the second
 
 _outside: ContextVar[int | None] = ContextVar("torch's threads outside of `threads_for`", default=None)
 
 
 @contextmanager
-def threads_for(numbers: int) -> Iterator[None]:
-    """One thread for all that torch does within, on tensors of few numbers; as many as it has been given, on others.
+def threads_for(numbers: int, few: int = FEW) -> Iterator[None]:
+    """One thread for all that torch does within, on tensors of fewer numbers; as many as it has been given, on others.
 
     Small tensors gain little from more, and the threads of OpenMP wait for the next of a hundred short loops by
     spinning. On two idle cores that takes half of what is computed, for nothing; where the cores are busy, or a
@@ -31,7 +31,7 @@ def threads_for(numbers: int) -> Iterator[None]:
     1
     """
     before = torch.get_num_threads()
-    if numbers > FEW or before == 1:
+    if numbers >= few or before == 1:
         yield
         return
     token = _outside.set(before)

@@ -20,6 +20,7 @@ from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
+FEW_PIXELS = 2**20 + 1  # nearly all tensors are of regions, a few thousand
 PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`, as are these
 PIXEL_SOLVER, REGION_SOLVER = Auto(rtol=1e-6), Auto(rtol=1e-4)
 
@@ -117,13 +118,13 @@ def region_labeller(
 ) -> Labeller:
     """That by a walk over regions, as `model` says; None: with fixed weights."""
     model = model or partial(seeded_regions, colour_model=options.colour_model)
-    few = threads_for(regions.segments.numel())
+    few = threads_for(regions.segments.numel(), FEW_PIXELS)
     return few(partial(label_strokes, regions, model=model, band=options.band, solver=solver))
 
 
 def regions_of(pixels: Tensor, inside: Tensor, options: Options) -> ImageRegions:
     """The superpixels of an image."""
-    few = threads_for(inside.numel())
+    few = threads_for(inside.numel(), FEW_PIXELS)
     return few(image_regions)(
         pixels.reshape(*inside.shape, -1),
         inside,
