@@ -36,7 +36,7 @@ def test_the_answer_to_a_source_is_positive_and_largest_there(walk: rw.Walk, nod
     b = torch.zeros(walk.graph.num_nodes, dtype=torch.float64)
     b[node] = rate
     x = rw.solve(walk, b)
-    assert float(x.min()) >= 0
+    assert float(x.min()) >= -NEAR * float(x[node])  # far away it is 0 to rounding, on either side
     assert float(x.max()) <= float(x[node]) * (1 + NEAR)
 
 
