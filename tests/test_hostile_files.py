@@ -78,6 +78,15 @@ def ome(planes: int, entities: str = "") -> bytes:
     return tiff(description=text, metadata=None)
 
 
+def endless_tiff() -> bytes:
+    """A page, and a second one without tags whose next is the first."""
+    data = bytearray(tiff())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (tags,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * tags, len(data))
+    return bytes(data) + struct.pack("<HI", 0, first)
+
+
 def wide_tiff() -> bytes:
     data = bytearray(tiff())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
@@ -107,6 +116,7 @@ FILES: dict[str, tuple[str, bytes | Callable[[], bytes]]] = {
     "a huge TIFF": ("a.tif", wide_tiff),
     "a TIFF that was cut": ("b.tif", tiff(compression="zlib")[:-20]),
     "a TIFF that goes round in circles": ("c.tif", b"II*\0" + struct.pack("<IHI", 8, 0, 8)),
+    "a TIFF whose second page is before its first": ("g.tif", endless_tiff),
     "OME-TIFF of more planes than bytes": ("d.ome.tif", ome(10**8)),
     "OME-TIFF whose planes are missing": ("e.ome.tif", ome(3)),
     "OME-TIFF whose entities grow": ("f.ome.tif", ome(1, LAUGHS)),

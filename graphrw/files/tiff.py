@@ -64,6 +64,7 @@ def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
     """The first image or stack, the letters of its axes, and its spacing with the unit."""
     try:
         with tifffile.TiffFile(path) as file:
+            _check_pages(file)
             _check_planes(file, path)
             series = file.series[0]
             require_memory(series.nbytes, f"`{path}`", "Take a part of it.")
@@ -80,6 +81,19 @@ def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
                 f"without. ({error})"
             ) from error
         raise ValueError(f"`{path}` is damaged: {error}.") from error
+
+
+def _check_pages(file: tifffile.TiffFile) -> None:
+    """Refuse pages that overlap: tifffile would follow a chain that comes back to itself until the memory is full."""
+    handle, kind, told, offset = file.filehandle, file.tiff, 0, file.pages.first.offset
+    while 0 < offset < handle.size:
+        handle.seek(offset)
+        (tags,) = struct.unpack(kind.tagnoformat, handle.read(kind.tagnosize))
+        told += kind.tagnosize + tags * kind.tagsize + kind.offsetsize
+        if told > handle.size:
+            raise ValueError("its pages overlap")
+        handle.seek(offset + kind.tagnosize + tags * kind.tagsize)
+        (offset,) = struct.unpack(kind.offsetformat, handle.read(kind.offsetsize))
 
 
 def _check_planes(file: tifffile.TiffFile, path: Path) -> None:
