@@ -179,6 +179,13 @@ def test_wrong_strokes_are_ranked_and_suggestions_answered(data: Path, tmp_path:
     assert {row["method"] for row in figures(out)} == {"expected change", "entropy of pixels"}
 
 
+def test_stages_of_features_are_compared_by_the_same_strokes(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "features.json"
+    told = run("interactive/features.py", "--data", data, "--split", "test", "--out", out, "--sets", "grabcut")
+    assert "| strides 4 to 32, width 0.1 |" in told
+    assert figures(out)[0]["IoU"] > 90
+
+
 def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "nodes.json"
     methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]

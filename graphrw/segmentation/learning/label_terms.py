@@ -9,7 +9,7 @@ from graphrw.segmentation.regions.absorption import absorption_terms, likelihood
 from graphrw.segmentation.regions.image_regions import ImageRegions
 from graphrw.segmentation.regions.stroke_pixels import StrokePixels
 
-WIDTH = 0.2  # of a feature density, in root mean squares of features
+WIDTH = 0.1  # of a feature density, in root mean squares of features
 
 
 def label_terms(regions: ImageRegions, strokes: StrokePixels, held: Tensor, features: Tensor) -> Tensor:
@@ -26,5 +26,5 @@ def label_terms(regions: ImageRegions, strokes: StrokePixels, held: Tensor, feat
 def _log_density(features: Tensor, some: Tensor) -> Tensor:
     if len(some) == 0:  # a label whose pixels are outvoted in all of their regions
         return features.new_full((len(features),), -torch.inf).nan_to_num(neginf=-1e3)
-    apart = torch.cdist(features, some).square()
+    apart = torch.cdist(features, some, compute_mode="use_mm_for_euclid_dist").square()
     return (-apart / (2 * WIDTH**2)).logsumexp(1) - math.log(len(some))
