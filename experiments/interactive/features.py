@@ -88,7 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         for candidate, found in scores.items():
             low, high = paired_interval(found, first)
             more = f"{np.mean(found) - np.mean(first):.1f} ({low:.1f} … {high:.1f})"
-            lines.append({"set": f"{name} ({len(found)})", "features": candidate, "IoU": float(np.mean(found)), "more": more})
+            lines.append(
+                {"set": f"{name} ({len(found)})", "features": candidate, "IoU": float(np.mean(found)), "more": more}
+            )
     print(table(lines, digits=1))
     write(config.out, config, lines)
 
