@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by i
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from torch import Tensor
 from graphrw.models import EfficientNetLite0
 from graphrw.models.pretrained import STAGES as ALL
 
-STRIDE, STAGES = 4, (4, 8, 16, 32)  # chosen by `features.py`
+STRIDE, STAGES = 4, (4, 8, 16, 32)  # others are in `features.py`
 
 
 @torch.no_grad()
