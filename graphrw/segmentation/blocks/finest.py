@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from graphrw.core.malloc import give_back
 from graphrw.segmentation.blocks.boxes import Box, VoxelFile
 from graphrw.segmentation.blocks.first_pass import Overview
 from graphrw.segmentation.blocks.pieces import Pieces
@@ -77,6 +78,7 @@ def build_finest(
     level.rate.made(anew=True)
     for i, box in enumerate(boxes):
         tick()
+        give_back()
         if not level.nodes(i):
             continue
         outer = box.grown(weights.volume.shape)

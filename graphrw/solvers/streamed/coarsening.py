@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from graphrw.core.malloc import give_back
 from graphrw.solvers.multigrid.aggregation import STRENGTH, aggregate
 from graphrw.solvers.multigrid.rows import Rows, compress
 from graphrw.solvers.streamed.level import Level
@@ -27,6 +28,7 @@ def coarsened(fine: Level, folder: Path, tick: Callable[[], None]) -> Level:
     counts: list[int] = []
     for nodes, part in fine.parts():
         tick()
+        give_back()
         group, count = _aggregate(part)
         fine.aggregate.write(nodes.start, torch.where(group < count, group + sum(counts), -1)[:, None])
         counts.append(count)
@@ -74,6 +76,7 @@ def _entries(fine: Level, counts: list[int], tick: Callable[[], None]) -> Iterat
     first = 0
     for (nodes, part), count in zip(fine.parts(), counts, strict=True):
         tick()
+        give_back()
         number = torch.cat([fine.aggregate.read(nodes), fine.aggregate.gather(part.ghosts)]).squeeze(1)
         row, column = number[part.row], number.index_select(0, part.column)
         own = number[: part.num_nodes]
