@@ -11,6 +11,7 @@ PARTS = {
     "plot_coins": (0.69, 1.0, 0.07, 0.93),
     "plot_cut": (0.335, 0.665, 0.08, 1.0),
     "plot_hierarchy": (0.4, 0.6, 0.09, 1.0),
+    "plot_learned_session": (0.665, 1.0, 0.08, 1.0),
     "plot_nuclei": (0.335, 0.665, 0.07, 0.7),
     "plot_superpixels": (0.335, 0.665, 0.06, 0.8),
     "plot_wrong_stroke": (0.0, 0.335, 0.09, 1.0),
