@@ -49,6 +49,7 @@ def simulated_scribbles(
     >>> simulated_scribbles(torch.tensor([[0] * 7 + [1] * 3] * 3), share=1.0)[1]
     tensor([ 0,  0,  0,  0,  0, -1, -1,  1, -1, -1])
     """
+    classes = as_tensor("classes", classes, "integer ids (H, W) or (D, H, W)")
     ids = _checked(classes, ignore_index)
     check_whole("smallest", smallest, 1)
     if not (is_number(share) and 0 < share <= 1):
@@ -68,7 +69,6 @@ def simulated_scribbles(
 
 
 def _checked(classes: Tensor, ignore_index: int | None) -> NDArray[np.integer]:
-    classes = as_tensor("classes", classes, "integer ids (H, W) or (D, H, W)")
     if ignore_index is not None:
         check_id("ignore_index", ignore_index)
     if classes.ndim not in (2, 3) or classes.numel() == 0:
