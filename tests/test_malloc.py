@@ -29,11 +29,29 @@ with large_blocks_returned():
 print(within, is_mapped())
 """
 
+HOLES = """
+from pathlib import Path
+import numpy as np
+from graphrw.core.malloc import give_back
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+kept, freed = [], []
+for _ in range(1000):
+    freed.append(np.ones(8000))  # 64 kB, in the heap
+    kept.append(np.ones(8))
+freed.clear()
+before = held()
+give_back()
+print(before - held() > 2**25)
+"""
+
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 
 
-def told(**environment: str) -> str:
-    command = [sys.executable, "-c", PROGRAM]
+def told(program: str = PROGRAM, **environment: str) -> str:
+    command = [sys.executable, "-c", program]
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True).stdout
 
 
@@ -45,3 +63,8 @@ def test_large_blocks_are_mapped_within_and_no_longer_afterwards() -> None:
 @glibc
 def test_a_bound_named_by_the_environment_stays() -> None:
     assert told(MALLOC_MMAP_THRESHOLD_=str(2**25)) == "False False\n"
+
+
+@glibc
+def test_holes_between_what_is_kept_are_given_back() -> None:
+    assert told(HOLES) == "True\n"
