@@ -3,7 +3,7 @@
 A bright ball in noise, uint16, with two short strokes, from Zarr to Zarr. Each volume has a process of its own, whose
 peak is all that it held, with Python, torch and Zarr.
 
-Claim: the peak does not grow with the volume.
+Claim: the peak hardly grows with the volume.
 Peer: the whole array, with `--whole`, for sizes that fit.
 Run: pip install -e '.[volumes]', then OMP_NUM_THREADS=1 python benchmarks/larger_than_memory.py (Linux)
 Last result: docs/larger_than_memory.md.
