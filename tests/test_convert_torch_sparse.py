@@ -1,11 +1,12 @@
 """torch's sparse tensors, and torch_sparse's where that package is installed."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-import graphrw.convert.torch_sparse as torch_sparse_module
 from graphrw.convert import from_torch_sparse, to_sparse_tensor, to_torch_sparse
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
@@ -32,6 +33,10 @@ class FakeSparseTensor:
 
     def sparse_sizes(self):
         return self.sizes
+
+
+def load_fake(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_sparse", SimpleNamespace(SparseTensor=FakeSparseTensor))
 
 
 def graph_of(directed):
@@ -107,7 +112,7 @@ def test_batches_of_matrices_are_refused():
 
 
 def test_a_sparse_tensor_is_read_through_its_coordinates(monkeypatch):
-    monkeypatch.setattr(torch_sparse_module, "SparseTensor", FakeSparseTensor)
+    load_fake(monkeypatch)
     row, col, value = torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([2.0, 2.0], requires_grad=True)
     graph, weight = from_torch_sparse(FakeSparseTensor(row, col, value, (3, 3)))
     assert (graph.num_nodes, graph.edges.tolist(), weight.tolist()) == (3, [[0], [1]], [2.0])
@@ -119,8 +124,7 @@ def test_a_sparse_tensor_is_read_through_its_coordinates(monkeypatch):
 
 @pytest.mark.parametrize("directed", [False, True])
 def test_a_sparse_tensor_is_written_by_its_coordinates(monkeypatch, directed):
-    monkeypatch.setattr(torch_sparse_module, "SparseTensor", FakeSparseTensor)
-    monkeypatch.setattr(torch_sparse_module, "WITH_TORCH_SPARSE", True)
+    load_fake(monkeypatch)
     tensor = to_sparse_tensor(graph_of(directed), WEIGHTS)
     graph, weight = from_torch_sparse(tensor, directed)
     assert tensor.sparse_sizes() == (6, 6)
@@ -151,6 +155,6 @@ def test_pyg_adjacency_is_the_transpose_of_a_real_sparse_tensor():
 
 
 def test_without_torch_sparse_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(torch_sparse_module, "WITH_TORCH_SPARSE", False)
+    monkeypatch.setitem(sys.modules, "torch_sparse", None)
     with pytest.raises(MissingDependencyError, match=r"needs the package torch-sparse.*pip install.*`to_torch_sparse`"):
         to_sparse_tensor(graph_of(directed=False), torch.ones(5))

@@ -29,6 +29,7 @@ OTHERS_SIGNATURES = {
 
 # Imports in functions: optional packages that are slow to load, or print when loaded, each in its own file.
 LATE_IMPORTS = {
+    "convert/torch_sparse.py: _torch_sparse",
     "distributed/eigenpairs.py: _slepc",
     "distributed/halo.py: mpi",
     "page/serve.py: _server",

@@ -42,6 +42,11 @@ def test_a_first_segmentation_loads_no_compiler_and_no_networks():
     assert said(code + SAYS) <= {"scipy", "rslab", "skimage"}
 
 
+@pytest.mark.parametrize("code", ["import graphrw.cli.app", HEAD + "rw.models.NDD, rw.nn.EdgeWeightsGNN"])
+def test_the_command_and_the_models_load_no_pyg(code):
+    assert said(code + SAYS) <= {"scipy", "rslab", "networkx"}  # networkx reads GraphML
+
+
 def test_every_room_and_name_is_there_after_a_plain_import():
     code = """
 import graphrw as rw

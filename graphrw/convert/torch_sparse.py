@@ -1,17 +1,21 @@
 """From and to torch's sparse tensors, and torch_sparse's `SparseTensor` where that package is installed."""
 
+import sys
 from collections.abc import Callable
-from typing import Literal, overload
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, TypeGuard, overload
 
 import torch
 from torch import Tensor
-from torch_geometric.typing import WITH_TORCH_SPARSE, SparseTensor  # a stand-in class without torch_sparse
 
 from graphrw.convert.edge_index import to_edge_index
 from graphrw.convert.fold import Source, fold
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
+
+if TYPE_CHECKING:
+    from torch_sparse import SparseTensor
 
 _SOURCE = Source(
     entries="`tensor`",
@@ -69,7 +73,7 @@ def from_torch_sparse(
 
 def is_sparse(value: object) -> bool:
     """Whether `value` is one of torch's sparse tensors, in whatever layout, or a ``torch_sparse.SparseTensor``."""
-    return isinstance(value, SparseTensor) or (isinstance(value, Tensor) and value.layout != torch.strided)
+    return _is_of_the_package(value) or (isinstance(value, Tensor) and value.layout != torch.strided)
 
 
 def square_entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, int]:
@@ -114,17 +118,13 @@ def to_sparse_tensor(graph: Graph, weight: Tensor, *, self_loops: Tensor | None 
         MissingDependencyError: without the package torch-sparse.
     """
     index, value = to_edge_index(graph, weight, self_loops=self_loops)
-    if not WITH_TORCH_SPARSE:
-        raise MissingDependencyError(
-            "`to_sparse_tensor` needs the package torch-sparse, which is not installed (or does not load). Install it "
-            "with `pip install --no-build-isolation torch-sparse` (it compiles), or use `to_torch_sparse`."
-        )
-    return SparseTensor(row=index[0], col=index[1], value=value, sparse_sizes=(graph.num_nodes, graph.num_nodes))
+    kind = _torch_sparse().SparseTensor
+    return kind(row=index[0], col=index[1], value=value, sparse_sizes=(graph.num_nodes, graph.num_nodes))
 
 
 def entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
     """Indices (2, M), values (M,) and the size."""
-    if isinstance(tensor, SparseTensor):
+    if _is_of_the_package(tensor):
         row, col, value = tensor.coo()
         return torch.stack([row, col]), value, tuple(tensor.sparse_sizes())
     layout = tensor.layout if isinstance(tensor, Tensor) else None
@@ -142,6 +142,25 @@ def entries(tensor: "Tensor | SparseTensor", name: str) -> tuple[Tensor, Tensor 
         f"{name} must be a COO, CSR or CSC matrix of torch or a `torch_sparse.SparseTensor`; got {found}. "
         "A dense matrix converts with `.to_sparse()`."
     )
+
+
+def _torch_sparse() -> ModuleType:
+    """The optional package, loaded."""
+    try:
+        import torch_sparse  # noqa: PLC0415 (it loads compiled code)
+    except (ImportError, OSError) as error:  # OSError: compiled for another torch
+        raise MissingDependencyError(
+            "`to_sparse_tensor` needs the package torch-sparse, which is not installed (or does not load). Install it "
+            "with `pip install --no-build-isolation torch-sparse` (it compiles), or use `to_torch_sparse`."
+        ) from error
+    module: ModuleType = torch_sparse
+    return module
+
+
+def _is_of_the_package(value: object) -> "TypeGuard[SparseTensor]":
+    """Whether `value` is a ``torch_sparse.SparseTensor``: none can be before its user has loaded the package."""
+    package = sys.modules.get("torch_sparse")
+    return package is not None and isinstance(value, package.SparseTensor)
 
 
 def _once_differentiable(tensor: Tensor) -> Tensor:

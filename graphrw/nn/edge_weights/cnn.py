@@ -2,13 +2,13 @@
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.core.arrays import as_floats
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.head import PairHead
+from graphrw.nn.edge_weights.start import reset
 from graphrw.nn.grids import check_axes
 
 

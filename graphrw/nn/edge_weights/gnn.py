@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.inits import reset
 
 from graphrw.build.affinity import FLOOR
 from graphrw.convert import to_edge_index
@@ -12,6 +11,7 @@ from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
+from graphrw.nn.edge_weights.start import reset
 from graphrw.nn.inputs import edge_ends
 
 
