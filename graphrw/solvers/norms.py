@@ -1,25 +1,31 @@
 """Sizes of the columns of right-hand sides and residuals."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 SMALL = 1e-140  # its square is far above the least float64
-FEW = 16  # columns, of which all products take a third of the time of squares that are written down and added up
 ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
 
 
 def column_norm(b: Tensor) -> Tensor:
     """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
-    if b.shape[1] <= FEW:
-        norm = (b.mT @ b).diagonal().sqrt()
-    else:
-        norm = torch.stack([block.square().sum(0) for block in b.split(ROWS_AT_ONCE)]).sum(0).sqrt()
+    norm = _sums_of_squares(b).sqrt()
     if bool(((norm > SMALL) & (norm < 1 / SMALL)).all()):
         return norm
     largest = b.abs().amax(0)
     unit = torch.where((largest > 0) & (largest < torch.inf), largest, 1.0)
     scaled: Tensor = torch.linalg.vector_norm(b / unit, dim=0)
     return scaled * unit
+
+
+def _sums_of_squares(b: Tensor) -> Tensor:
+    """(K,)"""
+    if b.device.type != "cpu":
+        return b.square().sum(0)
+    # One pass, with nothing written down. Of eight columns torch's norm takes 1.5 to 3 times as long, and products of
+    # all pairs of columns up to 5 times: on a million nodes as long as a tenth of the solve they belong to.
+    return torch.from_numpy(np.einsum("ij,ij->j", b.numpy(), b.numpy()))
 
 
 def finite_norm(b: Tensor) -> Tensor:
