@@ -66,18 +66,19 @@ def segment(case: Case, choice: None) -> Tool:
     return in_session(rw.Session(case.image, channel_axis(case)))
 
 
-def learning(case: Case, times: int) -> Tool:
-    """A session that learns, so many times, after clicks, once both labels have strokes."""
+def learning(case: Case, every: int) -> Tool:
+    """A session that learns as soon as both labels have strokes, and again after so many clicks, and so on."""
     session = rw.Session(case.image, channel_axis(case))
-    features, labels, learned = pretrained_features(case.image).numpy(), set(), 0
+    features, labels, since = pretrained_features(case.image).numpy(), set(), None
 
     def click(label: int, where: Mask) -> Mask:
-        nonlocal learned
+        nonlocal since
         session.paint(label, where)
         labels.add(label)
-        if len(labels) > 1 and learned < times:
-            session.learn(None if learned else features)
-            learned += 1
+        since = None if since is None else since + 1
+        if len(labels) > 1 and since in (None, every):
+            session.learn(features if since is None else None)
+            since = 0
         return session.labels == OBJECT
 
     return click
@@ -104,8 +105,9 @@ class Method:
 
 METHODS = {
     "segment": Method(segment),
-    "learned once": Method(learning, 1),
-    "learned": Method(learning, MOST),
+    "learned once": Method(learning, MOST),
+    "learned": Method(learning, 1),
+    "learned every third click": Method(learning, 3),
     "random_walker": Method(random_walker, 1000, BETAS),
     "watershed": Method(watershed, 1.5, (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)),
     "GrabCut of OpenCV": Method(

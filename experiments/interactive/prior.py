@@ -15,15 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import graphrw as rw
 from experiments.data.strokes import SETS, Case
-from experiments.interactive.clicks import channel_axis, in_session
+from experiments.interactive.clicks import in_session
+from experiments.interactive.modelled import session_by
 from experiments.interactive.pretrained import pretrained_features
 from experiments.interactive.robot import GOALS, play
 from experiments.shared.command import Command, option, parsed
-from graphrw.segmentation.labelling import region_labeller
 from graphrw.segmentation.learning import learn as learning
 from graphrw.segmentation.learning.edge_terms import edge_terms, region_features
+from graphrw.segmentation.regions.image_regions import ImageRegions
 
 CANDIDATES = {
     "fixed weights": learning.FIXED,
@@ -43,11 +43,12 @@ class Config(Command):
 
 def clicks(case: Case, coefficients: tuple[float, ...]) -> list[int]:
     """How many to each goal."""
-    session = rw.Session(case.image, channel_axis(case))
-    features = region_features(session._regions, pretrained_features(case.image))
-    model = learning.LearnedModel(edge_terms(session._regions, features), features, coefficients)
-    session._label = region_labeller(session._regions, session._options, session._solver, model)
-    game = play(in_session(session), case)
+
+    def model_of(regions: ImageRegions) -> learning.LearnedModel:
+        features = region_features(regions, pretrained_features(case.image))
+        return learning.LearnedModel(edge_terms(regions, features), features, coefficients)
+
+    game = play(in_session(session_by(case, model_of)), case)
     return [game.clicks(goal) for goal in GOALS]
 
 

@@ -23,6 +23,7 @@ FIXED = (1.0, 0.0, 0.0, 1.0, COLOUR, COLOUR_PATH, 0.0, 0.0)
 # tried and took more clicks: a person clicks where the answer is wrong, so that strokes speak against any weights that
 # they were made with.
 FULL = (1.0, 0.1, 0.1, 1.0, COLOUR, COLOUR_PATH, 0.5, 8.0)
+WIDTH = 0.1  # of the densities of features, in their root mean squares; by `experiments/interactive/features.py`
 STRENGTHS = (1.0, 0.5, 0.0)
 MARGIN = 0.1  # nats a stroke: by so much less must be better to be taken
 HELD_OUT = 10  # strokes, at most, the last ones
@@ -36,13 +37,14 @@ class LearnedModel:
     edges: Tensor  # (E, 3): x, of the image alone
     features: Tensor  # (R, C) of regions
     coefficients: tuple[float, ...] = FULL
+    width: float = WIDTH
 
     def __call__(self, regions: ImageRegions, strokes: StrokePixels) -> SeededWalk:
         """The walk with what the strokes say."""
         seeded = seeded_regions(regions, strokes, colour_model=False)
         if len(strokes.ids) < 2 or bool((seeded.seeds >= 0).all()):
             return seeded
-        terms = label_terms(regions, strokes, seeded.seeds, self.features)
+        terms = label_terms(regions, strokes, seeded.seeds, self.features, width=self.width)
         return self.walk(regions, seeded, terms)
 
     def walk(self, regions: ImageRegions, seeded: SeededWalk, terms: Tensor) -> SeededWalk:
@@ -111,7 +113,7 @@ def told_by_others(model: LearnedModel, regions: ImageRegions, labels: Tensor, s
     nodes = nodes[seeded.seeds[nodes] < 0]
     if len(nodes) == 0:
         return None
-    terms = label_terms(regions, strokes, seeded.seeds, model.features)
+    terms = label_terms(regions, strokes, seeded.seeds, model.features, width=model.width)
     walks = [model.at(strength).walk(regions, seeded, terms) for strength in STRENGTHS]
     own = [region_step(each, None, solver=SOLVER)[nodes][:, strokes.ids == label] for each in walks]
     return torch.stack(own).clamp(min=LEAST).log().mean((1, 2))
