@@ -11,6 +11,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk
+from graphrw.solvers.norms import sums_of_squares
 from graphrw.solvers.operator import csr, multiply
 from graphrw.spectral.inverse import ShiftInvert
 from graphrw.spectral.layout import Fold, layout
@@ -45,8 +46,8 @@ def symmetric_weight(walk: Walk) -> Tensor:
 
 
 def column_norms(block: Tensor) -> Tensor:
-    """(K,) of `block` (N, K): some five times as fast as torch's own, which runs down one column after the other."""
-    return block.square().sum(0).sqrt_()
+    """(K,) of `block` (N, K)."""
+    return sums_of_squares(block).sqrt_()
 
 
 def clear(known: Tensor, *blocks: Tensor) -> None:
