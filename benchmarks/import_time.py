@@ -1,7 +1,8 @@
 """What it costs to import graphrw, and to ask it for a first answer.
 
 Claim: `import graphrw` costs at most 1.15 times the CPU seconds of `import torch`, whatever of graphrw's names is then
-used first costs at most one CPU second more than that, `rw.segment` too, but for layers and models, which load PyG.
+used first costs at most one CPU second more than that, `rw.segment`, layers, models and the command `graphrw`, too.
+(`nn.Propagation` is one of PyG's layers, and loads PyG.)
 Peers: torch itself.
 Run: python benchmarks/import_time.py [--rounds 7]
 Each line runs in processes of its own, in turns, so that a busy machine is busy for all of them; given are medians of
@@ -38,6 +39,7 @@ rw.segment(image, seeds, channel_axis=-1)
 """
 LAYER = "import torch, graphrw as rw\nrw.nn.HarmonicLabels"
 MODEL = "import torch, graphrw as rw\nrw.models.LearnedRandomWalker"
+COMMAND = "import sys\nfrom graphrw.__main__ import main\nsys.argv = ['graphrw', '--version']\nmain()"
 COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 LINES = {
     "nothing": EMPTY,
@@ -48,13 +50,14 @@ LINES = {
     "first rw.segment, of 480 × 320 colours": PHOTOGRAPH,
     "first layer": LAYER,
     "first model": MODEL,
+    "graphrw --version": COMMAND,
 }
 
 
 def cpu_seconds(code: str) -> float:
     """User and system seconds of a fresh process that runs `code`."""
     before = os.times()
-    subprocess.run([sys.executable, "-c", code], check=True, env=COMPILED)
+    subprocess.run([sys.executable, "-c", code], check=True, env=COMPILED, stdout=subprocess.DEVNULL)
     after = os.times()
     return after.children_user - before.children_user + after.children_system - before.children_system
 
