@@ -172,18 +172,26 @@ def absorb(walk: Walk, nodes: Tensor) -> Walk:
     return absorb_where(walk, node_mask(walk.graph, as_tensor("nodes", nodes, "(M,) int64")))
 
 
-def absorb_where(walk: Walk, held: Tensor) -> Walk:
-    """`absorb` for a caller who has the nodes as a mask: those where `held` (N,) bool is true."""
+def touching_edges(graph: Graph, held: Tensor) -> Tensor:
+    """(T,) int64: the edges of which one end or both are nodes where `held` (N,) bool is true."""
+    tail, head = graph.edges
+    return (held[tail] | held[head]).nonzero().squeeze(1)
+
+
+def absorb_where(walk: Walk, held: Tensor, touching: Tensor | None = None) -> Walk:
+    """`absorb` for a caller who has the nodes as a mask: those where `held` (N,) bool is true.
+
+    `touching` are its `touching_edges`, if they are known.
+    """
     tail, head = walk.graph.edges
-    cut = held[tail] | held[head]
-    touching = cut.nonzero().squeeze(1)  # few, as seeds are: moving their weights alone costs less than all E
-    moved = walk.weight[touching]
+    touching = touching_edges(walk.graph, held) if touching is None else touching
+    moved = walk.weight[touching]  # few, as seeds are: moving them alone costs less than all E
     killing = walk.killing.index_add(0, tail[touching], moved)
     if not walk.graph.directed:
         killing = killing.index_add(0, head[touching], moved)
     killing = torch.where(held & (killing == 0), torch.ones_like(killing), killing)
     # Cut edges stay, with weight 0: a changed pattern would throw away all that solvers have planned for the graph.
-    return Walk(walk.graph, torch.where(cut, torch.zeros_like(walk.weight), walk.weight), killing)
+    return Walk(walk.graph, walk.weight.index_fill(0, touching, 0.0), killing)
 
 
 def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
