@@ -27,7 +27,7 @@ def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | No
 
 
 def _along_grids(shapes: list[tuple[int, ...]], left: Tensor, right: Tensor) -> Iterator[Tensor]:
-    """The same of grids one after the other, with its sign turned: there neighbours are images shifted by one, and no row is gathered."""
+    """Its negative, of grids one after the other, where neighbours are images shifted by one: no row is gathered."""
     sizes = [prod(shape) for shape in shapes]
     for shape, *vectors in zip(shapes, left.split(sizes), right.split(sizes), strict=True):
         images = [vector.reshape(*shape, -1) for vector in vectors]
@@ -35,7 +35,7 @@ def _along_grids(shapes: list[tuple[int, ...]], left: Tensor, right: Tensor) -> 
         for axis, size in enumerate(shape):
             ends = [image.narrow(axis, first, size - 1) for image in images for first in (0, 1)]
             for low, high, right_low, right_high in zip(*(end.split(rows) for end in ends), strict=True):
-                yield sum_columns((low - high).mul_(right_low - right_high).flatten(0, -2), None)
+                yield sum_columns(((low - high) * (right_low - right_high)).flatten(0, -2), None)
 
 
 def row_dots(left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
