@@ -2,10 +2,10 @@
 
 import re
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
+from fake_torch_sparse import FakeSparseTensor, load_fake
 
 from graphrw.convert import from_torch_sparse, to_sparse_tensor, to_torch_sparse
 from graphrw.core.errors import MissingDependencyError
@@ -20,23 +20,6 @@ MATRIX[[0, 3, 1, 1, 4], [1, 1, 2, 4, 0]] = WEIGHTS
 
 def coo(rows, dtype=torch.float64):
     return torch.tensor(rows, dtype=dtype).to_sparse()
-
-
-class FakeSparseTensor:
-    """The two methods of `torch_sparse.SparseTensor` that a conversion needs, where that package is not installed."""
-
-    def __init__(self, row, col, value, sparse_sizes):
-        self.entries, self.sizes = (row, col, value), sparse_sizes
-
-    def coo(self):
-        return self.entries
-
-    def sparse_sizes(self):
-        return self.sizes
-
-
-def load_fake(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch_sparse", SimpleNamespace(SparseTensor=FakeSparseTensor))
 
 
 def graph_of(directed):

@@ -40,7 +40,7 @@ def held():
 kept, freed = [], []
 for _ in range(1000):
     freed.append(np.ones(8000))  # 64 kB, in the heap
-    kept.append(np.ones(8))
+    kept.append(np.ones(500))  # too large for a hole that was there before
 freed.clear()
 before = held()
 give_back()

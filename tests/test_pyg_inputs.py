@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from fake_torch_sparse import FakeSparseTensor, load_fake
 from pyg_graphs import BOTH, BOTH_WEIGHT, SEEDS, N, X, listed
 from torch import Tensor
 from torch_geometric import EdgeIndex
@@ -20,7 +21,6 @@ from torch_geometric.utils import (
 )
 
 import graphrw as rw
-import graphrw.convert.torch_sparse as torch_sparse_module
 from graphrw.functional import boundary_probabilities, hitting_probabilities
 from graphrw.nn import BoundaryLabels, DiffusionDistance, HarmonicLabels, Propagation
 
@@ -65,26 +65,13 @@ def test_pygs_edge_index_weights_in_a_column_and_arrays_are_taken(call: Callable
         torch.testing.assert_close(call(graph, folded[:, None]), expected)
 
 
-class FakeSparseTensor:
-    """What a layer asks of `torch_sparse.SparseTensor`, where that package is not installed."""
-
-    def __init__(self, row: Tensor, col: Tensor, value: Tensor) -> None:
-        self.entries = row, col, value
-
-    def coo(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.entries
-
-    def sparse_sizes(self) -> tuple[int, int]:
-        return N, N
-
-
 @every_layer
 def test_a_sparse_tensor_of_torch_sparse_is_an_adj_t(
     call: Callable[..., Tensor], directed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_sparse_module, "SparseTensor", FakeSparseTensor)
+    load_fake(monkeypatch)
     ends, weight = listed(directed)
-    torch.testing.assert_close(call(FakeSparseTensor(ends[1], ends[0], weight)), call(ends, weight))
+    torch.testing.assert_close(call(FakeSparseTensor(ends[1], ends[0], weight, (N, N))), call(ends, weight))
 
 
 def test_gradients_reach_the_values_of_adj_t() -> None:
