@@ -37,13 +37,13 @@ test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
 
 nightly: $(VENV)/test-installed .venv-lowest/installed .venv-newest/installed docs search
-	$(BIN)/python -m pytest -m nightly
+	$(BIN)/python -m pytest -n 2 -q -m nightly
 	# Old packages beside new ones warn of each other.
 	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
 	$(subst $(VENV),.venv-newest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
 
 # Properties, and input by chance, for so many seconds each.
-SECONDS ?= 60
+SECONDS ?= 40
 search: $(VENV)/test-installed
 	GRAPHRW_SEARCH_SECONDS=$(SECONDS) $(BIN)/python -m pytest -n 2 -q tests/test_properties.py tests/test_fuzzing.py
 
