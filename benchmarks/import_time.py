@@ -1,8 +1,8 @@
 """What it costs to import graphrw, and to ask it for a first answer.
 
-Claim: `import graphrw` costs at most 1.15 times the CPU seconds of `import torch`, whatever of graphrw's names is then
-used first costs at most one CPU second more than that, `rw.segment`, layers, models and the command `graphrw`, too.
-(`nn.Propagation` is one of PyG's layers, and loads PyG.)
+Claim: `import graphrw` costs at most 1.15 times the CPU seconds of `import torch`, and whatever of graphrw's names is
+then used first, or the command `graphrw`, at most two thirds of them more. (`nn.Propagation` loads PyG, as one of its
+layers.)
 Peers: torch itself.
 Run: python benchmarks/import_time.py [--rounds 7]
 Each line runs in processes of its own, in turns, so that a busy machine is busy for all of them; given are medians of
