@@ -7,7 +7,7 @@ GMRES with an incomplete LU, as CellRank asks of PETSc; each on I − T_UU, one 
 incomplete LU is a cheap one, close to the diagonal: with drop_tol=1e-2 and fill_factor=2 all took 70 CPU seconds.
 Run: OMP_NUM_THREADS=1 python benchmarks/fates.py
 Last result: docs/benchmarks.md.
-Cells lie along a trunk that parts into three arms, in 10 dimensions, with noise; T are Gaussian weights of the nearest
+Cells lie along a trunk that parts into three arms, in `--dimensions`, with noise; T are Gaussian weights of the nearest
 neighbours in either direction, steps back in time made rarer by the logistic function of the step times a bias, as in
 CellRank's pseudotime kernel, each row divided by its sum. Each method has a process of its own for each run, the runs
 in turns, and is ended after `--limit` seconds or at 85 % of the memory.
@@ -37,25 +37,25 @@ try:
 except ImportError:
     cellrank = None
 
-ARMS, LENGTH, DIMENSIONS, NOISE = 3, 10.0, 10, 0.7
+ARMS, LENGTH, NOISE = 3, 10.0, 0.7
 NEIGHBOURS, END = 15, 0.97  # of an arm: what comes after it is a terminal state
 BIASES = {"hardly directed": 0.1, "weakly directed": 1.0, "directed": 10.0}
 Fates = NDArray[np.float64]
 
 
-def cells(count: int) -> tuple[Fates, Fates, NDArray[np.int64]]:
+def cells(count: int, dimensions: int) -> tuple[Fates, Fates, NDArray[np.int64]]:
     """Places, times from 0 to 2, and terminal states, −1 for none."""
     random = np.random.default_rng(0)
     time_of, arm = 2 * random.random(count), random.integers(ARMS, size=count)
-    corners = LENGTH * np.eye(DIMENSIONS)[: ARMS + 1]
+    corners = LENGTH * np.eye(dimensions)[: ARMS + 1]
     along_trunk, along_arm = time_of.clip(max=1)[:, None], (time_of - 1).clip(min=0)[:, None]
     places = along_trunk * corners[0] + along_arm * corners[1 + arm]
     places += NOISE * random.standard_normal(places.shape)
     return places, time_of, np.where(time_of > 1 + END, arm, -1)
 
 
-def transitions(count: int, bias: float) -> tuple[sparse.csr_array, NDArray[np.int64]]:
-    places, time_of, states = cells(count)
+def transitions(count: int, dimensions: int, bias: float) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+    places, time_of, states = cells(count, dimensions)
     distance, index = cKDTree(places).query(places, NEIGHBOURS + 1)
     weight = np.exp(-0.5 * (distance[:, 1:] / distance[:, 1:].mean()) ** 2).ravel()
     tail, head = np.repeat(np.arange(count), NEIGHBOURS), index[:, 1:].ravel()
@@ -147,7 +147,7 @@ def measure(tell: child.Tell, name: str, folder: Path) -> None:
 
 
 def report(kind: str, options: argparse.Namespace, folder: Path) -> None:
-    matrix, states = transitions(options.cells, BIASES[kind])
+    matrix, states = transitions(options.cells, options.dimensions, BIASES[kind])
     sparse.save_npz(folder / "matrix.npz", matrix)
     np.save(folder / "states.npy", states)
     np.save(folder / "exact.npy", ours(matrix, states, rw.solvers.BlockGaussSeidel(1e-13)))
@@ -170,6 +170,7 @@ def report(kind: str, options: argparse.Namespace, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=100_000)
+    parser.add_argument("--dimensions", type=int, default=10, help="4 at least")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--kinds", nargs="+", default=list(BIASES), choices=list(BIASES))
     parser.add_argument("--runs", type=int, default=3)
