@@ -36,11 +36,12 @@ napari: .venv-napari/installed
 test: $(VENV)/test-installed
 	$(BIN)/python -m pytest -n 2 -m "not nightly"
 
+# Experiments are of the environment above. Old packages beside new ones warn of each other.
+OF_THE_LIBRARY := -n 2 -q -m "not nightly" --ignore-glob="*/test_experiment*" -W default::DeprecationWarning
 nightly: $(VENV)/test-installed .venv-lowest/installed .venv-newest/installed docs search
 	$(BIN)/python -m pytest -n 2 -q -m nightly
-	# Old packages beside new ones warn of each other.
-	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
-	$(subst $(VENV),.venv-newest,$(BIN))/python -m pytest -n 2 -q -m "not nightly" -W default::DeprecationWarning
+	$(subst $(VENV),.venv-lowest,$(BIN))/python -m pytest $(OF_THE_LIBRARY)
+	$(subst $(VENV),.venv-newest,$(BIN))/python -m pytest $(OF_THE_LIBRARY)
 
 # Properties, and input by chance, for so many seconds each.
 SECONDS ?= 40
