@@ -24,8 +24,8 @@ def sums_of_squares(b: Tensor) -> Tensor:
     """(K,), of each column of `b` (N, K)."""
     if b.device.type != "cpu":
         return b.square().sum(0)
-    # One pass, with nothing written down. Of eight columns torch's norm takes 1.5 to 3 times as long, and products of
-    # all pairs of columns up to 5 times: on a million nodes as long as a tenth of the solve they belong to.
+    # One pass, with nothing written down. On an AMD processor torch's norm of eight columns took up to three times as
+    # long, and products of all pairs of columns five times: on a million nodes a tenth of the solve they belong to.
     return torch.from_numpy(np.einsum("ij,ij->j", b.numpy(), b.numpy()))
 
 
