@@ -9,6 +9,7 @@ from scipy.ndimage import generate_binary_structure
 
 from graphrw.build import grid_graph, grid_weight, weight_images
 from graphrw.core.graph import Graph
+from graphrw.solvers.pattern import grid_shapes, row_pattern
 
 SHAPES = [(7,), (1,), (4, 5), (1, 6), (6, 1), (1, 1), (3, 4, 2), (2, 1, 3)]
 
@@ -181,3 +182,11 @@ def test_images_that_do_not_fit_the_grid_are_refused(wrong):
 def test_weights_that_do_not_fit_the_grid_are_refused(wrong):
     with pytest.raises(ValueError, match=r"`weight` must have shape \(…, 17\) for a grid \(3, 4\); got \("):
         weight_images(torch.ones(wrong), (3, 4))
+
+
+def test_a_grid_on_another_device_is_still_one():
+    """So that where its weights go is counted out there, too, and gradients gather nothing."""
+    moved = Graph.batch([grid_graph((3, 4)), grid_graph((2, 2, 2))]).to("meta")
+    assert grid_shapes(moved) == [(3, 4), (2, 2, 2)]
+    assert grid_shapes(grid_graph((3, 4), connectivity=2).to("meta")) == []
+    assert row_pattern(grid_graph((3, 4)).to("meta")).indices.device.type == "meta"

@@ -88,6 +88,8 @@ class Graph:
         if edges is self.edges:
             return self
         moved = unchecked(edges, self.num_nodes, self.directed)
+        if self.has_plan("grid"):  # which is of no device
+            moved.cached("grid", lambda: self.cached("grid", lambda: None))
         moves: dict[int, Graph] = {id(part): part.to(device) for part in self.parts}
         object.__setattr__(moved, "parts", tuple(moves[id(part)] for part in self.parts))
         return moved

@@ -100,7 +100,7 @@ def _counted(row: Tensor, column: Tensor, shape: tuple[int, int]) -> tuple[Tenso
 def _of_grid(graph: Graph, *, lower: bool = False) -> Pattern | None:
     """Counted out, where the graph is one that `grid_graph` made, of nearest neighbours."""
     shape = _shape(graph)
-    return None if shape is None else Pattern(*grid_places(shape, lower=lower))
+    return None if shape is None else Pattern(*(part.to(graph.device) for part in grid_places(shape, lower=lower)))
 
 
 def grid_shapes(graph: Graph) -> list[tuple[int, ...]]:
