@@ -11,7 +11,7 @@ from multigrid_walks import absorbed, random_weights
 import graphrw as rw
 from graphrw.core.errors import ConvergenceError, MissingDependencyError
 from graphrw.core.graph import unchecked
-from graphrw.solvers import Auto, Cholesky, Simplicial, gradients, numba_kernels, simplicial
+from graphrw.solvers import Auto, Cholesky, Simplicial, numba_kernels, operator, simplicial
 from graphrw.solvers.gradients import weight_gradient
 from graphrw.testing import dense_operator
 
@@ -129,7 +129,7 @@ def test_a_later_process_loads_what_an_earlier_one_has_compiled():
 
 @pytest.mark.parametrize("at_once", [1, 7, 4096])
 def test_gradients_on_grids_are_those_along_their_edges(at_once, monkeypatch):
-    monkeypatch.setattr(gradients, "EDGES_AT_ONCE", at_once)
+    monkeypatch.setattr(operator, "EDGES_AT_ONCE", at_once)
     graph = rw.Graph.batch([rw.grid_graph(shape) for shape in ((5,), (3, 4), (2, 3, 4), (1, 6), (3, 4))])
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(2, graph.num_nodes, 3, generator=generator, dtype=torch.float64)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.solvers.norms import ROWS_AT_ONCE
-from graphrw.solvers.operator import EDGES_AT_ONCE, edge_blocks
+from graphrw.solvers.operator import edge_blocks, edges_at_once
 from graphrw.solvers.pattern import grid_shapes
 
 
@@ -18,7 +18,7 @@ def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | No
     if shapes and kept is None:
         return torch.cat(list(_along_grids(shapes, left, right))).neg_()
     blocks = []
-    for tail, head in edge_blocks(graph.edges):
+    for tail, head in edge_blocks(graph.edges, left):
         flow = right.index_select(0, tail) - right.index_select(0, head)
         adjoint_flow = left.index_select(0, tail)
         adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
@@ -31,7 +31,7 @@ def _along_grids(shapes: list[tuple[int, ...]], left: Tensor, right: Tensor) -> 
     sizes = [prod(shape) for shape in shapes]
     for shape, *vectors in zip(shapes, left.split(sizes), right.split(sizes), strict=True):
         images = [vector.reshape(*shape, -1) for vector in vectors]
-        rows = max(1, EDGES_AT_ONCE // prod(shape[1:]))
+        rows = max(1, edges_at_once(left) // prod(shape[1:]))
         for axis, size in enumerate(shape):
             ends = [image.narrow(axis, first, size - 1) for image in images for first in (0, 1)]
             for low, high, right_low, right_high in zip(*(end.split(rows) for end in ends), strict=True):
@@ -40,7 +40,8 @@ def _along_grids(shapes: list[tuple[int, ...]], left: Tensor, right: Tensor) -> 
 
 def row_dots(left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
     """(N,): `sum_columns` of left ⊙ right (N, K), a block of rows at a time."""
-    parts = [all_of_it.split(ROWS_AT_ONCE) for all_of_it in (left, right, left if kept is None else kept)]
+    at_once = max(ROWS_AT_ONCE, edges_at_once(left))
+    parts = [all_of_it.split(at_once) for all_of_it in (left, right, left if kept is None else kept)]
     sums = [sum_columns(a * b, None if kept is None else c) for a, b, c in zip(*parts, strict=True)]
     return torch.cat(sums)
 

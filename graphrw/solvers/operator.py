@@ -13,7 +13,7 @@ from graphrw.core.walk import Walk
 from graphrw.solvers.pattern import column_pattern, compressed, row_pattern
 
 FLOWS_AT_ONCE = 8  # of the flows over edges, (E, K), in a residual: bounds their memory
-EDGES_AT_ONCE = 4096  # rows gathered at their ends stay within the cache, and memory bounded, up to some 32 columns
+EDGES_AT_ONCE = 4096  # on a CPU: rows gathered at their ends stay within the cache, up to some 32 columns
 
 
 class Operator:
@@ -56,6 +56,9 @@ class Operator:
         transpose = transpose and self.walk.graph.directed
         if in_differences and not transpose:
             return torch.sub(b, out := self.matmul_in_differences(x), out=out)
+        return self._subtracted(b, x, transpose)
+
+    def _subtracted(self, b: Tensor, x: Tensor, transpose: bool) -> Tensor:
         return torch.addmm(b, self._matrix(transpose), x, alpha=-1)
 
     def magnitude(self, x: Tensor, transpose: bool = False) -> Tensor:
@@ -119,8 +122,13 @@ def multiply(matrix: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.addmm(out, matrix, x, beta=0, out=out)
 
 
-def edge_blocks(edges: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Tails and heads of `edges` (2, E), a block at a time: for what gathers a row of many columns at both ends."""
-    for block in edges.split(EDGES_AT_ONCE, dim=1):
+def edges_at_once(x: Tensor) -> int:
+    """How many rows to gather from `x` (N, K): on a GPU, which waits for every launch, as many as memory lets."""
+    return EDGES_AT_ONCE if x.device.type == "cpu" else columns_at_once(x.shape[1])
+
+
+def edge_blocks(edges: Tensor, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Tails and heads of `edges` (2, E), a block at a time: for what gathers rows of `x` (N, K) at both ends."""
+    for block in edges.split(edges_at_once(x), dim=1):
         tail, head = block.unbind()
         yield tail, head

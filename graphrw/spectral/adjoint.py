@@ -131,7 +131,7 @@ def _check_differentiable(pairs: Eigenpairs, f: Tensor, time: float) -> None:
 def _edge_products(edges: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """(E,): left_i · right_j + left_j · right_i, a block of edges at a time."""
     blocks = [left.new_zeros(0)]
-    for tail, head in edge_blocks(edges):
+    for tail, head in edge_blocks(edges, left):
         there = (left.index_select(0, tail) * right.index_select(0, head)).sum(1)
         blocks.append(there + (left.index_select(0, head) * right.index_select(0, tail)).sum(1))
     return torch.cat(blocks)
