@@ -12,7 +12,7 @@ from graphrw.solvers.multigrid.rows import Rows
 
 # A level with so many nodes or fewer is the coarsest, and inverted: a product with 400² numbers takes no longer than
 # the levels that it replaces. GPUs, where each small step waits for its launch, do better with fewer and larger ones.
-DENSE = {"cpu": 400, "cuda": 2048}
+DENSE = {"cpu": 400, "cuda": 4096}
 STALLED = 0.8  # with more than this share of the nodes of the level above, another level costs more than it saves
 # Beside a largest rate of 1: answers are as large as 1 / rate, and float32, which ends at 3e38, has to hold their
 # squares with some room for sums.
@@ -113,8 +113,7 @@ def _inverse(rows: Rows) -> Tensor:
     """(N, N): of A."""
     matrix = rows.dense()
     matrix.diagonal().mul_(1 + SHIFT)
-    inverse: Tensor = torch.linalg.inv(matrix)
-    return inverse
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrix))
 
 
 def _precision(least: float, inverse: Tensor | None) -> torch.dtype:
