@@ -13,6 +13,6 @@ collect_ignore = [] if find_spec("napari") else [f"graphrw/napari/{name}.py" for
 if not find_spec("anndata"):
     collect_ignore.append("graphrw/convert/anndata.py")
 if not find_spec("triton"):
-    collect_ignore.append("graphrw/solvers/multigrid/triton_product.py")
+    collect_ignore.append("graphrw/solvers/gpu/kernels.py")
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"

@@ -14,8 +14,8 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import is_number
+from graphrw.solvers.gpu.operator import operator_of
 from graphrw.solvers.norms import column_norm, finite_norm, largest, relative_to
-from graphrw.solvers.operator import Operator
 from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
 
 Plan = TypeVar("Plan", default=Any)
@@ -133,7 +133,7 @@ class RefinedInverse(Inverse):
 
     def __init__(self, walk: Walk, solver: Solver) -> None:
         self.solver = solver
-        self.operator = Operator(walk)
+        self.operator = operator_of(walk)
         self._verdict: Verdict | None = None
 
     def __repr__(self) -> str:

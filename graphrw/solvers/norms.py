@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphrw.solvers.gpu.rows import dots, serve_columns
+
 SMALL = 1e-140  # its square is far above the least float64
 ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do their squares
 
@@ -23,7 +25,7 @@ def column_norm(b: Tensor) -> Tensor:
 def sums_of_squares(b: Tensor) -> Tensor:
     """(K,), of each column of `b` (N, K)."""
     if b.device.type != "cpu":
-        return b.square().sum(0)
+        return dots(b, b) if serve_columns(b) else b.square().sum(0)
     # One pass, with nothing written down. On an AMD processor torch's norm of eight columns took up to three times as
     # long, and products of all pairs of columns five times: on a million nodes a tenth of the solve they belong to.
     return torch.from_numpy(np.einsum("ij,ij->j", b.numpy(), b.numpy()))

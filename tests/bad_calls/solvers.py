@@ -24,7 +24,7 @@ CALLS = (
     call(solvers.Dense, **RTOL),
     call(solvers.GAMG, threshold=number(0.01, -1.0, 1.0)),
     call(solvers.LU, **RTOL),
-    call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag()),
+    call(solvers.Multigrid, **ITERATIVE, capture=flag(True), triton=flag(True)),
     call(solvers.PETSc, **ITERATIVE, preconditioner=instance(solvers.GAMG(), "`GAMG")),
     call(solvers.Pardiso, **RTOL),
     call(solvers.Simplicial, **RTOL),

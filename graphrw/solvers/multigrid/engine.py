@@ -1,4 +1,4 @@
-"""What multigrid computes with: torch, on any device, or kernels of Triton's, or of numba's on CPUs."""
+"""What multigrid computes with: torch, on any device, or kernels of Triton's on GPUs, or of numba's on CPUs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ TORCH = Engine(structure, Cycle, MultigridInverse)
 TRITON = Engine(structure, TritonCycle, MultigridInverse)
 
 
-def engine_for(graph: Graph, *, triton: bool = False) -> Engine:
-    """Triton's where that is asked for, else numba's where it can serve the device of `graph`, else torch's."""
-    if triton:
-        return TRITON
-    return TORCH if graph.device.type != "cpu" else _compiled() or TORCH
+def engine_for(graph: Graph, *, triton: bool = True) -> Engine:
+    """Numba's where it can serve the device of `graph`, on GPUs Triton's unless that is not wanted, else torch's."""
+    if graph.device.type == "cpu":
+        return _compiled() or TORCH
+    return TRITON if triton else TORCH
 
 
 def _compiled() -> Engine | None:

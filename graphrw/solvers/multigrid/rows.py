@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
+from graphrw.solvers.gpu.rows import reduce_rows, serve
 from graphrw.solvers.pattern import row_pattern
 
 
@@ -70,7 +71,14 @@ class Rows:
 
     def reduce(self, values: Tensor, reduction: str) -> Tensor:
         """(N,): the sum or the maximum of `values` (M,) in each row."""
+        if self.even:
+            return reduce_rows(self.start, values, maximum=reduction == "max")
         return torch.segment_reduce(values, reduction, offsets=self.start)
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether the kernels for a GPU serve it."""
+        return serve(self.start)
 
     def entries(self) -> Tensor:
         """(M,): the entries of A."""

@@ -39,8 +39,8 @@ class Multigrid(IterativeSolver[Plan]):
         max_iterations: of one pass, ≥ 1; and four times as many in all passes before a `ConvergenceError`.
         forecast_after: raise after so many iterations, ≥ 1, if they will not do at the pace so far; None: never.
         capture: on a GPU, record a cycle as a CUDA graph and play it from then on; False: launch it step by step.
-        triton: take kernels in Triton in place of cuSPARSE's. They suit grids, volumes and nearest neighbours, not
-            hubs; Triton comes with torch for CUDA, and else with ``pip install graphrw[triton]``.
+        triton: on a GPU, take kernels in Triton where it is installed, as it is with torch for CUDA on Linux, and on
+            levels without hubs; False: torch's operations on all.
 
     >>> import torch, graphrw as rw
     >>> volume = rw.grid_graph((12, 12, 12))
@@ -53,7 +53,7 @@ class Multigrid(IterativeSolver[Plan]):
     rtol: float = 1e-8
     max_iterations: int = 100
     capture: bool = field(default=True, repr=False)
-    triton: bool = field(default=False, repr=False)
+    triton: bool = field(default=True, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
