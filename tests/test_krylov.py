@@ -2,6 +2,7 @@
 
 import torch
 from multigrid_walks import KINDS, absorbed, random_weights, right_hand_side, rows_of
+from tape import tape
 
 from graphrw.core.walk import apply
 from graphrw.solvers.krylov import ConjugateGradients, Uniform, column_dots, iterate
@@ -53,6 +54,24 @@ def test_columns_that_have_converged_are_laid_aside():
     assert set(widths) == {1}
     assert (x[:, 1:] == 0).all()
     assert torch.linalg.vector_norm(b[:, 0] - operator.matmul(x)[:, 0]) < 2e-9
+
+
+def test_iterations_that_are_recorded_and_played_are_those_that_are_done():
+    graph = KINDS["image"]
+    operator = Operator(absorbed(graph, torch.ones(graph.num_edges, dtype=torch.float64)))
+    b, calls = right_hand_side(graph, 4), []
+    target = b.norm(dim=0) * torch.tensor([1e-9, 1e-4, 1.0, 1e-9], dtype=torch.float64)
+    system = Uniform(operator.matmul, lambda r: r / operator.diagonal[:, None])
+
+    def record(work):
+        calls.append(1)
+        return tape(work)
+
+    plain, iterations = iterate(ConjugateGradients, system, b, target, max_iterations=500)
+    played, again = iterate(ConjugateGradients, system, b, target, max_iterations=500, record=record)
+    assert 10 < again == iterations < 500
+    torch.testing.assert_close(played, plain, rtol=1e-12, atol=1e-12)
+    assert len(calls) == 2  # the second for the columns that are left
 
 
 def test_column_dots_are_inner_products():

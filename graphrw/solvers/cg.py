@@ -1,12 +1,14 @@
 """Conjugate gradients with the Jacobi preconditioner."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
+from graphrw.solvers.gpu.playback import cuda_graph
 from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 
 
@@ -32,7 +34,7 @@ class CG(IterativeSolver[None]):
         self.refuse_directed(graph)
 
     def invert(self, walk: Walk, plan: None) -> "JacobiInverse":
-        return JacobiInverse(walk, self)
+        return _CGInverse(walk, self)
 
 
 class JacobiInverse(IterativeInverse):
@@ -46,3 +48,12 @@ class JacobiInverse(IterativeInverse):
         if self._answer.shape != r.shape:
             self._answer = torch.empty_like(r)
         return torch.div(r, self.operator.diagonal[:, None], out=self._answer)
+
+
+class _CGInverse(JacobiInverse):
+    """On a GPU, which would wait for each of the small steps of an iteration, it is recorded, and played."""
+
+    def __init__(self, walk: Walk, solver: IterativeSolver) -> None:
+        super().__init__(walk, solver)
+        device = walk.weight.device
+        self.record = partial(cuda_graph, device=device) if device.type == "cuda" else None

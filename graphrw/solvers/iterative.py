@@ -16,6 +16,7 @@ from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
 from graphrw.solvers import krylov
 from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
+from graphrw.solvers.gpu.playback import Recorder
 from graphrw.solvers.norms import column_norm, largest
 from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 
@@ -63,6 +64,7 @@ class IterativeInverse(RefinedInverse):
     sums_tell = False  # each column stops at a residual of its own size: 1 in the sum says little of the next columns
     always_in_differences = True
     method: type[krylov.Columns[Any]] = krylov.ConjugateGradients
+    record: Recorder | None = None  # how to record its iterations
 
     def __init__(self, walk: Walk, solver: IterativeSolver) -> None:
         super().__init__(walk, solver)
@@ -109,6 +111,7 @@ class IterativeInverse(RefinedInverse):
             target / norm,
             max_iterations=self._max_iterations,
             forecast_after=self._forecast_after,
+            record=self.record,
         )
         return x.mul_(norm), iterations
 

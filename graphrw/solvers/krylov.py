@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Generic, Protocol, Self
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from graphrw.core.errors import ConvergenceError
+from graphrw.solvers.gpu.playback import Playback, Recorder, Work
+from graphrw.solvers.gpu.rows import dots, serve_columns
 
 Product = Callable[[Tensor, Tensor], Tensor]  # (N, K), and where to put the answer
 Preconditioner = Callable[[Tensor], Tensor]  # (N, K) → (N, K), which may be overwritten by the next call
@@ -79,10 +82,9 @@ class Columns(ABC, Generic[S]):
     def narrowed(self, active: Tensor) -> Self:
         return type(self)(*(getattr(self, field.name)[..., active] for field in fields(self)))
 
-    def measure(self) -> Tensor:
-        """(K,): ‖r‖."""
-        self.norm = self._dots(self.r, self.r).sqrt()
-        return self.norm
+    def measure(self) -> None:
+        """Bring `norm` up to date."""
+        self.norm.copy_(self._dots(self.r, self.r).sqrt())
 
     def _dots(self, a: Tensor, b: Tensor) -> Tensor:
         return column_dots(a, b, self._products)
@@ -96,6 +98,7 @@ def iterate(
     *,
     max_iterations: int,
     forecast_after: int | None = None,
+    record: Recorder | None = None,
 ) -> tuple[Tensor, int]:
     """x with ‖b − A x‖ ≤ `target` in every column, as far as the recursion of the residual can tell, from x = 0.
 
@@ -108,6 +111,8 @@ def iterate(
         target: (K,) the residual norms asked for.
         max_iterations: when to stop in any case, ≥ 1.
         forecast_after: after so many iterations, ≥ 1, look whether `max_iterations` will do; None: never.
+        record: how to record an iteration, to play it from the third on. It must read nothing back, and write what it
+            leaves to the next where that looks for it, as those of `ConjugateGradients` do.
 
     Returns:
         x (N, K), and the number of iterations of the slowest column.
@@ -115,27 +120,39 @@ def iterate(
     Raises:
         ConvergenceError: if the forecast says no.
     """
-    columns, x, left = method.start(b), torch.zeros_like(b), system
+    columns, x, left, goal = method.start(b), torch.zeros_like(b), system, target
+    advance = _advance(columns, left, record)
     earlier, halfway = torch.zeros_like(target), None if forecast_after is None else forecast_after // 2
+    columns.measure()
     for iteration in range(max_iterations):
-        norm = columns.measure()
-        active = norm > target[columns.place]
+        active = columns.norm > goal
         count = int(active.sum())
         if iteration == halfway:
-            earlier[columns.place] = norm
+            earlier[columns.place] = columns.norm
         if iteration == forecast_after and count:
             slow = columns.place[active]
-            _forecast(earlier[slow], norm[active], target[slow], iteration, most=max_iterations)
+            _forecast(earlier[slow], columns.norm[active], goal[active], iteration, most=max_iterations)
         # Narrowing copies all that a method keeps: worth it once half the columns are done, not for each of them.
         if 2 * count <= len(columns.place):
             x[:, columns.place] = columns.x
-            columns = columns.narrowed(active)
+            columns, goal = columns.narrowed(active), goal[active]
             left = system.narrowed(columns.place)
+            advance = _advance(columns, left, record)
         if count == 0:
             return x, iteration
-        columns.step(left)
+        advance()
     x[:, columns.place] = columns.x
     return x, max_iterations
+
+
+def _advance(columns: Columns[S], system: S, record: Recorder | None) -> Work:
+    """An iteration, and a measurement after it."""
+
+    def work() -> None:
+        columns.step(system)
+        columns.measure()
+
+    return work if record is None else partial(Playback(record), work)
 
 
 def _forecast(earlier: Tensor, now: Tensor, target: Tensor, iteration: int, *, most: int) -> None:
@@ -162,7 +179,8 @@ class ConjugateGradients(Columns[System]):
       not by the ratio of two residuals. That allows for a preconditioner that is not quite the same linear map at every
       step (flexible CG: Notay 2000), such as a cycle in float32.
     * A column whose residual is 0 stays as it is until it is laid aside: its curvature of 0 counts as 1.
-    * A p is kept beside p, so that no product is made twice, and every array is written in place.
+    * A p is kept beside p, so that no product is made twice, and every array is written in place: a GPU can record an
+      iteration, and play it again.
     """
 
     p: Tensor  # (N, K): the direction
@@ -172,15 +190,15 @@ class ConjugateGradients(Columns[System]):
     @classmethod
     def start(cls, b: Tensor) -> Self:
         x, p, q = (torch.zeros_like(b) for _ in range(3))
-        ones = b.new_ones(b.shape[1])
-        return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), ones, p, q, ones)
+        norm, curvature = b.new_ones(2, b.shape[1])
+        return cls(torch.arange(b.shape[1], device=b.device), x, b.clone(), norm, p, q, curvature)
 
     def step(self, system: System) -> None:
         z = system.precondition(self.r)
         torch.addcmul(z, self.p, -self._dots(z, self.q) / self.curvature, out=self.p)
         system.matmul(self.p, self.q)
         curvature = self._dots(self.p, self.q)
-        self.curvature = torch.where(curvature > 0, curvature, 1.0)
+        self.curvature.copy_(torch.where(curvature > 0, curvature, 1.0))
         length = self._dots(self.p, self.r) / self.curvature
         self.x.addcmul_(self.p, length)
         self.r.addcmul_(self.q, -length)
@@ -260,4 +278,4 @@ def _divided(a: Tensor, b: Tensor) -> Tensor:
 
 def column_dots(a: Tensor, b: Tensor, products: Tensor) -> Tensor:
     """(K,): the inner product of each column of `a` (N, K) with that of `b`; `products` (N, K) is memory to work in."""
-    return torch.mul(a, b, out=products).sum(0)
+    return dots(a, b) if serve_columns(a, b) else torch.mul(a, b, out=products).sum(0)

@@ -62,8 +62,8 @@ class CompiledConjugateGradients(krylov.Columns[CompiledSystem]):
     def narrowed(self, active: Tensor) -> Self:
         return type(self)(*(getattr(self, field.name)[..., active].contiguous() for field in fields(self)))
 
-    def measure(self) -> Tensor:
-        return self.norm
+    def measure(self) -> None:
+        """A step has done so."""
 
     def step(self, system: CompiledSystem) -> None:
         finest = system.cycle.levels[0]
