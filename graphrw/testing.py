@@ -146,8 +146,10 @@ def _check_derivatives(solver: Solver, graph: Graph) -> None:
             return solve(walk(graph, weight, killing), b, solver, transpose)
 
         leaves = tuple(value.clone().requires_grad_() for value in inputs)
-        assert torch.autograd.gradcheck(run, leaves, check_forward_ad=True)
-        assert torch.autograd.gradgradcheck(run, leaves, fast_mode=True)
+        # On a GPU, sums and cuDSS's factors round as chance has it.
+        chance = 1e-9 if graph.device.type == "cuda" else 0.0
+        assert torch.autograd.gradcheck(run, leaves, check_forward_ad=True, nondet_tol=chance)
+        assert torch.autograd.gradgradcheck(run, leaves, fast_mode=True, nondet_tol=chance)
         jacobians = torch.func.jacrev(run, argnums=(0, 1, 2))(*inputs)
         torch.testing.assert_close(jacobians, torch.autograd.functional.jacobian(run, leaves))
 

@@ -4,9 +4,11 @@ import logging
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -116,6 +118,7 @@ class _Handle:
             return torch.cat([self._substitute(part) for part in b.split(COLUMNS, dim=1)], dim=1).to(b.device)
 
     def _hold(self, numbers: Tensor, solver: Solver) -> None:
+        _introduce(self.device)
         if self._held is numbers:
             return
         self._held = None
@@ -138,6 +141,20 @@ def _gpu(device: torch.device) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     raise MissingDependencyError("The solver `CuDSS` needs an NVIDIA GPU, and torch for CUDA. Here, `Auto()` does.")
+
+
+def _introduce(device: torch.device) -> None:
+    """Make this thread known to nvmath-python 1.0, which serves only the one that has imported it: backward is another.
+
+    cuda.core looks for a device of each thread, and what asks cuDSS for numbers for memory of each thread.
+    """
+    if device.type == "cuda":
+        from cuda.core import Device  # noqa: PLC0415 (it comes with nvmath)
+
+        Device(torch.cuda.current_device() if device.index is None else device.index).set_current()
+        asking = import_module("nvmath.sparse._internal.cudss_data_ifc")
+        if not hasattr(asking._tls, "size_written"):
+            asking._tls.size_written = np.empty(1, dtype=np.uint64)
 
 
 def _nvmath() -> Any:
