@@ -36,7 +36,8 @@ from .convert import (
 )
 from .core.errors import ConvergenceError, SingularWalkError
 from .core.graph import Graph
-from .core.walk import Walk, absorb, walk
+from .core.held import absorb
+from .core.walk import Walk, walk
 from .functional import (
     absorption_time,
     attention_walk,

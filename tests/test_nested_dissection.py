@@ -7,7 +7,8 @@ from torch import Tensor
 
 import graphrw as rw
 from graphrw.core.errors import ConvergenceError
-from graphrw.core.walk import absorb_where, apply
+from graphrw.core.held import Held
+from graphrw.core.walk import apply
 from graphrw.solvers import nested_dissection as module
 from graphrw.solvers.dissection import dissect
 from graphrw.solvers.grid_operator import GridWalk
@@ -57,7 +58,7 @@ def test_it_refuses_other_graphs() -> None:
 def test_shifted_images_are_the_operator_of_the_graph(shape: tuple[int, ...]) -> None:
     walk = random_walk(shape, killing=0.3)
     held = torch.rand(walk.graph.num_nodes) < 0.3
-    expected, operator = Operator(absorb_where(walk, held)), GridWalk(walk, shape).held_at(held)
+    expected, operator = Operator(Held(walk, held).ended), GridWalk(walk, shape).held_at(held)
     torch.testing.assert_close(operator.walk.weight, expected.walk.weight)
     torch.testing.assert_close(operator.walk.killing, expected.walk.killing)
     torch.testing.assert_close(operator.diagonal, expected.diagonal)
@@ -85,7 +86,7 @@ def test_what_is_held_and_freed_again_and_again_is_solved_as_by_a_fresh_factor(s
         x = inverse.solve(b).x
         fresh = inverse_of(walk, shape, held).solve(b).x
         torch.testing.assert_close(x, fresh, rtol=0, atol=1e-10 * float(x.abs().max()))
-        torch.testing.assert_close(apply(absorb_where(walk, held), x), b, atol=1e-9, rtol=1e-9)
+        torch.testing.assert_close(apply(Held(walk, held).ended, x), b, atol=1e-9, rtol=1e-9)
 
 
 def test_an_older_inverse_stays_what_it_was() -> None:

@@ -6,7 +6,8 @@ from random_walks import searched, seeded_walks, walks, walks_with_vectors
 from torch import Tensor
 
 import graphrw as rw
-from graphrw.core.walk import absorb_where, apply
+from graphrw.core.held import Held
+from graphrw.core.walk import apply
 from graphrw.solvers.nested_dissection import NestedDissection
 
 NEAR = 1e-9  # of numbers up to about 1
@@ -50,7 +51,7 @@ def test_hitting_probabilities_lie_in_the_unit_interval_and_sum_to_one(given: tu
 @searched(seeded_walks(killing=True))
 def test_with_killing_they_and_the_probability_to_be_killed_sum_to_one(given: tuple[rw.Walk, Tensor]) -> None:
     walk, seeds = given
-    killed = rw.solve(absorb_where(walk, seeds >= 0), torch.where(seeds < 0, walk.killing, 0.0))
+    killed = rw.solve(Held(walk, seeds >= 0).ended, torch.where(seeds < 0, walk.killing, 0.0))
     total = shares(walk, seeds).sum(1) + killed
     torch.testing.assert_close(total, torch.ones_like(total), **MATCH)
 
@@ -159,5 +160,5 @@ def test_a_factor_updated_from_stroke_to_stroke_answers_as_a_full_solve(strokes:
     for held in masks[1:]:
         inverse = inverse.held_at(held)  # by a Schur complement of what has changed
         b = torch.rand(12, 2, generator=generator, dtype=torch.float64).masked_fill(held[:, None], 0.0)
-        full = rw.solve(absorb_where(walk, held), b, rw.solvers.Dense())
+        full = rw.solve(Held(walk, held).ended, b, rw.solvers.Dense())
         torch.testing.assert_close(inverse.solve(b, False, None).x, full.masked_fill(held[:, None], 0.0), **MATCH)

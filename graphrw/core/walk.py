@@ -147,53 +147,6 @@ def apply(walk: Walk, x: Tensor, transpose: bool = False) -> Tensor:
     return walk.rate[:, None] * x - neighbour_sum(walk.graph, walk.weight, x, transpose)
 
 
-@opaque
-def absorb(walk: Walk, nodes: Tensor) -> Walk:
-    """The walk that ends on `nodes`: every edge that touches one of them turns into killing, at the end that a
-    walker would leave by it: at both, if the graph is undirected.
-
-    Rates stay what they were (c is unchanged), so that A of the new walk is A of the old one with the rows and columns
-    of `nodes` cut off their neighbours. The graph, and all that solvers have planned for it, stays the same. An
-    absorbed node that had no rate at all gets rate 1, so that its row is not empty.
-
-    Args:
-        walk: the walk.
-        nodes: (M,) int64 in [0, N), of torch or NumPy.
-
-    Raises:
-        ValueError: for nodes out of range or of a wrong type.
-
-    >>> path = Graph(torch.tensor([[0, 1], [1, 2]]), num_nodes=3)
-    >>> ended = absorb(walk(path, torch.tensor([1.0, 2.0])), torch.tensor([2]))
-    >>> ended.weight, ended.killing
-    (tensor([1., 0.]), tensor([0., 2., 2.]))
-    """
-    check_walk(walk)
-    return absorb_where(walk, node_mask(walk.graph, as_tensor("nodes", nodes, "(M,) int64")))
-
-
-def touching_edges(graph: Graph, held: Tensor) -> Tensor:
-    """(T,) int64: the edges of which one end or both are nodes where `held` (N,) bool is true."""
-    tail, head = graph.edges
-    return (held[tail] | held[head]).nonzero().squeeze(1)
-
-
-def absorb_where(walk: Walk, held: Tensor, touching: Tensor | None = None) -> Walk:
-    """`absorb` for a caller who has the nodes as a mask: those where `held` (N,) bool is true.
-
-    `touching` are its `touching_edges`, if they are known.
-    """
-    tail, head = walk.graph.edges
-    touching = touching_edges(walk.graph, held) if touching is None else touching
-    moved = walk.weight[touching]  # few, as seeds are: moving them alone costs less than all E
-    killing = walk.killing.index_add(0, tail[touching], moved)
-    if not walk.graph.directed:
-        killing = killing.index_add(0, head[touching], moved)
-    killing = torch.where(held & (killing == 0), torch.ones_like(killing), killing)
-    # Cut edges stay, with weight 0: a changed pattern would throw away all that solvers have planned for the graph.
-    return Walk(walk.graph, walk.weight.index_fill(0, touching, 0.0), killing)
-
-
 def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
     """(N,) bool: true on `nodes` (M,) int64."""
     check_nodes(graph, nodes)

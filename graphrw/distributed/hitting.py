@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError, SingularWalkError
-from graphrw.core.walk import absorb_where
+from graphrw.core.held import Held
 from graphrw.distributed.graph import DistributedWalk
 from graphrw.distributed.reach import stranded
 from graphrw.distributed.solve import DistributedFactor
-from graphrw.functional.harmonic import inflow
 from graphrw.solvers.petsc import PETSc
 
 LARGEST_ERROR = 0.01  # of a sum of probabilities, with which an answer is still given
@@ -49,8 +48,9 @@ def hitting_probabilities(
     lost = stranded(walk, ends | (walk.local.killing.detach() > 0))
     values[lost] = _filled(walk, lost, unreachable, values)
     held = halo.spread(((seeds >= 0) | lost).double()) > 0
-    b = halo.gathered(inflow(walk.local, held, halo.spread(values)))
-    ended = DistributedWalk(walk.graph, absorb_where(walk.local, held))
+    known = Held(walk.local, held)
+    b = halo.gathered(known.inflow(halo.spread(values)))
+    ended = DistributedWalk(walk.graph, known.ended)
     own = held[: walk.graph.owned, None]
     probability = torch.where(own, values, DistributedFactor(ended, solver).solve(b))
     _check_sums(walk, probability.detach()[~lost], solver)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
+from graphrw.core.held import Held
 from graphrw.core.reach import stranded
 from graphrw.core.scale import common_unit
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb_where, apply, check_finite_rate
-from graphrw.functional.harmonic import SLACK, inflow
+from graphrw.core.walk import Walk, apply, check_finite_rate
+from graphrw.functional.harmonic import SLACK
 from graphrw.solve import Factor
 from graphrw.solvers import Solver
 
@@ -114,6 +115,7 @@ def arrivals(walk: Walk, values: Tensor, loops: Tensor, absorption: Tensor | Non
     values, walk = values.double(), Walk(walk.graph, weight, killing)
     seeded = values.any(1)
     held = seeded | stranded(walk, seeded | (absorption.detach() > 0).any(1))
-    into = torch.where(held[:, None], 0.0, inflow(walk, held, values) + absorption)
+    known = Held(walk, held)
+    into = torch.where(held[:, None], 0.0, known.inflow(values) + absorption)
     rate, loops = (torch.where(held, 0.0, each)[:, None] for each in (walk.rate + loops, loops))
-    return Arrivals(Factor.of(absorb_where(walk, held), solver), held, values, into, rate, loops)
+    return Arrivals(Factor.of(known.ended, solver), held, values, into, rate, loops)

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from graphrw.core.held import Held
 from graphrw.core.reach import components, stranded
-from graphrw.core.walk import Walk, absorb_where
+from graphrw.core.walk import Walk
 
 
 def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
@@ -21,4 +22,4 @@ def ground(walk: Walk) -> tuple[Walk, Tensor, Tensor]:
     first = torch.full_like(nodes, walk.graph.num_nodes).scatter_reduce(0, component, nodes, "amin")
     held = lost & (first[component] == nodes)
     component = torch.where(lost, component, walk.graph.num_nodes)
-    return absorb_where(walk, held), held, component
+    return Held(walk, held).ended, held, component

@@ -9,12 +9,13 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.graph import part_named
+from graphrw.core.held import Held
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.scale import common_unit, is_usual, unit_of
 from graphrw.core.threads import threads_for
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb_where, check_finite_rate, check_walk, node_mask, touching_edges
+from graphrw.core.walk import Walk, check_finite_rate, check_walk, node_mask
 from graphrw.core.whole import check_flag
 from graphrw.functional.seeds import checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
@@ -169,32 +170,15 @@ def dirichlet(
     if not is_usual(unit):  # x depends on no common factor; right-hand sides and adjoints do
         walk = Walk(walk.graph, walk.weight / unit, walk.killing / unit)
         source = None if source is None else source / unit
-    touching = touching_edges(walk.graph, held)
-    b = inflow(walk, held, values, touching)
+    known = Held(walk, held)
+    b = known.inflow(values)
     if source is not None:
         b = torch.where(held[:, None], 0.0, b + source)
     if start is not None:
         start = torch.where(held[:, None], 0.0, start)
-    x = Factor.of(absorb_where(walk, held, touching), solver, check_flag("prune", prune)).solve(b, start=start)
+    x = Factor.of(known.ended, solver, check_flag("prune", prune)).solve(b, start=start)
     del b  # as large as x; what follows makes a third
-    return torch.where(held[:, None], values, x).to(kind)
-
-
-def inflow(walk: Walk, held: Tensor, values: Tensor, touching: Tensor | None = None) -> Tensor:
-    """(N, K): W x for x = `values` where `held` and 0 elsewhere, at all other nodes; 0 where `held`.
-
-    `touching` are its `touching_edges`, if they are known.
-    """
-    touching = touching_edges(walk.graph, held) if touching is None else touching
-    tail, head = walk.graph.edges[:, touching]
-    at_tail, at_head = held[tail], held[head]
-    sides = [(tail, head, at_head & ~at_tail), (head, tail, at_tail & ~at_head)]
-    nodes, flows = [], []
-    for origin, target, crossing in sides[:1] if walk.graph.directed else sides:
-        across = crossing.nonzero().squeeze(1)
-        nodes.append(origin[across])
-        flows.append(walk.weight[touching[across], None] * values[target[across]])
-    return torch.zeros_like(values).index_add_(0, torch.cat(nodes), torch.cat(flows))
+    return known.joined(values, x).to(kind)
 
 
 def _check_sums(solver: Solver, total: Tensor, killing: Tensor) -> None:

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.held import Held
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
-from graphrw.core.walk import Walk, absorb_where, check_walk
-from graphrw.functional.harmonic import inflow
+from graphrw.core.walk import Walk, check_walk
 from graphrw.functional.seeds import count_labels
 from graphrw.functional.uncertainty import entropy
 from graphrw.solve import Factor
@@ -65,12 +65,12 @@ def most_probable_labels(
 
 def _streamed(walk: Walk, seeds: Tensor, num_labels: int, solver: Solver) -> MostProbable:
     seeded = seeds >= 0
-    held = seeded | stranded(walk, seeded | (walk.killing > 0))
-    factor = Factor.of(absorb_where(walk, held), solver)
+    known = Held(walk, seeded | stranded(walk, seeded | (walk.killing > 0)))
+    factor = Factor.of(known.ended, solver)
 
     def probability(labels: Tensor) -> Tensor:
         values = (seeds[:, None] == labels).to(walk.weight.dtype)
-        return torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+        return known.joined(values, factor.solve(known.inflow(values)))
 
     return most_probable(probability, torch.arange(num_labels, device=seeds.device), walk.killing)
 

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.held import Held
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, absorb_where, degree
+from graphrw.core.walk import Walk, degree
 from graphrw.functional.softmax import grouped_softmax
 from graphrw.solve import Factor
 from graphrw.solvers import Solver
@@ -94,7 +95,7 @@ def log_partition(paths: Paths, solver: Solver) -> Tensor:
         miss = torch.where(paths.held, 0.0, u + log_rate - inflow)
         if bool(miss.abs().max() <= 1e-12 + ROUNDING * u.abs().max()):  # 1e-12 for u near 0: Z is right to as much
             return u
-        choice = absorb_where(Walk(graph, share, torch.zeros_like(u)), paths.held)
+        choice = Held(Walk(graph, share, torch.zeros_like(u)), paths.held).ended
         u = u - Factor.of(choice, solver).solve(miss)
     raise ConvergenceError(
         f"The logarithm of the sum over paths still changes by {float(miss.abs().max()):.1e} after {MAX_STEPS} Newton "

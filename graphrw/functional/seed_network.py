@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import SingularWalkError
-from graphrw.core.walk import Walk, absorb_where
-from graphrw.functional.harmonic import inflow
+from graphrw.core.held import Held
+from graphrw.core.walk import Walk
 from graphrw.functional.seeds import one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Solver
@@ -22,8 +22,7 @@ NEVER = 1e12  # times its share of the rate: more current than that, and no walk
 class SeededAnswer:
     """The hitting probabilities with all seeds, and the factor that gave them."""
 
-    walk: Walk  # absorption is in its killing
-    held: Tensor  # (N,) bool: seeds
+    seeds: Held  # absorption is in the killing of their walk
     source: Tensor  # (N, L): absorption
     factor: Factor  # of the walk that ends in the seeds
     probability: Tensor  # (N, L)
@@ -31,21 +30,21 @@ class SeededAnswer:
     @classmethod
     def of(cls, walk: Walk, seeds: Tensor, source: Tensor, solver: Solver) -> "SeededAnswer":
         """That to `seeds` (N,), and `source` (N, L) elsewhere, of a walk that is known to end."""
-        held, values = seeds >= 0, one_hot(seeds, source.shape[1], source)
-        factor = Factor.of(absorb_where(walk, held), solver)
-        z = factor.solve(inflow(walk, held, values) + torch.where(held[:, None], 0.0, source))
-        return cls(walk, held, source, factor, torch.where(held[:, None], values, z))
+        held, values = Held(walk, seeds >= 0), one_hot(seeds, source.shape[1], source)
+        factor = Factor.of(held.ended, solver)
+        z = factor.solve(held.inflow(values) + torch.where(held.nodes[:, None], 0.0, source))
+        return cls(held, source, factor, held.joined(values, z))
 
     def spread(self, values: Tensor) -> Tensor:
         """(N, K): what `values` at seeds make of the other nodes, A_UU⁻¹ W_UM x_M; 0 at seeds."""
-        return torch.where(self.held[:, None], 0.0, self.factor.solve(inflow(self.walk, self.held, values)))
+        return torch.where(self.seeds.nodes[:, None], 0.0, self.factor.solve(self.seeds.inflow(values)))
 
     def visits(self, nodes: Tensor) -> Tensor:
         """(N, K): the probability that a walker from each node comes by each of `nodes` (K,), which are no seeds."""
         columns = torch.arange(len(nodes), device=nodes.device)
-        unit = self.probability.new_zeros(len(self.held), len(nodes))
+        unit = self.probability.new_zeros(len(self.seeds.nodes), len(nodes))
         green = self.factor.solve(unit.index_put((nodes, columns), unit.new_ones(())))
-        return torch.where(self.held[:, None], 0.0, green / green[nodes, columns])
+        return torch.where(self.seeds.nodes[:, None], 0.0, green / green[nodes, columns])
 
     def network(self, groups: list[Tensor]) -> "SeedNetwork":
         """The walk watched at the seeds of these groups alone."""
@@ -57,17 +56,18 @@ class SeededAnswer:
 
     def _schur_columns(self, nodes: Tensor, part: Tensor) -> Tensor:
         """(S, P): those of A_MM − W_MU A_UU⁻¹ W_UM for a `part` (P,) of M, the `nodes` (S,)."""
-        unit = self.probability.new_zeros(len(self.held), len(part))
+        unit = self.probability.new_zeros(len(self.seeds.nodes), len(part))
         unit = unit.index_put((part, torch.arange(len(part), device=part.device)), unit.new_ones(()))
         return self._operated(unit + self.spread(unit), nodes)
 
     def _operated(self, x: Tensor, nodes: Tensor) -> Tensor:
         """(S, K): A x at `nodes` (S,), for x (N, K)."""
-        place = torch.full((len(self.held),), -1, device=nodes.device)
+        place = torch.full((len(self.seeds.nodes),), -1, device=nodes.device)
         place[nodes] = torch.arange(len(nodes), device=nodes.device)
-        graph, weight = self.walk.graph, self.walk.weight
+        walk = self.seeds.walk
+        graph, weight = walk.graph, walk.weight
         tail, head = graph.edges
-        found = self.walk.killing[nodes, None] * x[nodes]
+        found = walk.killing[nodes, None] * x[nodes]
         for origin, target in [(tail, head)] if graph.directed else [(tail, head), (head, tail)]:
             edge = (place[origin] >= 0).nonzero().squeeze(1)
             flow = weight[edge, None] * (x[origin[edge]] - x[target[edge]])

@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.held import Held
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
-from graphrw.core.walk import Walk, absorb_where, check_walk
-from graphrw.functional.harmonic import inflow
+from graphrw.core.walk import Walk, check_walk
 from graphrw.functional.most_probable import LABELS_AT_ONCE
 from graphrw.functional.seeds import count_labels
 from graphrw.solve import Factor
@@ -52,12 +52,13 @@ def target_probability(
     target = _checked_target(target, nodes, num_labels).to(seeds.device)
     seeded = seeds >= 0
     held = seeded | stranded(walk, seeded | (walk.killing.detach() > 0))
-    factor = Factor.of(absorb_where(walk, held), solver)
+    known = Held(walk, held)
+    factor = Factor.of(known.ended, solver)
 
     def of_block(first: int) -> Tensor:
         labels = torch.arange(first, min(first + LABELS_AT_ONCE, num_labels), device=seeds.device)
         values = (seeds[:, None] == labels).to(walk.weight.dtype)
-        z = torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
+        z = known.joined(values, factor.solve(known.inflow(values)))
         place = target - first
         there = (place >= 0) & (place < len(labels))
         return torch.where(there, z.gather(1, torch.where(there, place, 0)[:, None]).squeeze(1), 0.0)

@@ -77,7 +77,7 @@ class GridWalk:
             yield others, torch.where(pixels // stride % self.shape[axis] > 0, weight[others], 0.0)
 
     def held_at(self, held: Tensor) -> GridOperator:
-        """A of the walk that ends where `held` (N,) bool is true: as `absorb_where`, at a third of its time."""
+        """A of the walk that ends where `held` (N,) bool is true: as `Held.ended`, at a third of its time."""
         free, weight = ~held.view(self.shape), torch.empty_like(self.walk.weight)
         blocks = zip(axis_weights(self.walk.weight, self.shape), axis_weights(weight, self.shape), strict=True)
         for axis, (whole, kept) in enumerate(blocks):

@@ -7,9 +7,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.core.walk import Walk, absorb_where
+from graphrw.core.held import Held
+from graphrw.core.walk import Walk
 from graphrw.functional import entropy
-from graphrw.functional.harmonic import inflow
 from graphrw.functional.most_probable import LABELS_AT_ONCE, MostProbable, most_probable
 from graphrw.segmentation.pixels.components import LabelledComponents
 from graphrw.solve import Factor, factor_by
@@ -60,14 +60,12 @@ class Contest:
 def contest_on(walk: Walk, components: LabelledComponents, solver: Solver) -> Contest:
     """That on the graph of the contested pixels."""
     seeds = components.columns[components.contested]
-    held = seeds >= 0
-    factor = None if len(seeds) == 0 else Factor.of(absorb_where(walk, held), solver)
+    known = Held(walk, seeds >= 0)
+    factor = None if len(seeds) == 0 else Factor.of(known.ended, solver)
 
     def solve(columns: Tensor) -> Tensor:
         values = (seeds[:, None] == columns).to(walk.weight.dtype)
-        return (
-            values if factor is None else torch.where(held[:, None], values, factor.solve(inflow(walk, held, values)))
-        )
+        return values if factor is None else known.joined(values, factor.solve(known.inflow(values)))
 
     return Contest(solve, components.num_columns, torch.zeros_like(walk.killing))
 
