@@ -1,5 +1,6 @@
 """The Triton kernels do what torch's operations do: under Triton's interpreter, or on a GPU."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -101,17 +102,14 @@ def test_products_with_an_operator_are_those_of_torch(directed, count, device):
     plain, ours = Operator(walk), operator_of(walk)
     x, b = drawn(42, count, 4, device), drawn(42, count, 5, device)
     assert type(ours) is GpuOperator
-    for given in (x, x.repeat(1, 2)[:, :count]):
-        for transpose in (False, True):
-            torch.testing.assert_close(ours.matmul(given, transpose=transpose), plain.matmul(x, transpose=transpose))
-            torch.testing.assert_close(
-                ours.matmul_in_differences(given, transpose=transpose),
-                plain.matmul_in_differences(x, transpose=transpose),
-            )
-            for way in (False, True):
-                torch.testing.assert_close(
-                    ours.residual(b, given, transpose, way), plain.residual(b, x, transpose, way)
-                )
+    for given, transpose in itertools.product((x, x.repeat(1, 2)[:, :count]), (False, True)):
+        for out in (None, torch.empty_like(x), torch.empty_like(x.T).T):
+            for product in (Operator.matmul, Operator.matmul_in_differences):
+                expected = product(plain, x, transpose=transpose)
+                found = getattr(ours, product.__name__)(given, out, transpose=transpose)
+                torch.testing.assert_close(found, expected)
+        for way in (False, True):
+            torch.testing.assert_close(ours.residual(b, given, transpose, way), plain.residual(b, x, transpose, way))
 
 
 def test_in_differences_nothing_cancels(device):

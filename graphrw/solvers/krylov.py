@@ -80,7 +80,7 @@ class Columns(ABC, Generic[S]):
         """One iteration, after a measurement; a residual of 0 stays so."""
 
     def narrowed(self, active: Tensor) -> Self:
-        return type(self)(*(getattr(self, field.name)[..., active] for field in fields(self)))
+        return type(self)(*(getattr(self, field.name)[..., active].contiguous() for field in fields(self)))
 
     def measure(self) -> None:
         """Bring `norm` up to date."""

@@ -1,6 +1,6 @@
 """Conjugate gradients by compiled kernels, under a compiled cycle."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -58,9 +58,6 @@ class CompiledConjugateGradients(krylov.Columns[CompiledSystem]):
         r, ones = b.clone(memory_format=torch.contiguous_format), b.new_ones(b.shape[1])
         x, p, q = (torch.zeros_like(r) for _ in range(3))
         return cls(torch.arange(b.shape[1]), x, r, column_norm(b), p, q, ones)
-
-    def narrowed(self, active: Tensor) -> Self:
-        return type(self)(*(getattr(self, field.name)[..., active].contiguous() for field in fields(self)))
 
     def measure(self) -> None:
         """A step has done so."""

@@ -21,14 +21,14 @@ class GpuOperator(Operator):
         self._rows: dict[bool, EvenRows] = {}
 
     def matmul(self, x: Tensor, out: Tensor | None = None, *, transpose: bool = False) -> Tensor:
-        if x.shape[1] == 1:  # which cuSPARSE does as fast
+        if x.shape[1] == 1 or (out is not None and not out.is_contiguous()):  # one column cuSPARSE does as fast
             return super().matmul(x, out, transpose=transpose)
         out = torch.empty_like(x, memory_format=torch.contiguous_format) if out is None else out
         return self._even(transpose).combine(x.contiguous(), x, out, *PRODUCT)
 
     def matmul_in_differences(self, x: Tensor, out: Tensor | None = None, *, transpose: bool = False) -> Tensor:
-        if transpose and self.walk.graph.directed:
-            return self.matmul(x, out, transpose=True)
+        if (transpose and self.walk.graph.directed) or (out is not None and not out.is_contiguous()):
+            return super().matmul_in_differences(x, out, transpose=transpose)
         out = torch.empty_like(x, memory_format=torch.contiguous_format) if out is None else out
         return self._even(False).flow_out(self.walk.killing, x.contiguous(), out)
 
