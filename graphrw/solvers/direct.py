@@ -105,4 +105,8 @@ def representative(graph: Graph) -> Graph:
 
 def could_not_factorise(solver: Solver, error: Exception | str) -> ConvergenceError:
     """The error for what a library says where it finds a matrix singular, to be raised at the call that said it."""
-    return ConvergenceError(f"{solver} could not factorise A: {error}")
+    said = str(error).rstrip(".")
+    return ConvergenceError(
+        f"{solver} could not factorise A: {said}. Likely cause: walkers leave some group of nodes so rarely, less than "
+        "once in 1e15 steps, that rounding loses how. Raise the smallest weights, or leave such a group out."
+    )
