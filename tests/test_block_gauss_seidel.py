@@ -54,6 +54,22 @@ def test_places_that_hold_walkers_up_cost_few_iterations(transpose):
         rw.solve(walk, b, BiCGStab(max_iterations=200), transpose)
 
 
+def with_a_trap(chance):
+    """Two more nodes, which walkers come to from node 5 and leave with so little probability."""
+    walk, count = one_way(), 3000
+    ends = torch.tensor([[count, count + 1, count, 5], [count + 1, count, 100, count]])
+    weight = torch.cat([walk.weight, torch.tensor([1.0, 1.0, chance, 0.5], dtype=DOUBLE)])
+    graph = rw.Graph(torch.cat([walk.graph.edges, ends], 1), count + 2, directed=True)
+    return rw.walk(graph, weight, torch.cat([walk.killing, torch.zeros(2, dtype=DOUBLE)]))
+
+
+def test_where_walkers_hardly_ever_leave_the_error_names_a_node():
+    words = r"could not factorise A: .*singular; walkers hardly ever leave 2 nodes \(first: 3000\)\. Likely"
+    with pytest.raises(rw.ConvergenceError, match=words):
+        rw.factorize(with_a_trap(1e-18), BlockGaussSeidel())
+    rw.factorize(with_a_trap(1e-8), BlockGaussSeidel())
+
+
 def test_nodes_without_edges_and_graphs_without_nodes_are_solved():
     empty = rw.walk(rw.Graph(torch.empty(2, 0, dtype=torch.int64), 0, directed=True), torch.ones(0, dtype=DOUBLE))
     assert rw.solve(empty, torch.ones(0, 2, dtype=DOUBLE), BlockGaussSeidel()).shape == (0, 2)

@@ -19,6 +19,7 @@ from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 
 # Transitions more probable than this tie nodes together; the next where their groups would be too large to factorise.
 STRONG = (0.1, 0.2, 0.4, 0.8)
+LEAST = 1e-15  # transitions less probable than this are lost beside the others
 LARGEST = 4  # mean of the squared sizes of groups, for each node: what their factors hold
 
 
@@ -86,7 +87,9 @@ class _BlockGaussSeidelInverse(IterativeInverse):
             )
         except RuntimeError as error:
             if "singular" in str(error):  # SciPy raises RuntimeError for this and for whatever else
-                raise could_not_factorise(solver, error) from error
+                ends = walk.killing.cpu().numpy() / rate > LEAST
+                traps = _traps((tail, head), weight / rate[tail], ends)
+                raise could_not_factorise(solver, f"{error}{traps}") from error
             raise
 
     def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
@@ -122,3 +125,20 @@ def blocks(
     else:
         block = np.arange(num_nodes, dtype=np.int32)
     return block
+
+
+def _traps(ends: tuple[NDArray[np.int64], ...], chance: NDArray[np.float64], dies: NDArray[np.bool_]) -> str:
+    """What an error says of groups that walkers leave, or die in (where `dies` (N,)), with less than that chance."""
+    tail, head = (end[chance > LEAST] for end in ends)
+    seen = coo_array((np.ones(len(tail)), (tail, head)), shape=(len(dies),) * 2)
+    count, group = connected_components(seen.tocsr(), connection="strong")
+    left = np.zeros(count, dtype=bool)
+    left[group[tail[group[tail] != group[head]]]] = True
+    left[group[dies]] = True
+    traps = np.flatnonzero(~left)
+    if len(traps) == 0:
+        return ""
+    nodes = np.flatnonzero(group == traps[0])
+    named = f"{len(nodes)} nodes (first: {nodes[0]})" if len(nodes) > 1 else f"node {nodes[0]}"
+    others = f", nor {len(traps) - 1} such groups more" if len(traps) > 1 else ""
+    return f"; walkers hardly ever leave {named}{others}"
