@@ -59,7 +59,7 @@ coverage: $(VENV)/test-installed
 # EVERY=1 takes all mutants, and hours.
 EVERY ?= 5
 mutation: $(VENV)/test-installed
-	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py graphrw/solve.py graphrw/core/walk.py graphrw/solvers/verdict.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py graphrw/solve.py graphrw/core/walk.py graphrw/core/held.py graphrw/solvers/verdict.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py graphrw/spectral/*.py --every $(EVERY)
 
 audit: $(VENV)/test-installed

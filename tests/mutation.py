@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = {  # the first that fails ends the run: quick ones come first
     "graphrw/solve.py": "graphrw/testing test_factors test_solve test_inference_first test_verdict",
     "graphrw/core/walk.py": "test_walk test_functional test_extreme_values test_extreme_values_sizes",
+    "graphrw/core/held.py": "test_walk test_functional test_extreme_values",
     "graphrw/solvers/verdict.py": "test_verdict_parts test_row_sums test_verdict",
     "graphrw/spectral": "test_spectral_parts test_spectral_errors test_spectral_bases test_spectral test_diffusion "
     "test_spectral_search test_spectral_gradients test_spectral_routes",

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import graphrw as rw
+from graphrw.core.held import Held
 from graphrw.core.reach import stranded
 from graphrw.core.walk import apply, check_rates, neighbour_sum
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
@@ -115,6 +116,17 @@ def test_absorbing_keeps_every_rate_and_cuts_rows_and_columns(name):
     expected[:, nodes] = 0
     expected[nodes, nodes] = rate
     torch.testing.assert_close(dense_operator(absorbed), expected)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_flows_from_held_nodes_comes_to_the_others_alone(name):
+    """Also where two neighbours are held, between which nothing flows."""
+    walk = sample_walk(GRAPHS[name])
+    held = Held(walk, torch.arange(walk.graph.num_nodes) % 5 < 2)
+    values = torch.rand(walk.graph.num_nodes, 2, dtype=torch.float64)
+    known = torch.where(held.nodes[:, None], values, 0.0)
+    expected = torch.where(held.nodes[:, None], 0.0, neighbour_sum(walk.graph, walk.weight.double(), known))
+    torch.testing.assert_close(held.inflow(values).double(), expected)
 
 
 def test_an_absorbed_node_without_any_rate_gets_one():
