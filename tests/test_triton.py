@@ -179,7 +179,7 @@ def test_on_a_gpu_the_kernels_are_taken_but_for_hubs():
     assert type(TritonCycle(structure(walk.graph).rows(walk)).levels[0]) is TorchLevel
 
 
-def test_without_triton_or_a_gpu_torch_does_it(monkeypatch):
+def test_on_a_cpu_torch_does_it():
     walk = rw.walk(rw.grid_graph((3, 4)), torch.ones(17), 0.1)
     assert type(operator_of(walk)) is Operator
     start = torch.tensor([0, 2, 4])

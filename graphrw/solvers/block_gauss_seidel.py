@@ -87,8 +87,8 @@ class _BlockGaussSeidelInverse(IterativeInverse):
             )
         except RuntimeError as error:
             if "singular" in str(error):  # SciPy raises RuntimeError for this and for whatever else
-                ends = walk.killing.cpu().numpy() / rate > LEAST
-                traps = _traps((tail, head), weight / rate[tail], ends)
+                dies = walk.killing.cpu().numpy() / rate > LEAST
+                traps = _traps((tail, head), weight / rate[tail], dies)
                 raise could_not_factorise(solver, f"{error}{traps}") from error
             raise
 

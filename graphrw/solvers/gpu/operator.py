@@ -5,12 +5,9 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.gpu.rows import EvenRows, serve
+from graphrw.solvers.gpu.rows import PRODUCT, RESIDUAL, EvenRows, serve
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.pattern import column_pattern, row_pattern
-
-PRODUCT = 0, 1, 1
-RESIDUAL = 1, -1, 1
 
 
 class GpuOperator(Operator):

@@ -15,6 +15,7 @@ LONGEST = 256  # entries of a row: the rows of a program wait for the longest of
 NUMBERS, WARPS = 256, 2  # of the answer, for each program, and its warps: 4 to each thread
 PROGRAMS = 1024  # at most, that take inner products: what each has found is added up by one other
 ADDED_UP = 2048  # numbers at once, by that one
+PRODUCT, RESIDUAL = (0, 1, 1), (1, -1, 1)  # factors of `EvenRows.combine`: M x, and b − M x
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,14 +3,12 @@
 import torch
 from torch import Tensor
 
-from graphrw.solvers.gpu.rows import EvenRows, StepNumbers, blend, prolong
+from graphrw.solvers.gpu.rows import PRODUCT, RESIDUAL, EvenRows, StepNumbers, blend, prolong
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.level import Level, Step, TorchLevel
 from graphrw.solvers.multigrid.rows import Rows
 
 RELAX = 80, -32, 41  # as `TorchLevel.relax`
-LEAVE = 1, -1, 1
-RESTRICT = 0, 1, 1
 
 
 class TritonLevel(TorchLevel):
@@ -29,12 +27,12 @@ class TritonLevel(TorchLevel):
         return self._rows.combine(b, b, out, *RELAX)
 
     def _leave(self, b: Tensor, y: Tensor) -> Tensor:
-        return self._rows.combine(y, b, self.memory("residual", b), *LEAVE)
+        return self._rows.combine(y, b, self.memory("residual", b), *RESIDUAL)
 
     def descend(self, b: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         self.relax(b, y)
         below, above = self.memory("below", b, rows=self.count), self.memory("above", b, rows=self.count + 1)
-        return self._members.combine(self._leave(b, y), below, below, *RESTRICT), above[:-1]
+        return self._members.combine(self._leave(b, y), below, below, *PRODUCT), above[:-1]
 
     def ascend(self, b: Tensor, y: Tensor) -> Tensor:
         prolong(self.aggregate, self.share, self.memory("above", b, rows=self.count + 1), y)
