@@ -1,4 +1,6 @@
-"""Block Gauss–Seidel: what its sweep keeps of A, and where it needs few iterations."""
+"""Block Gauss–Seidel: its blocks, inverses that lose no digits, and where it needs few iterations."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -6,7 +8,8 @@ import torch
 
 import graphrw as rw
 from graphrw.solvers import BiCGStab, BlockGaussSeidel
-from graphrw.solvers.block_gauss_seidel import LARGEST, STRONG, blocks
+from graphrw.solvers.elimination import Entries, grouped_inverse, inverse_by_leaving
+from graphrw.solvers.wells import LARGEST, WIDEST, wells
 
 DOUBLE = torch.float64
 
@@ -28,19 +31,76 @@ def one_way(count=3000, seed=0):
     return rw.walk(graph, torch.from_numpy(weight), killing)
 
 
-def test_probable_steps_never_lead_to_a_later_block_and_blocks_are_small():
+def groups_of(walk):
+    (tail, head), weight = walk.graph.edges.numpy(), walk.weight.numpy()
+    return wells(Entries(tail, head, weight), walk.killing.numpy())
+
+
+def test_most_steps_lead_to_lower_groups_and_groups_are_small():
     walk = one_way()
+    group = groups_of(walk)
     tail, head = walk.graph.edges.numpy()
     chance = (walk.weight / walk.rate[walk.graph.edges[0]]).numpy()
-    found = blocks(tail, head, chance, walk.graph.num_nodes)
-    assert any(bool((found[tail] >= found[head])[chance > strong].all()) for strong in STRONG)
-    assert (np.bincount(found).astype(float) ** 2).sum() <= LARGEST * walk.graph.num_nodes
+    assert chance[group[tail] < group[head]].sum() <= 0.1 * chance[group[tail] != group[head]].sum()
+    size = np.bincount(group)
+    assert size.max() <= WIDEST
+    assert (size.astype(float) ** 2).sum() <= LARGEST * walk.graph.num_nodes
 
 
-def test_where_everything_hangs_together_each_node_is_a_block():
-    near = np.arange(100)
-    tail, head = np.concatenate([near, near]), np.concatenate([(near + 1) % 100, (near - 1) % 100])
-    assert len(np.unique(blocks(tail, head, np.full(200, 0.9), 100))) == 100
+def pairs_of_pairs():
+    """Two pairs whose nodes change places a million times; who leaves one goes to the other, all but once in 1e12."""
+    ends = torch.tensor([[0, 1, 2, 3, 1, 3, 3], [1, 0, 3, 2, 2, 0, 4]])
+    weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 1e-6, 1e-6, 1e-18], dtype=DOUBLE)
+    killing = torch.zeros(5, dtype=DOUBLE).index_fill(0, torch.tensor([4]), 1.0)
+    return rw.walk(rw.Graph(ends, 5, directed=True), weight, killing)
+
+
+def test_a_well_of_wells_is_one_group():
+    group = groups_of(pairs_of_pairs())
+    assert len(set(group[:4])) == 1
+    assert group[4] < group[0]
+
+
+def test_where_everything_hangs_together_each_node_is_a_group():
+    near = np.arange(1000)
+    tail, head = np.concatenate([near, near]), np.concatenate([(near + 1) % 1000, (near - 1) % 1000])
+    assert len(np.unique(wells(Entries(tail, head, np.ones(2000)), np.full(1000, 1e-3)))) == 1000
+
+
+def exact_inverse(step, leave):
+    """Of diag(Σ_j step_ij + leave_i) − step, by Gauss–Jordan elimination of fractions."""
+    size, step = len(leave), [[Fraction(float(entry)) for entry in row] for row in step]
+    rows = [[-entry for entry in row] + [Fraction(int(i == j)) for j in range(size)] for i, row in enumerate(step)]
+    for i in range(size):
+        rows[i][i] += sum(step[i]) + Fraction(float(leave[i]))
+    for i in range(size):
+        rows[i] = [entry / rows[i][i] for entry in rows[i]]
+        for j in range(size):
+            if j != i:
+                rows[j] = [b - rows[j][i] * a for a, b in zip(rows[i], rows[j], strict=True)]
+    return np.array([[float(entry) for entry in row[size:]] for row in rows])
+
+
+@pytest.mark.parametrize("rare", [1.0, 1e-12, 1e-40, 1e-200])
+def test_every_entry_of_an_inverse_has_its_digits_however_rarely_walkers_leave(rare):
+    random = np.random.default_rng(0)
+    step = 10.0 ** random.uniform(-8, 0, (3, 7, 7)) * (1 - np.eye(7))
+    leave = rare * random.random((3, 7)) * (random.random((3, 7)) < 0.5)
+    for found, *given in zip(inverse_by_leaving(step, leave), step, leave, strict=True):
+        np.testing.assert_allclose(found, exact_inverse(*given), rtol=1e-14)
+
+
+def test_groups_of_all_sizes_are_inverted_in_their_places():
+    random = np.random.default_rng(1)
+    group = random.permutation(np.repeat(np.arange(6), [1, 2, 3, 5, 1, 8]))
+    row, column = np.nonzero((group[:, None] == group) & ~np.eye(20, dtype=bool))
+    inner, leave = Entries(row, column, random.random(len(row))), random.random(20)
+    found = grouped_inverse(inner, leave, group)
+    matrix, inverse = np.diag(leave), np.zeros((20, 20))
+    matrix[row, column] -= inner.value
+    np.add.at(matrix, (row, row), inner.value)
+    inverse[found.row, found.column] = found.value
+    np.testing.assert_allclose(inverse, np.linalg.inv(matrix), atol=1e-14)
 
 
 @pytest.mark.parametrize("transpose", [False, True])
@@ -63,11 +123,21 @@ def with_a_trap(chance):
     return rw.walk(graph, weight, torch.cat([walk.killing, torch.zeros(2, dtype=DOUBLE)]))
 
 
-def test_where_walkers_hardly_ever_leave_the_error_names_a_node():
-    words = r"could not factorise A: .*singular; walkers hardly ever leave 2 nodes \(first: 3000\)\. Likely"
+@pytest.mark.parametrize("chance", [1e-8, 1e-18, 1e-200])
+def test_who_hardly_ever_leaves_ends_where_the_only_way_out_leads(chance):
+    walk = with_a_trap(chance)
+    b = walk.killing[:, None] * torch.rand(3002, 2, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
+    with rw.record_solves() as reports:
+        found = rw.solve(walk, b, BlockGaussSeidel(rtol=1e-12))
+    torch.testing.assert_close(found[3000:], found[100].expand(2, 2), rtol=1e-10, atol=0)
+    torch.testing.assert_close(rw.solve(walk, walk.killing, BlockGaussSeidel(rtol=1e-12)).min().item(), 1.0)
+    assert reports[0].iterations <= 80
+
+
+def test_who_never_leaves_as_far_as_float64_can_tell_is_named():
+    words = r"could not factorise A: walkers never leave 2 nodes \(first: 3000\), as far as float64 can tell\. Likely"
     with pytest.raises(rw.ConvergenceError, match=words):
-        rw.factorize(with_a_trap(1e-18), BlockGaussSeidel())
-    rw.factorize(with_a_trap(1e-8), BlockGaussSeidel())
+        rw.factorize(with_a_trap(1e-310), BlockGaussSeidel())
 
 
 def test_nodes_without_edges_and_graphs_without_nodes_are_solved():
