@@ -20,11 +20,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from experiments.lrw.gradients import WithoutSeedEdges, partly_labelled
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
 from experiments.shared.command import Training, device_of, option, parsed
 from experiments.shared.stages import schedule_of, stage
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, validation_pieces
+from graphrw.nn import HarmonicLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class Config(Training):
     vary: bool = option(False, "learn from pieces of varied contrast, brightness and noise")
     grown: bool = option(False, "give membrane to the nearest segments, instead of closing it")
     walled: bool = option(False, "close the pixels on both sides of a border between segments that touch")
+    known: float = option(1.0, "share of the blocks of 16 pixels whose labels are known")
+    samples: int = option(0, "edges that a gradient through the walk flows into, drawn anew at each step; 0: all")
+    prune: bool = option(False, "let it flow into each edge through one label alone")
+    seed_edges: bool = option(True, "let it flow into edges that touch a seed; the authors' code does not")
     walk_share: float = option(0.5, "of the time that is spent on learning through the walk")
     learning_rate: float = option(1e-3, "of the first stage")
     walk_rate: float = option(5e-4, "learning rate of the second stage")
@@ -78,6 +84,9 @@ def train(config: Config) -> LearnedRandomWalker:
         contrast=config.contrast or None,
         input_scale=fitted_scale(sections, DARK_AND_BRIGHT if config.stretch else None),
     ).to(device_of(config))
+    if config.samples or config.prune or not config.seed_edges:
+        layer = HarmonicLabels if config.seed_edges else WithoutSeedEdges
+        model.walk = layer(num_samples=config.samples or None, prune=config.prune)
     made = partial(examples, config.set, scale=model.input_scale, grown=config.grown, walled=config.walled)
     learned, judged = made(sections, zooms=config.zooms), made(chosen)
     _keep(config)
@@ -88,6 +97,8 @@ def train(config: Config) -> LearnedRandomWalker:
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
     def drawn(step: int, crop: int) -> Piece:
         part = piece(learned, step, crop=crop, stride=config.stride, seed=config.seed)
+        if config.known < 1:
+            part = partly_labelled(part, config.known, step, config.seed)
         return varied(part, step, config.seed) if config.vary else part
 
     crops = {"edges": config.crop, "walk": config.walk_crop or config.crop}
@@ -119,7 +130,7 @@ def _keep(config: Config) -> None:
     """The options beside what is learned."""
     if config.out is not None:
         config.out.mkdir(parents=True, exist_ok=True)
-        options = {name: value for name, value in asdict(config).items() if name not in ("data", "out", "device")}
+        options = {name: value for name, value in asdict(config).items() if not isinstance(value, Path)}
         (config.out / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
 
 
