@@ -38,7 +38,7 @@ class Config(Evaluation):
     train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data")
     folds: int = option(0, "of categories; 0: as many as there are categories, which leaves one out at a time")
     runs: int = option(3, "trainings of each learned method, each with its own seed")
-    steps: int = option(100, "of Adam in each")
+    steps: int = option(300, "of Adam in each")
     largest: int = option(16000, "faces; larger meshes are not trained on")
     people: int = option(0, "how many persons' parts of each mesh to score; 0: all")
     draws: int = option(2, "of the seeds: the deepest faces, then random deep ones")

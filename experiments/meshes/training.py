@@ -10,6 +10,7 @@ from experiments.meshes.surfaces import Surface
 
 FACES, EDGES = 17, 4  # features of each
 RATE = 1e-2
+MOST = 10.0
 
 
 class LearnedMLP(nn.Module):
@@ -24,6 +25,18 @@ class LearnedMLP(nn.Module):
         return share.double() * (surface.length / surface.distance)
 
 
+class LearnedFactor(nn.Module):
+    """From a tenth to ten times `crease_weight`, by the angles and proportions of an edge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = rw.nn.EdgeWeightsMLP(num_attributes=EDGES, hidden=16)
+
+    def forward(self, surface: Surface) -> Tensor:
+        share: Tensor = self.weights(None, surface.dual, surface.edge_features)
+        return MOST ** (2 * share.double() - 1) * surface.crease
+
+
 class LearnedGNN(nn.Module):
     """A factor on `crease_weight`, from these and from how the surface bends around both faces."""
 
@@ -34,10 +47,14 @@ class LearnedGNN(nn.Module):
 
     def forward(self, surface: Surface) -> Tensor:
         share: Tensor = self.weights(surface.face_features, surface.dual, surface.edge_features)
-        return share.double() * surface.crease
+        return MOST ** (2 * share.double() - 1) * surface.crease
 
 
-LEARNED: dict[str, type[nn.Module]] = {"faces, learned MLP": LearnedMLP, "faces, learned GNN": LearnedGNN}
+LEARNED: dict[str, type[nn.Module]] = {
+    "faces, learned MLP": LearnedMLP,
+    "faces, learned factor": LearnedFactor,
+    "faces, learned GNN": LearnedGNN,
+}
 
 
 def trained(kind: type[nn.Module], surfaces: list[Surface], seed: int, steps: int) -> nn.Module:
