@@ -134,6 +134,39 @@ def test_who_hardly_ever_leaves_ends_where_the_only_way_out_leads(chance):
     assert reports[0].iterations <= 80
 
 
+def well_with_two_ways_out(rare):
+    """A pair 0, 1, left to 2 at a rate of 2 `rare` and to 3 at 3 `rare`; who leaves 2 and 3 comes back, or ends."""
+    ends = torch.tensor([[0, 1, 0, 1, 2, 3, 2, 3], [1, 0, 2, 3, 4, 5, 0, 1]])
+    weight = torch.tensor([1.0, 1.0, 2 * rare, 3 * rare, 1.0, 1.0, 0.3, 0.2], dtype=DOUBLE, requires_grad=True)
+    walk = rw.walk(rw.Graph(ends, 6, directed=True), weight)
+    seeds = torch.tensor([-1, -1, -1, -1, 0, 1])
+    return weight, rw.hitting_probabilities(walk, seeds, solver=BlockGaussSeidel(rtol=1e-12))[0, 0]
+
+
+def ends_in_the_first(out):
+    """The same, where steps within the pair cost nothing, from the rates (2,) of its two ways out."""
+    first, second = out
+    return first / 1.3 / (first * (1 - 0.3 / 1.3) + second * (1 - 0.2 / 1.2))
+
+
+@pytest.mark.parametrize("rare", [1e-8, 1e-10, 1e-12])
+def test_gradients_tell_the_ways_out_of_a_well_apart(rare):
+    weight, ends = well_with_two_ways_out(rare)
+    ends.backward()
+    out = torch.tensor([2.0, 3.0], dtype=DOUBLE, requires_grad=True)
+    expected = ends_in_the_first(out)
+    expected.backward()
+    torch.testing.assert_close(ends, expected, rtol=10 * rare, atol=0)
+    torch.testing.assert_close(rare * weight.grad[2:4], out.grad, rtol=1e-7, atol=0)
+
+
+def test_a_gradient_that_rounding_has_lost_is_an_error():
+    _, ends = well_with_two_ways_out(1e-18)
+    torch.testing.assert_close(ends, ends_in_the_first(torch.tensor([2.0, 3.0], dtype=DOUBLE)), rtol=1e-14, atol=0)
+    with pytest.raises(rw.ConvergenceError):
+        ends.backward()
+
+
 def test_who_never_leaves_as_far_as_float64_can_tell_is_named():
     words = r"could not factorise A: walkers never leave 2 nodes \(first: 3000\), as far as float64 can tell\. Likely"
     with pytest.raises(rw.ConvergenceError, match=words):

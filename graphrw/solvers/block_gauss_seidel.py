@@ -35,7 +35,9 @@ class BlockGaussSeidel(IterativeSolver[None]):
     so that N = M − A holds improbable transitions alone, and the iteration is on I − M⁻¹N. On an acyclic graph M is A.
 
     Nothing is subtracted, neither in M⁻¹ nor in N: blocks are inverted by the sums of what leaves them (Grassmann,
-    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block.
+    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block. But for Aᵀ, and so for gradients: its
+    answers grow with the time that walkers stay, and where they leave less than once in 1e15 steps its residual cannot
+    be told from rounding, which is an error.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
