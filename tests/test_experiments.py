@@ -233,7 +233,7 @@ def test_meshes_are_parted_and_the_weights_learned_on_other_categories(data: Pat
     told = run("meshes/evaluate.py", *options, "--train-on", "test")
     assert "faces, learned GNN" in told
     rows = figures(out)
-    assert len(rows) == 2 * 2 * 2 * 8  # meshes, people, draws, methods
+    assert len(rows) == 2 * 2 * 2 * 9  # meshes, people, draws, methods
     assert {row["mesh"] for row in rows} == {"one", "two"}
     assert all(0.2 < row["accuracy"] <= 1 for row in rows)  # the seeds at least
 
