@@ -95,6 +95,7 @@ class _BlockGaussSeidelInverse(IterativeInverse):
             return self.precondition(flow, transpose).to(device), iterations
         begun = self.precondition(b)
         norm, scaled = column_norm(b), column_norm(b / self.operator.diagonal.cpu()[:, None])
+        # The first keeps the digits of x where walkers stay long, the second makes b − A x as small as is asked.
         goal = target / torch.where(norm > 0, norm, 1.0) * torch.minimum(column_norm(begun), scaled)
         x, iterations = super().apply(begun, goal, transpose, step)
         return x.to(device), iterations
