@@ -149,7 +149,7 @@ def ends_in_the_first(out):
     return first / 1.3 / (first * (1 - 0.3 / 1.3) + second * (1 - 0.2 / 1.2))
 
 
-@pytest.mark.parametrize("rare", [1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize("rare", [1e-8, 1e-10, 1e-12, 1e-13])
 def test_gradients_tell_the_ways_out_of_a_well_apart(rare):
     weight, ends = well_with_two_ways_out(rare)
     ends.backward()

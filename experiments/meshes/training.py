@@ -10,7 +10,7 @@ from experiments.meshes.surfaces import Surface
 
 FACES, EDGES = 17, 4  # features of each
 RATE = 1e-2
-MOST = 10.0
+MOST = 10.0  # times as much as `crease_weight`, or as little
 
 
 class LearnedMLP(nn.Module):
@@ -21,20 +21,19 @@ class LearnedMLP(nn.Module):
         self.weights = rw.nn.EdgeWeightsMLP(num_attributes=EDGES, hidden=16)
 
     def forward(self, surface: Surface) -> Tensor:
+        return self.share(surface) * (surface.length / surface.distance)
+
+    def share(self, surface: Surface) -> Tensor:
+        """(E,) in (0, 1), near the middle before training."""
         share: Tensor = self.weights(None, surface.dual, surface.edge_features)
-        return share.double() * (surface.length / surface.distance)
+        return share.double()
 
 
-class LearnedFactor(nn.Module):
-    """From a tenth to ten times `crease_weight`, by the angles and proportions of an edge."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights = rw.nn.EdgeWeightsMLP(num_attributes=EDGES, hidden=16)
+class LearnedFactor(LearnedMLP):
+    """The same network, for a factor on `crease_weight`."""
 
     def forward(self, surface: Surface) -> Tensor:
-        share: Tensor = self.weights(None, surface.dual, surface.edge_features)
-        return MOST ** (2 * share.double() - 1) * surface.crease
+        return factor(self.share(surface)) * surface.crease
 
 
 class LearnedGNN(nn.Module):
@@ -47,7 +46,12 @@ class LearnedGNN(nn.Module):
 
     def forward(self, surface: Surface) -> Tensor:
         share: Tensor = self.weights(surface.face_features, surface.dual, surface.edge_features)
-        return MOST ** (2 * share.double() - 1) * surface.crease
+        return factor(share.double()) * surface.crease
+
+
+def factor(share: Tensor) -> Tensor:
+    """From 1 / MOST to MOST; 1 in the middle of [0, 1]."""
+    return MOST ** (2 * share - 1)
 
 
 LEARNED: dict[str, type[nn.Module]] = {

@@ -32,12 +32,12 @@ class BlockGaussSeidel(IterativeSolver[None]):
 
         M = the entries of A within a block, and from a block to those after it along the walk,
 
-    so that N = M − A holds improbable transitions alone, and the iteration is on I − M⁻¹N. On an acyclic graph M is A.
+    so that N = M − A holds improbable transitions, mostly; the iteration is on I − M⁻¹N. On an acyclic graph M is A.
 
     Nothing is subtracted, neither in M⁻¹ nor in N: blocks are inverted by the sums of what leaves them (Grassmann,
     Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block. But for Aᵀ, and so for gradients: its
-    answers grow with the time that walkers stay, and where they leave less than once in 1e15 steps its residual cannot
-    be told from rounding, which is an error.
+    answers grow with the time that walkers stay, from block to block, and where they leave one so rarely that the
+    residual cannot be told from rounding, less than once in some 1e13 steps, that is an error.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
