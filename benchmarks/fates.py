@@ -9,8 +9,9 @@ Run: OMP_NUM_THREADS=1 python benchmarks/fates.py
 Last result: docs/benchmarks.md.
 Cells lie along a trunk that parts into three arms, in `--dimensions`, with noise; T are Gaussian weights of the nearest
 neighbours in either direction, steps back in time made rarer by the logistic function of the step times a bias, as in
-CellRank's pseudotime kernel, each row divided by its sum. Each method has a process of its own for each run, the runs
-in turns, and is ended after `--limit` seconds or at 85 % of the memory.
+CellRank's pseudotime kernel, each row divided by its sum. The gradient is that of the summed fates of the first arm;
+rows of T ⊙ ∂/∂T must have sums of 0, since a factor of a row changes no fate. Each method has a process of its own for
+each run, the runs in turns, and is ended after `--limit` seconds or at 85 % of the memory.
 """
 
 import argparse
@@ -74,6 +75,12 @@ def with_gradient(matrix: sparse.csr_array, states: NDArray[np.int64]) -> Fates:
     leaf = torch.sparse_csr_tensor(matrix.indptr, matrix.indices, torch.from_numpy(matrix.data), matrix.shape)
     found = rw.fate_probabilities(leaf.requires_grad_(), states)
     found[:, 0].sum().backward()
+    change = leaf.grad.values().numpy() * matrix.data
+    row = np.repeat(np.arange(len(states)), np.diff(matrix.indptr))
+    moved = (matrix.indices != row) & (states[row] < 0)
+    total, size = (np.bincount(row[moved], each[moved], minlength=len(states)) for each in (change, np.abs(change)))
+    if not np.abs(total).max() <= 1e-9 * size.max():
+        raise RuntimeError(f"rows of T ⊙ ∂/∂T have sums up to {np.abs(total).max():.1e}")
     return found.detach().numpy()
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,8 @@ from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
 from graphrw.solvers.base import RefinedInverse, check_solver
-from graphrw.solvers.gradients import largest, row_dots, weight_gradient
+from graphrw.solvers.differences import along
+from graphrw.solvers.gradients import Tied, largest, row_dots, weight_gradient
 from graphrw.solvers.record import Recording, recordings, report
 from graphrw.solvers.right_hand_side import checked_right_hand_side, checked_start
 
@@ -181,7 +183,8 @@ class _Solve(torch.autograd.Function):
         ∂ℓ/∂w_ij = −λ_i · (x_i − x_j)               of a directed edge
         ∂ℓ/∂w_ij = −(λ_i − λ_j) · (x_i − x_j)       of an undirected edge
 
-    Differences come first, so nothing cancels where x is nearly constant. For A⁻ᵀ exchange λ and x. λ is itself a
+    Differences come first, so nothing cancels where x is nearly constant; and where x itself has lost what it differs
+    by, the inverse may know more of it (`Differences`). For A⁻ᵀ exchange λ and x. λ is itself a
     `_Solve`, so derivatives of every order follow; forward-mode is ẋ = A⁻¹ (ḃ − Ȧ x).
     """
 
@@ -197,22 +200,24 @@ class _Solve(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        weight, killing, _, _, ctx.task = inputs
-        ctx.save_for_backward(weight, killing, output)
+        weight, killing, b, _, ctx.task = inputs
+        inverse = ctx.task.factor.inverse
+        ctx.save_for_backward(weight, killing, output, b if inverse.may_tell_differences else None)
         ctx.save_for_forward(weight, killing, output)
 
     @staticmethod
     @opaque
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        weight, killing, x = ctx.saved_tensors
+        weight, killing, x, b = ctx.saved_tensors
         factor = ctx.task.factor
         with threads_for(g.numel()):
             adjoint = _differentiable_solve(weight, killing, g, ctx.task.T)
             left, right = (x, adjoint) if factor.transpose else (adjoint, x)
             kept = g.abs() if factor.prune else None
             needs_weight, needs_killing, needs_b, *_ = ctx.needs_input_grad
+            tied = _tied(factor, left, right, (b, g) if factor.transpose else (g, b)) if needs_weight else None
             return (
-                weight_gradient(factor.walk.graph, left, right, kept) if needs_weight else None,
+                weight_gradient(factor.walk.graph, left, right, kept, tied=tied) if needs_weight else None,
                 -row_dots(left, right, kept) if needs_killing else None,
                 (adjoint if kept is None else largest(adjoint, kept)) if needs_b else None,
                 None,
@@ -224,6 +229,8 @@ class _Solve(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         refuse_forward_over_forward()
         weight, killing, x = ctx.saved_tensors
+        if (differences := ctx.task.factor.inverse.differences) is not None:
+            differences.require_subtraction()
         likes = (weight, killing, x)
         pairs = zip(tangents[:3], likes, strict=True)
         dot_weight, dot_killing, dot_b = (torch.zeros_like(like) if dot is None else dot for dot, like in pairs)
@@ -245,6 +252,17 @@ class _Solve(torch.autograd.Function):
             start = start.expand_as(columns).flatten(1)
         x = _differentiable_solve(weight, killing, columns.flatten(1), task, start=start)
         return x.reshape(columns.shape), 1
+
+
+def _tied(factor: Factor, left: Tensor, right: Tensor, sources: tuple[Tensor, Tensor]) -> Tied | None:
+    """What the inverse knows of differences along edges, given what `left` and `right` are answers to."""
+    differences, graph = factor.inverse.differences, factor.walk.graph
+    if differences is None or len(differences.edges) == 0:
+        return None
+    edges = differences.edges.to(graph.device)
+    found = partial(along, differences, graph.edges[:, edges])
+    of_left, of_right = sources
+    return Tied(edges, found(right, of_right), None if graph.directed else found(left, of_left))
 
 
 def _differentiable_solve(

@@ -1,5 +1,6 @@
 """Block Gauss–Seidel: its blocks, inverses that lose no digits, and where it needs few iterations."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 import graphrw as rw
 from graphrw.solvers import BiCGStab, BlockGaussSeidel
-from graphrw.solvers.elimination import Entries, grouped_inverse, inverse_by_leaving
+from graphrw.solvers.auto import _InTurn
+from graphrw.solvers.elimination import Entries, differences_by_leaving, grouped_inverse, inverse_by_leaving
 from graphrw.solvers.wells import LARGEST, WIDEST, wells
 
 DOUBLE = torch.float64
@@ -68,7 +70,11 @@ def test_where_everything_hangs_together_each_node_is_a_group():
 
 
 def exact_inverse(step, leave):
-    """Of diag(Σ_j step_ij + leave_i) − step, by Gauss–Jordan elimination of fractions."""
+    return np.array([[float(entry) for entry in row] for row in exact_fractions(step, leave)])
+
+
+def exact_fractions(step, leave):
+    """The inverse of diag(Σ_j step_ij + leave_i) − step, by Gauss–Jordan elimination."""
     size, step = len(leave), [[Fraction(float(entry)) for entry in row] for row in step]
     rows = [[-entry for entry in row] + [Fraction(int(i == j)) for j in range(size)] for i, row in enumerate(step)]
     for i in range(size):
@@ -78,7 +84,7 @@ def exact_inverse(step, leave):
         for j in range(size):
             if j != i:
                 rows[j] = [b - rows[j][i] * a for a, b in zip(rows[i], rows[j], strict=True)]
-    return np.array([[float(entry) for entry in row[size:]] for row in rows])
+    return [row[size:] for row in rows]
 
 
 @pytest.mark.parametrize("rare", [1.0, 1e-12, 1e-40, 1e-200])
@@ -134,10 +140,11 @@ def test_who_hardly_ever_leaves_ends_where_the_only_way_out_leads(chance):
     assert reports[0].iterations <= 80
 
 
-def well_with_two_ways_out(rare):
+def well_with_two_ways_out(rare, weight=None):
     """A pair 0, 1, left to 2 at a rate of 2 `rare` and to 3 at 3 `rare`; who leaves 2 and 3 comes back, or ends."""
     ends = torch.tensor([[0, 1, 0, 1, 2, 3, 2, 3], [1, 0, 2, 3, 4, 5, 0, 1]])
-    weight = torch.tensor([1.0, 1.0, 2 * rare, 3 * rare, 1.0, 1.0, 0.3, 0.2], dtype=DOUBLE, requires_grad=True)
+    if weight is None:
+        weight = torch.tensor([1.0, 1.0, 2 * rare, 3 * rare, 1.0, 1.0, 0.3, 0.2], dtype=DOUBLE, requires_grad=True)
     walk = rw.walk(rw.Graph(ends, 6, directed=True), weight)
     seeds = torch.tensor([-1, -1, -1, -1, 0, 1])
     return weight, rw.hitting_probabilities(walk, seeds, solver=BlockGaussSeidel(rtol=1e-12))[0, 0]
@@ -149,22 +156,124 @@ def ends_in_the_first(out):
     return first / 1.3 / (first * (1 - 0.3 / 1.3) + second * (1 - 0.2 / 1.2))
 
 
-@pytest.mark.parametrize("rare", [1e-8, 1e-10, 1e-12, 1e-13])
+@pytest.mark.parametrize("rare", [1e-8, 1e-12, 1e-18, 1e-200])
 def test_gradients_tell_the_ways_out_of_a_well_apart(rare):
     weight, ends = well_with_two_ways_out(rare)
     ends.backward()
     out = torch.tensor([2.0, 3.0], dtype=DOUBLE, requires_grad=True)
     expected = ends_in_the_first(out)
     expected.backward()
-    torch.testing.assert_close(ends, expected, rtol=10 * rare, atol=0)
-    torch.testing.assert_close(rare * weight.grad[2:4], out.grad, rtol=1e-7, atol=0)
+    torch.testing.assert_close(ends, expected, rtol=max(10 * rare, 1e-14), atol=0)
+    torch.testing.assert_close(rare * weight.grad[2:4], out.grad, rtol=max(10 * rare, 1e-12), atol=0)
+    # From node 0 walkers leave by the first way alone: the more often they come to it from 1, the more go that way.
+    torch.testing.assert_close(weight.grad[1], -weight.grad[0], rtol=max(10 * rare, 1e-12), atol=0)
+    torch.testing.assert_close(weight.grad[1], -3 * rare * weight.grad[3], rtol=max(10 * rare, 1e-12), atol=0)
 
 
-def test_a_gradient_that_rounding_has_lost_is_an_error():
-    _, ends = well_with_two_ways_out(1e-18)
-    torch.testing.assert_close(ends, ends_in_the_first(torch.tensor([2.0, 3.0], dtype=DOUBLE)), rtol=1e-14, atol=0)
-    with pytest.raises(rw.ConvergenceError):
-        ends.backward()
+def exact_gradient(walk, b, g):
+    """∂ gᵀx / ∂w of A x = b, in fractions."""
+    ends, size = walk.graph.edges.T.tolist(), walk.graph.num_nodes
+    step = [[0.0] * size for _ in range(size)]
+    for (tail, head), weight in zip(ends, walk.weight.tolist(), strict=True):
+        step[tail][head] = weight
+        if not walk.graph.directed:
+            step[head][tail] = weight
+    inverse = exact_fractions(step, walk.killing.tolist())
+    x = [sum(a * Fraction(value) for a, value in zip(row, b.tolist(), strict=True)) for row in inverse]
+    y = [
+        sum(a * Fraction(value) for a, value in zip(row, g.tolist(), strict=True)) for row in zip(*inverse, strict=True)
+    ]
+    left = [y[i] if walk.graph.directed else y[i] - y[j] for i, j in ends]
+    return torch.tensor(
+        [float(-adjoint * (x[i] - x[j])) for adjoint, (i, j) in zip(left, ends, strict=True)], dtype=DOUBLE
+    )
+
+
+def wells_in_wells(seed, decades, directed=True):
+    """Ten nodes, two of which kill, with weights over so many powers of ten; and two vectors for them."""
+    random = np.random.default_rng(seed)
+    ends = np.nonzero(~np.eye(10, dtype=bool)) if directed else np.triu_indices(10, 1)
+    edges = np.stack(ends)[:, random.random(len(ends[0])) < 0.6]
+    weight = torch.from_numpy(10 ** random.uniform(-decades, 0, edges.shape[1])).requires_grad_()
+    killing, vectors = torch.eye(10, dtype=DOUBLE)[-2:].sum(0), torch.from_numpy(random.standard_normal((2, 10)))
+    return rw.walk(rw.Graph(torch.from_numpy(edges), 10, directed=directed), weight, killing), *vectors
+
+
+@pytest.mark.parametrize("directed", [True, False])
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("decades", [3, 10, 30])
+def test_gradients_are_those_of_fractions_however_deep_wells_lie_in_wells(decades, transpose, directed):
+    for seed in range(6):
+        walk, b, g = wells_in_wells(seed, decades, directed)
+        right = walk.killing * b
+        (gradient,) = torch.autograd.grad(
+            rw.solve(walk, g if transpose else right, BlockGaussSeidel(rtol=1e-12), transpose)
+            @ (right if transpose else g),
+            walk.weight,
+        )
+        change = walk.weight.detach() * (gradient - exact_gradient(walk, right, g))
+        assert float(change.abs().max()) <= 1e-10 * float(g.abs().max())
+
+
+def test_differences_times_the_steps_along_them_are_those_of_fractions():
+    random = np.random.default_rng(2)
+    step, leave = 10.0 ** random.uniform(-8, 0, (6, 6)) * (1 - np.eye(6)), 1e-40 * random.random(6)
+    source = leave[:, None] * random.random((6, 1))
+    inverse = exact_fractions(step, leave)
+    x = [sum(a * Fraction(value) for a, value in zip(row, source[:, 0], strict=True)) for row in inverse]
+    exact = np.array([[float(one - other) for other in x] for one in x])
+    given = (each[None] for each in (step, leave, source, np.array([[float(value)] for value in x])))
+    off = differences_by_leaving(*given)[0, :, :, 0] - exact
+    visits = np.array([float(max(column)) for column in zip(*inverse, strict=True)])
+    assert np.abs(exact * step * visits[:, None]).max() > 1e-3
+    assert np.abs(off * step * visits[:, None]).max() < 1e-14
+
+
+def first_derivative(walk, weight, b, g, solver, transpose=False):
+    def value(weight):
+        return rw.solve(rw.walk(walk.graph, weight, walk.killing), b, solver, transpose) @ g
+
+    return torch.func.grad(value)(weight)
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("directed", [False, True])
+def test_second_derivatives_are_those_of_a_factor(directed, transpose):
+    walk, b, g = wells_in_wells(0, 2, directed)
+    found, expected = (
+        torch.func.jacrev(lambda weight: first_derivative(walk, weight, b, g, solver, transpose))(walk.weight.detach())  # noqa: B023
+        for solver in (BlockGaussSeidel(rtol=1e-12), rw.solvers.Dense())
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_second_derivatives_and_forward_mode_are_an_error_where_rounding_would_lose_them():
+    weight, ends = well_with_two_ways_out(1e-12)
+    (gradient,) = torch.autograd.grad(ends, weight, create_graph=True)
+    with pytest.raises(rw.ConvergenceError, match="neither second derivatives nor forward mode where walkers come to"):
+        gradient.sum().backward()
+    with pytest.raises(rw.ConvergenceError, match="forward mode"):
+        torch.func.jvp(lambda weight: well_with_two_ways_out(1e-12, weight)[1], (weight,), (weight,))
+
+
+def test_whoever_solves_in_turn_asks_for_the_differences_of_the_one_that_has_them():
+    walk = with_a_trap(1e-14)
+    weight, b = walk.weight.clone().requires_grad_(), walk.killing * torch.arange(3002)
+    moved, solvers = rw.walk(walk.graph, weight, walk.killing), (BiCGStab(max_iterations=20), BlockGaussSeidel(1e-12))
+    factor = rw.factorize(moved, solvers[1])
+    factors = replace(factor, inverse=_InTurn(walk, solvers)), factor
+    in_turn, alone = (torch.autograd.grad(each.solve(b)[3000], weight)[0] for each in factors)
+    torch.testing.assert_close(in_turn, alone, rtol=1e-12, atol=0)
+
+
+def test_an_adjoint_may_begin_with_a_guess():
+    walk, b = one_way(), torch.rand(3000, 2, generator=torch.Generator().manual_seed(0), dtype=DOUBLE)
+    factor = rw.factorize(walk, BlockGaussSeidel(rtol=1e-10)).T
+    found = factor.solve(b)
+    with rw.record_solves() as reports:
+        again = factor.solve(b, start=found)
+    torch.testing.assert_close(again, found, rtol=1e-8, atol=0)
+    assert reports[0].iterations <= 2
 
 
 def test_who_never_leaves_as_far_as_float64_can_tell_is_named():

@@ -20,6 +20,7 @@ from graphrw.solvers.bicgstab import BiCGStab
 from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
 from graphrw.solvers.cg import CG
 from graphrw.solvers.dense import Dense
+from graphrw.solvers.differences import Differences
 from graphrw.solvers.direct import representative
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
@@ -176,6 +177,16 @@ class _InTurn(Inverse):
             except (ConvergenceError, MemoryError, RuntimeError) as error:
                 refusals.append(self._refusal(solver, error))
         raise ConvergenceError(" Before it: ".join(reversed(refusals)))
+
+    @property
+    def may_tell_differences(self) -> bool:  # type: ignore[override]
+        return any(isinstance(solver, BlockGaussSeidel) for solver in self._solvers)
+
+    @property
+    def differences(self) -> Differences | None:  # type: ignore[override]
+        """Those of the first inverse so far that knows any."""
+        known = (made.differences for made in self._made.values() if isinstance(made, Inverse))
+        return next((found for found in known if found is not None), None)
 
     def _inverse(self, solver: Solver) -> Inverse | str:
         """That of `solver`, or why there is none."""

@@ -14,6 +14,7 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import is_number
+from graphrw.solvers.differences import Differences
 from graphrw.solvers.gpu.operator import operator_of
 from graphrw.solvers.norms import column_norm, finite_norm, largest, relative_to
 from graphrw.solvers.verdict import CLEAN, Verdict, distance_from_one, excepted_from_sum, sum_of_answers
@@ -107,6 +108,9 @@ class Pass(NamedTuple):
 
 class Inverse(ABC):
     """What a solver makes of one walk: A⁻¹, applied with care. Everything here is float64 and outside autograd."""
+
+    differences: Differences | None = None  # where those of x along edges have digits that x has not
+    may_tell_differences = False  # whether there may be some later
 
     @abstractmethod
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:

@@ -1,24 +1,26 @@
 """BiCGStab under a block Gauss–Seidel sweep that runs against the walk, for walks that mostly go one way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.sparse import coo_array, csc_array, csr_array
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
+from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
+from graphrw.solvers.base import Solution
+from graphrw.solvers.differences import Differences
 from graphrw.solvers.direct import could_not_factorise
-from graphrw.solvers.elimination import Entries, grouped_inverse, summed
+from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
 from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
 from graphrw.solvers.norms import column_norm
+from graphrw.solvers.sweep import Blocks, Returns, Sweep, transitions
 from graphrw.solvers.wells import wells
+
+LONGEST = 1e8  # visits to a node before walkers leave its block: beyond, subtraction leaves less than eight digits
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class BlockGaussSeidel(IterativeSolver[None]):
     so that N = M − A holds improbable transitions, mostly; the iteration is on I − M⁻¹N. On an acyclic graph M is A.
 
     Nothing is subtracted, neither in M⁻¹ nor in N: blocks are inverted by the sums of what leaves them (Grassmann,
-    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block. But for Aᵀ, and so for gradients: its
-    answers grow with the time that walkers stay, from block to block, and where they leave one so rarely that the
-    residual cannot be told from rounding, less than once in some 1e13 steps, that is an error.
+    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block, and no more for gradients. Answers to
+    Aᵀ grow with the time that walkers stay, but x = M⁻ᵀy with a y of the size of b: residuals are those of
+    (I − NᵀM⁻ᵀ) y = b. In weights within a block the gradient of an answer is large times small, −λ_i (x_i − x_j), where
+    differences come from equations of their own. Second derivatives and forward mode have none: where walkers come to
+    a node more than 1e8 times before they leave its block, these are an error.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
@@ -69,93 +73,82 @@ class _BlockGaussSeidelInverse(IterativeInverse):
     """A = M (I − M⁻¹N), so that A x = b is (I − M⁻¹N) x = M⁻¹b, and Aᵀx = b is (I − NᵀM⁻ᵀ) y = b with x = M⁻ᵀ y."""
 
     method = krylov.StabilisedBiconjugateGradients
+    may_tell_differences = True
 
     def __init__(self, walk: Walk, solver: BlockGaussSeidel) -> None:
+        walk = Walk(walk.graph.to("cpu"), walk.weight.cpu(), walk.killing.cpu())
         super().__init__(walk, solver)
-        weight, killing = _transitions(walk), walk.killing.cpu().numpy()
-        group = wells(weight, killing)
-        start, end = group[weight.row], group[weight.column]
-        inner, later, back = (weight.where(part) for part in (start == end, start > end, start < end))
-        leave = sum((summed(out.row, out.value, len(group)) for out in (later, back)), start=killing)
-        inverse = grouped_inverse(inner, leave, group)
+        group = wells(transitions(walk), walk.killing.numpy())
+        blocks = Blocks.of(walk, group)
+        inverse = grouped_inverse(blocks.inner, blocks.leave, group)
         if not np.isfinite(inverse.value).all():
             raise could_not_factorise(solver, _closed(inverse, group))
-        self._sweep = _Sweep(inverse, later, group)
-        self._back = back.over(len(group))
-        self._back_transpose = csr_array(self._back.T)
+        self.differences = _differences(solver, walk, group, _longest_stay(inverse, self.operator.diagonal.numpy()))
+        self.operator = self._returns = Returns(walk, Sweep(inverse, blocks.later, group), blocks.back)
+
+    def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
+        device, b, start = b.device, b.cpu(), None if start is None else start.cpu()
+        transpose = transpose and self.operator.walk.graph.directed
+        if transpose and start is not None:
+            start = b + self._returns.back(start)
+        found = super().solve(b, transpose, start)
+        x = self._returns.sweep(found.x, transpose=True) if transpose else found.x
+        return replace(found, x=x.to(device))
 
     def system(self, transpose: bool, step: int) -> krylov.Narrowing:
         """I − M⁻¹N, or I − NᵀM⁻ᵀ; nothing is left to precondition."""
-        return krylov.Uniform(partial(self._without_returns, transpose=transpose), lambda r: r)
+        return krylov.Uniform(partial(self._returns.without, transpose=transpose), lambda r: r)
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
-        device, b, target = b.device, b.cpu(), target.cpu()
         if transpose:
-            flow, iterations = super().apply(b, target, transpose, step)
-            return self.precondition(flow, transpose).to(device), iterations
+            return super().apply(b, target, transpose, step)
         begun = self.precondition(b)
-        norm, scaled = column_norm(b), column_norm(b / self.operator.diagonal.cpu()[:, None])
+        norm, scaled = column_norm(b), column_norm(b / self.operator.diagonal[:, None])
         # The first keeps the digits of x where walkers stay long, the second makes b − A x as small as is asked.
         goal = target / torch.where(norm > 0, norm, 1.0) * torch.minimum(column_norm(begun), scaled)
-        x, iterations = super().apply(begun, goal, transpose, step)
-        return x.to(device), iterations
+        return super().apply(begun, goal, transpose, step)
 
     def precondition(self, r: Tensor, transpose: bool = False) -> Tensor:
-        return torch.from_numpy(self._sweep.solve(r.numpy(), transpose))
-
-    def _without_returns(self, x: Tensor, out: Tensor, *, transpose: bool) -> Tensor:
-        if transpose:
-            returned = torch.from_numpy(self._back_transpose @ self._sweep.solve(x.numpy(), transpose))
-        else:
-            returned = torch.from_numpy(self._sweep.solve(self._back @ x.numpy(), transpose))
-        return torch.sub(x, returned, out=out)
+        return self._returns.sweep(r, transpose=transpose)
 
 
-class _Sweep:
-    """M⁻¹ as one sparse triangular matrix.
+@dataclass(frozen=True, eq=False)
+class _BlockDifferences(Differences):
+    """x_i − x_j within a block, from equations of their own."""
 
-    With B the inverses of the blocks and L what leads to later ones, M x = b is y = b + L x and x = B y, block by
-    block, the ends of the walk first: unknowns y of a block, then x of it. Of a node alone y is left out.
-    """
+    solver: BlockGaussSeidel
+    walk: Walk
+    group: Numbers  # (N,): the block of each node
+    edges: Tensor
+    longest: float  # the most visits that walkers who come to a node pay it before they leave its block
 
-    def __init__(self, inverse: Entries, later: Entries, group: NDArray[np.int64]) -> None:
-        size = np.bincount(group)
-        rows, count = np.where(size > 1, 2 * size, 1), len(group)
-        place = np.empty(count, dtype=np.int64)
-        place[np.argsort(group, kind="stable")] = np.arange(count)
-        self._y = place + (np.cumsum(rows - size) - (rows - size))[group]
-        self._x = self._y + np.where(size > 1, size, 0)[group]
-        self._rows = int(rows.sum())
-        alone = size[group[inverse.row]] == 1
-        diagonal = np.ones(self._rows)
-        diagonal[self._y[inverse.row[alone]]] = 1 / inverse.value[alone]
-        row = np.concatenate([np.arange(self._rows), self._y[later.row], self._x[inverse.row[~alone]]])
-        column = np.concatenate([np.arange(self._rows), self._x[later.column], self._y[inverse.column[~alone]]])
-        values = np.concatenate([diagonal, -later.value, -inverse.value[~alone]])
-        self._factor: Any = splu(  # which has no arithmetic to do but divisions by the diagonal
-            csc_array(coo_array((values, (row, column)), shape=(self._rows,) * 2)),
-            permc_spec="NATURAL",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True, "Equil": False},
-        )
+    def of(self, x: Tensor, b: Tensor) -> Tensor:
+        blocks, (tail, head) = Blocks.of(self.walk, self.group), self.walk.graph.edges[:, self.edges].numpy()
+        values = x.double().cpu().numpy()
+        source = b.double().cpu().numpy() + sum(out.over(len(values)) @ values for out in (blocks.later, blocks.back))
+        found = grouped_differences(blocks.inner, blocks.leave, self.group, (tail, head), source=source, x=values)
+        return torch.from_numpy(found).to(x)
 
-    def solve(self, r: NDArray[np.float64], transpose: bool) -> NDArray[np.float64]:
-        given, asked = (self._x, self._y) if transpose else (self._y, self._x)
-        wide = np.zeros((self._rows, r.shape[1]), order="F")
-        wide[given] = r
-        found: NDArray[np.float64] = self._factor.solve(wide, trans="T" if transpose else "N")
-        return np.ascontiguousarray(found[asked])
+    def require_subtraction(self) -> None:
+        if self.longest > LONGEST:
+            raise ConvergenceError(
+                f"{self.solver} has neither second derivatives nor forward mode where walkers come to a node "
+                f"{self.longest:.1e} times before they leave those around it: rounding would lose them."
+            )
 
 
-def _transitions(walk: Walk) -> Entries:
-    """From where, to where, and with which weight a step may lead; undirected edges both ways."""
-    (tail, head), weight = walk.graph.edges.cpu().numpy(), walk.weight.cpu().numpy()
-    if not walk.graph.directed:
-        tail, head, weight = np.concatenate([tail, head]), np.concatenate([head, tail]), np.concatenate([weight] * 2)
-    return Entries(tail, head, weight).where(weight > 0)
+def _differences(solver: BlockGaussSeidel, walk: Walk, group: Numbers, longest: float) -> _BlockDifferences:
+    tail, head = walk.graph.edges.numpy()
+    return _BlockDifferences(solver, walk, group, torch.from_numpy(np.flatnonzero(group[tail] == group[head])), longest)
 
 
-def _closed(inverse: Entries, group: NDArray[np.int64]) -> str:
+def _longest_stay(inverse: Entries, rate: Floats) -> float:
+    """The most visits that walkers who come to a node pay it before they leave its block."""
+    same = inverse.row == inverse.column
+    return float((inverse.value[same] * rate[inverse.row[same]]).max(initial=0))
+
+
+def _closed(inverse: Entries, group: Numbers) -> str:
     """What an error says of groups that walkers never leave, as far as float64 can tell."""
     closed = np.unique(group[inverse.row[~np.isfinite(inverse.value)]])
     nodes = np.flatnonzero(group == closed[0])

@@ -1,6 +1,7 @@
 """What the two vectors of an adjoint make of a loss: its gradient at the weights, whole or pruned."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 
 import torch
@@ -12,18 +13,37 @@ from graphrw.solvers.operator import edge_blocks, edges_at_once
 from graphrw.solvers.pattern import grid_shapes
 
 
-def weight_gradient(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Tied:
+    """Edges of which differences of the two vectors are known better than by subtraction."""
+
+    edges: Tensor  # (M,) int64
+    right: Tensor  # (M, K): along them, tail minus head
+    left: Tensor | None  # of an undirected graph
+
+
+def weight_gradient(
+    graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None, *, tied: Tied | None = None
+) -> Tensor:
     """(E,): ∂ℓ/∂w from the two vectors of the adjoint, a block of edges at a time."""
     shapes = grid_shapes(graph)
-    if shapes and kept is None:
-        return torch.cat(list(_along_grids(shapes, left, right))).neg_()
-    blocks = []
+    blocks = _along_grids(shapes, left, right) if shapes and kept is None else _along_edges(graph, left, right, kept)
+    gradient = torch.cat(list(blocks))
+    if tied is not None:
+        tail, head = graph.edges[:, tied.edges]
+        adjoint_flow = left[tail] if tied.left is None else tied.left
+        exact = sum_columns(adjoint_flow * tied.right, None if kept is None else kept[tail] + kept[head])
+        gradient = gradient.index_copy(0, tied.edges, exact)
+    return gradient.neg()
+
+
+def _along_edges(graph: Graph, left: Tensor, right: Tensor, kept: Tensor | None) -> Iterator[Tensor]:
+    """Its negative, of a block of edges after the other."""
     for tail, head in edge_blocks(graph.edges, left):
         flow = right.index_select(0, tail) - right.index_select(0, head)
         adjoint_flow = left.index_select(0, tail)
         adjoint_flow = adjoint_flow if graph.directed else adjoint_flow - left.index_select(0, head)
-        blocks.append(sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head]))
-    return torch.cat(blocks).neg_()
+        yield sum_columns(adjoint_flow * flow, None if kept is None else kept[tail] + kept[head])
 
 
 def _along_grids(shapes: list[tuple[int, ...]], left: Tensor, right: Tensor) -> Iterator[Tensor]:
