@@ -105,6 +105,14 @@ def test_scribbles_are_simulated_and_a_picture_is_made_of_them(data: Path, tmp_p
     assert picture.stat().st_size > 1000
 
 
+def test_one_part_of_the_joint_training_is_changed_at_a_time(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses", "--out", tmp_path, "--train-on", "test", "--steps", 3]
+    changes = ["as it is", "a temperature of P is learned", "walls on cells of half the size"]
+    told = run("rawks/ablate.py", *where, "--split", "test", "--changes", *changes, "--results", tmp_path / "a.json")
+    assert "| walls on cells of half the size |" in told
+    assert len(figures(tmp_path / "a.json")) == 3
+
+
 @pytest.mark.parametrize(("name", "measure"), [("em_membranes_2d", "VOI"), ("nuclei_2d", "AP 0.5")])
 def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data: Path, tmp_path: Path) -> None:
     training = ["--data", data, "--out", tmp_path, "--minutes", 0.05, "--name", name]

@@ -31,6 +31,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "entropy weight 0.2 throughout": {"entropy_weight": 0.2},
     "α = 0": {"alpha": 0.0},
     "α = 3": {"alpha": 3.0},
+    "a temperature of P is learned": {"temperature": True},
+    "walls on cells of half the size": {"stride": 2},
 }
 
 
@@ -41,12 +43,24 @@ class Config(train.Config):
     results: Path | None = option(None, "a JSON file for the results")
 
 
-def scores(config: Config, learned: list[Scene], asked: list[Scene]) -> Iterator[dict[str, Any]]:
+def scenes_of(config: Config) -> tuple[list[Scene], list[Scene]]:
+    """Those to learn from, and those that are scored."""
+
+    def of(split: str, mirrored: bool) -> list[Scene]:
+        options = {"share": config.share, "stride": config.stride, "mirrored": mirrored}
+        return read(config.data, config.set, split, config.strokes, **options)
+
+    return of(config.train_on, True), of(config.split, False)
+
+
+def scores(config: Config) -> Iterator[dict[str, Any]]:
     """A row for each change and seed."""
     for name in config.changes:
+        changed = replace(config, rows=("joint",), **CHANGES[name])
+        learned, asked = scenes_of(changed)
         for seed in config.seeds or (config.seed,):
             folder = config.out / str(list(CHANGES).index(name)) / str(seed)
-            train.train(replace(config, rows=("joint",), seed=seed, out=folder, **CHANGES[name]), learned)
+            train.train(replace(changed, seed=seed, out=folder), learned)
             with torch.no_grad():
                 model = model_of(folder, "joint", asked[0].features.shape[1])
                 found = [scene.at_pixels(model(scene.features)).argmax(1) for scene in asked]
@@ -58,10 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     if config.out is None:
         raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
-    learned = read(config.data, config.set, config.train_on, config.strokes, share=config.share, mirrored=True)
-    asked = read(config.data, config.set, config.split, config.strokes, share=config.share)
-    rows = list(scores(config, learned, asked))
-    print(f"{config.set} {config.split}: {len(asked)} scenes\n")
+    rows = list(scores(config))
+    print(f"{config.set} {config.split}\n")
     print(table(summary(rows)))
     write(config.results, config, rows, summary=summary(rows))
 

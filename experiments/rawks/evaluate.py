@@ -41,6 +41,7 @@ class Config(Evaluation):
     set: str = option("camvid_subset", "as in training")
     strokes: str = option(SIMULATED, "as in training")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
+    stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
 
 
@@ -70,7 +71,8 @@ def of_true_walls(scenes: list[Scene], classes: int) -> dict[str, Any]:
     """What P reaches at this resolution where walls stand on one side of every true boundary and nowhere else."""
     walk, found = BoundaryLabels(num_labels=classes), []
     for scene in scenes:
-        cells = padded(scene.classes[None].float(), STRIDE)[0, :, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        stride, middle = scene.stride, slice(scene.stride // 2, None, scene.stride)
+        cells = padded(scene.classes[None].float(), stride)[0, :, middle, middle]
         wall = torch.zeros_like(cells)
         wall[:, 1:][cells[:, 1:] != cells[:, :-1]] = HEIGHT
         wall[:, :, 1:][cells[:, :, 1:] != cells[:, :, :-1]] = HEIGHT
@@ -118,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
     kind = kind_of(config.set, config.strokes)
-    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share)
+    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share, stride=config.stride)
     rows = [*of_models(config, scenes), of_true_walls(scenes, kind.classes), *of_superpixels(scenes, kind.classes)]
     print(f"{config.set} {config.split}: {len(scenes)} scenes, {len(config.models)} models\n")
     print(table(summary(rows)))

@@ -1,6 +1,7 @@
 """From which labels Q learns: scribbles, what a walk makes of them, the truth, or superpixels of the truth."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from skimage.segmentation import slic
@@ -12,7 +13,7 @@ from graphrw.models import RAWKS
 
 COMPACTNESS = 10.0  # of SLIC, scikit-image's default
 
-Loss = Callable[[RAWKS, Scene, float], Tensor]  # of a model, a scene, and the share of the training that is done
+Loss = Callable[[Any, Scene, float], Tensor]  # of a model, a scene, and the share of the training that is done
 
 
 class Head(nn.Module):

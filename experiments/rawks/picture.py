@@ -19,7 +19,7 @@ from torch import Tensor
 
 from experiments.rawks.evaluate import model_of
 from experiments.rawks.methods import spread
-from experiments.rawks.scenes import SHARE, SIMULATED, Scene, read
+from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, read
 from experiments.shared.command import Command, option, parsed
 from graphrw.models import RAWKS
 
@@ -32,6 +32,7 @@ class Config(Command):
     set: str = option("camvid_subset", "as in training")
     strokes: str = option(SIMULATED, "as in training")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
+    stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     split: str = option("val", "a split of the set")
     model: Path = option(Path("run"), "a folder that `train.py` has left")
     scenes: tuple[int, ...] = option((0, 4), "which of the split, from 0")
@@ -56,7 +57,7 @@ def painted(classes: Tensor) -> NDArray:
 @torch.no_grad()
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share)
+    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share, stride=config.stride)
     chosen = [scenes[index] for index in config.scenes if index < len(scenes)]
     rows = ("joint", "then_q", "sparse")
     models = {row: model_of(config.model, row, chosen[0].features.shape[1]) for row in rows}

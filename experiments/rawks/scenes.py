@@ -1,4 +1,4 @@
-"""Photographs with scribbles, and what a frozen network says of them at a quarter of their resolution."""
+"""Photographs with scribbles, and what a frozen network says of them at a lower resolution."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from graphrw.models.cells import padded, upsampled
 from graphrw.models.seeds import block_maximum
 from graphrw.partition import simulated_scribbles
 
-STRIDE, STAGES = 4, (2, 4, 8, 16)  # the paper's quarter of the resolution
+STRIDE = 4  # the paper's quarter of the resolution
+STAGES = (2, 4, 8, 16)
 SIMULATED, SHARE = "simulated", 0.8  # of the longest path in the skeleton of a region
 
 
@@ -29,12 +30,13 @@ class Scene:
     image: Tensor  # (1, 3, H, W) in [0, 1]
     classes: Tensor  # (1, H, W) int64; −1: not known
     scribbles: Tensor  # (1, H, W) int64; −1: none
-    features: Tensor  # (1, C, ⌈H / 4⌉, ⌈W / 4⌉)
-    seeds: Tensor  # (1, ⌈H / 4⌉, ⌈W / 4⌉): the scribbles there
+    features: Tensor  # (1, C, ⌈H / stride⌉, ⌈W / stride⌉)
+    seeds: Tensor  # (1, ⌈H / stride⌉, ⌈W / stride⌉): the scribbles there
+    stride: int
 
     def at_pixels(self, cells: Tensor) -> Tensor:
         """(1, K, H, W) from values at the cells of the features."""
-        return upsampled(cells, STRIDE, self.classes.shape[1:])
+        return upsampled(cells, self.stride, self.classes.shape[1:])
 
 
 Read = Iterator[tuple[str, NDArray, NDArray, NDArray | None]]  # name, image, classes, strokes where people drew some
@@ -92,7 +94,14 @@ def kind_of(name: str, strokes: str) -> Kind:
 
 @torch.no_grad()
 def read(
-    data: Path, name: str, split: str, strokes: str, *, share: float = SHARE, mirrored: bool = False
+    data: Path,
+    name: str,
+    split: str,
+    strokes: str,
+    *,
+    share: float = SHARE,
+    stride: int = STRIDE,
+    mirrored: bool = False,
 ) -> list[Scene]:
     """All scenes of a split.
 
@@ -102,9 +111,10 @@ def read(
         split: its part.
         strokes: whose.
         share: of simulated ones, as `simulated_scribbles` has it.
+        stride: pixels of the reduced photographs for each cell of the features.
         mirrored: whether each scene is there a second time, mirrored.
     """
-    kind, network, scenes = kind_of(name, strokes), EfficientNetLite0(STRIDE, stages=STAGES), []
+    kind, network, scenes = kind_of(name, strokes), EfficientNetLite0(stride, stages=STAGES), []
     for index, (title, picture, truth, given) in enumerate(kind.read(data, split, strokes)):
         image = avg_pool2d(torch.from_numpy(picture.copy()).movedim(-1, 0)[None] / 255, kind.reduce)
         height, width = image.shape[2:]
@@ -116,15 +126,13 @@ def read(
             scribbles = block_maximum(torch.from_numpy(given)[None], kind.reduce)[:, :height, :width]
         for flips in ((), (-1,)) if mirrored else ((),):
             seen, drawn = image.flip(flips).contiguous(), scribbles.flip(flips).contiguous()
-            features = torch.cat([network(seen), contrast(seen)], 1)
-            scenes.append(
-                Scene(title, seen, classes.flip(flips).contiguous(), drawn, features, block_maximum(drawn, STRIDE))
-            )
+            features, seeds = torch.cat([network(seen), contrast(seen, stride)], 1), block_maximum(drawn, stride)
+            scenes.append(Scene(title, seen, classes.flip(flips).contiguous(), drawn, features, seeds, stride))
     return scenes
 
 
-def contrast(image: Tensor) -> Tensor:
-    """(1, 1, ⌈H / 4⌉, ⌈W / 4⌉): the steepest slope of the colours in each cell, of about unit size on an edge."""
-    smooth = avg_pool2d(padded(image, STRIDE), 3, 1, 1, count_include_pad=False)
+def contrast(image: Tensor, stride: int) -> Tensor:
+    """(1, 1, ⌈H / stride⌉, ⌈W / stride⌉): the steepest slope of colours in each cell, of about unit size on an edge."""
+    smooth = avg_pool2d(padded(image, stride), 3, 1, 1, count_include_pad=False)
     down, right = torch.gradient(smooth, dim=(2, 3))
-    return 8 * max_pool2d((down.square() + right.square()).sum(1, keepdim=True).sqrt(), STRIDE)
+    return 8 * max_pool2d((down.square() + right.square()).sum(1, keepdim=True).sqrt(), stride)

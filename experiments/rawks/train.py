@@ -14,14 +14,17 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by i
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import nll_loss
 
 from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
-from experiments.rawks.scenes import SHARE, SIMULATED, Scene, kind_of, read
+from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.shared.command import Training, option, parsed
 from experiments.shared.stages import stage
+from graphrw.losses import propagation_loss
 from graphrw.models import RAWKS, rawks
 from graphrw.models.training import Schedule
 
@@ -33,6 +36,7 @@ class Config(Training):
     set: str = option("camvid_subset", "camvid_subset, weizmann_horses, interactive_grabcut, interactive_medscribble")
     strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
+    stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
     rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
@@ -45,14 +49,32 @@ class Config(Training):
     alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
     entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
     last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
+    temperature: bool = option(False, "in `joint`, let Q learn from P at a temperature that is learned, too")
     start: float = option(rawks.START, "where boundaries start, before the sigmoid")
     gain: float = option(rawks.GAIN, "of the head of the boundaries")
 
 
-def joint_loss(config: Config, model: RAWKS, scene: Scene, share: float) -> Tensor:
+class Tempered(nn.Module):
+    """A model, and the temperature at which its P teaches its Q: P^(1/T), with sums of 1 again."""
+
+    def __init__(self, model: RAWKS) -> None:
+        super().__init__()
+        self.model, self.log_temperature = model, nn.Parameter(torch.zeros(()))
+
+    def loss(self, image: Tensor, seeds: Tensor, *, entropy_weight: float, seed_weight: float, **given: Any) -> Tensor:
+        """As `RAWKS.loss`, but for the first term; the entropy is that of P as it is, or T alone would lower it."""
+        probability, log_q = self.model.propagate(image, seeds), torch.log_softmax(self.model(image), 1)
+        log_p = probability.clamp(min=1e-7).log()
+        tempered = torch.softmax(log_p * torch.exp(-self.log_temperature), 1)
+        entropy = -(probability * log_p).sum(1).mean()
+        fit = propagation_loss(tempered, log_q, entropy_weight=0.0, **given)
+        return fit + entropy_weight * entropy + seed_weight * nll_loss(log_q, seeds, ignore_index=-1)
+
+
+def joint_loss(config: Config, model: RAWKS | Tempered, scene: Scene, share: float) -> Tensor:
     """Of P and Q, after this share of the training."""
     if share < config.alone:  # walls would learn from a Q that knows nothing yet, and fall for good
-        return sparse_loss(model, scene)
+        return sparse_loss(model.model if isinstance(model, Tempered) else model, scene)
     return model.loss(
         scene.features,
         scene.seeds,
@@ -104,13 +126,14 @@ def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Sce
 
     def loss_of_step(step: int) -> Tensor:
         chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-        return loss(model, scenes[int(torch.randint(len(scenes), (), generator=chance))], step / config.steps)
+        return loss(learner, scenes[int(torch.randint(len(scenes), (), generator=chance))], step / config.steps)
 
+    learner = Tempered(model) if config.temperature and row == "joint" else model
     usual = rawks.GAIN
     rawks.GAIN = config.gain  # a constant; only this ablation of its value has another
     stage(
         row,
-        model,
+        learner,
         loss_of_step,
         command=config,
         schedule=Schedule(config.steps, learning_rate=config.learning_rate, clip=1.0),
@@ -138,7 +161,15 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"There is no row `{min(unknown)}`: {', '.join(ROWS)}.")
     if config.out is None:
         raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
-    scenes = read(config.data, config.set, config.train_on, config.strokes, share=config.share, mirrored=True)
+    scenes = read(
+        config.data,
+        config.set,
+        config.train_on,
+        config.strokes,
+        share=config.share,
+        stride=config.stride,
+        mirrored=True,
+    )
     for seed in config.seeds or (config.seed,):
         train(replace(config, seed=seed, out=config.out / str(seed)), scenes)
 
