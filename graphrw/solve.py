@@ -130,6 +130,8 @@ class Factor:
         weight, killing = self.walk.weight, self.walk.killing
         kind = torch.promote_types(b.dtype, weight.dtype)
         columns = b.reshape(b.shape[0], b.shape[1:].numel()).to(kind)
+        if self.inverse.may_tell_differences:
+            columns = columns.clone()  # backward looks at it, and `b` may be changed in place by then
         return _differentiable_solve(weight, killing, columns, _Task(self, recordings()), start=start).reshape(b.shape)
 
     def seconds_not_yet_reported(self) -> float:

@@ -11,7 +11,7 @@ import graphrw as rw
 from graphrw.solvers import BiCGStab, BlockGaussSeidel
 from graphrw.solvers.auto import _InTurn
 from graphrw.solvers.elimination import Entries, differences_by_leaving, grouped_inverse, inverse_by_leaving
-from graphrw.solvers.wells import LARGEST, WIDEST, wells
+from graphrw.solvers.wells import ALWAYS, LARGEST, WIDEST, wells
 
 DOUBLE = torch.float64
 
@@ -46,7 +46,7 @@ def test_most_steps_lead_to_lower_groups_and_groups_are_small():
     assert chance[group[tail] < group[head]].sum() <= 0.1 * chance[group[tail] != group[head]].sum()
     size = np.bincount(group)
     assert size.max() <= WIDEST
-    assert (size.astype(float) ** 2).sum() <= LARGEST * walk.graph.num_nodes
+    assert (size.astype(float) ** 2).sum() <= max(LARGEST * walk.graph.num_nodes, ALWAYS)
 
 
 def pairs_of_pairs():
@@ -170,15 +170,19 @@ def test_gradients_tell_the_ways_out_of_a_well_apart(rare):
     torch.testing.assert_close(weight.grad[1], -3 * rare * weight.grad[3], rtol=max(10 * rare, 1e-12), atol=0)
 
 
-def exact_gradient(walk, b, g):
-    """∂ gᵀx / ∂w of A x = b, in fractions."""
-    ends, size = walk.graph.edges.T.tolist(), walk.graph.num_nodes
+def walk_steps(walk):
+    size = walk.graph.num_nodes
     step = [[0.0] * size for _ in range(size)]
-    for (tail, head), weight in zip(ends, walk.weight.tolist(), strict=True):
+    for (tail, head), weight in zip(walk.graph.edges.T.tolist(), walk.weight.tolist(), strict=True):
         step[tail][head] = weight
         if not walk.graph.directed:
             step[head][tail] = weight
-    inverse = exact_fractions(step, walk.killing.tolist())
+    return step
+
+
+def exact_gradient(walk, b, g):
+    """∂ gᵀx / ∂w of A x = b, in fractions."""
+    ends, inverse = walk.graph.edges.T.tolist(), exact_fractions(walk_steps(walk), walk.killing.tolist())
     x = [sum(a * Fraction(value) for a, value in zip(row, b.tolist(), strict=True)) for row in inverse]
     y = [
         sum(a * Fraction(value) for a, value in zip(row, g.tolist(), strict=True)) for row in zip(*inverse, strict=True)
@@ -254,6 +258,55 @@ def test_second_derivatives_and_forward_mode_are_an_error_where_rounding_would_l
         gradient.sum().backward()
     with pytest.raises(rw.ConvergenceError, match="forward mode"):
         torch.func.jvp(lambda weight: well_with_two_ways_out(1e-12, weight)[1], (weight,), (weight,))
+
+
+def crowd(size, rare):
+    """So many nodes all next to each other, left from node 0 to one end and half as often again from 1 to another."""
+    tail, head = np.nonzero(~np.eye(size, dtype=bool))
+    edges = np.stack([np.append(tail, [0, 1]), np.append(head, [size, size + 1])])
+    weight = np.append(np.random.default_rng(0).uniform(0.5, 1.5, len(tail)), [2 * rare, 3 * rare])
+    graph = rw.Graph(torch.from_numpy(edges), size + 2, directed=True)
+    return rw.walk(graph, torch.from_numpy(weight).requires_grad_(), torch.eye(size + 2, dtype=DOUBLE)[-2:].sum(0))
+
+
+@pytest.mark.parametrize(("size", "rare"), [(6, 1e-16), (8, 1e-20), (12, 1e-5)])
+def test_gradients_in_a_crowd_are_those_of_fractions(size, rare):
+    walk, (b, g) = crowd(size, rare), torch.eye(size + 2, dtype=DOUBLE)[[size, 2]]
+    (gradient,) = torch.autograd.grad(rw.solve(walk, b, BlockGaussSeidel(rtol=1e-12)) @ g, walk.weight)
+    assert float((walk.weight.detach() * (gradient - exact_gradient(walk, b, g))).abs().max()) <= 1e-9
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_what_cancels_in_a_well_is_an_error_where_rounding_has_taken_it(transpose):
+    walk = crowd(2, 1e-16)  # b: what (1, −1) would be the answer to, did nobody leave
+    b = torch.tensor([1.0, -1.0, 0.0, 0.0], dtype=DOUBLE) if transpose else torch.zeros(4, dtype=DOUBLE)
+    if not transpose:
+        b[:2] = walk.weight.detach()[:2] * torch.tensor([1.0, -1.0])
+    with pytest.raises(rw.ConvergenceError, match="cannot tell an answer from rounding" if transpose else "residual"):
+        rw.solve(walk, b, BlockGaussSeidel(rtol=1e-12), transpose)
+
+
+def test_walkers_to_and_fro_between_blocks_are_an_error_in_gradients_where_rounding_has_taken_them():
+    walk = crowd(24, 1e-10)  # where no step is likely enough to join two nodes
+    found = rw.solve(walk, torch.eye(26, dtype=DOUBLE)[24], BlockGaussSeidel(rtol=1e-12))
+    with pytest.raises(rw.ConvergenceError, match="groups that are too large for a block"):
+        found[2].backward()
+
+
+@pytest.mark.parametrize("chance", [1e-15, 1e-40])
+def test_wells_of_three_nodes_may_be_as_deep_as_pairs(chance):
+    walk = crowd(3, chance)
+    fates = rw.fate_probabilities(rw.walk(walk.graph, walk.weight), torch.tensor([-1, -1, -1, 0, 1]))
+    inverse = exact_fractions(walk_steps(walk), walk.killing.tolist())
+    torch.testing.assert_close(float(fates[2, 0].detach()), float(inverse[2][3]), rtol=1e-10, atol=0)
+
+
+def test_right_hand_sides_may_be_changed_in_place_before_backward():
+    walk, b, _ = wells_in_wells(0, 2)
+    expected, found = (rw.solve(walk, right, BlockGaussSeidel(1e-12)).sum() for right in (b.clone(), b))
+    b.zero_()
+    gradients = [torch.autograd.grad(each, walk.weight)[0] for each in (expected, found)]
+    torch.testing.assert_close(*gradients, rtol=0, atol=0)
 
 
 def test_whoever_solves_in_turn_asks_for_the_differences_of_the_one_that_has_them():

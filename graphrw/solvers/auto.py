@@ -184,8 +184,9 @@ class _InTurn(Inverse):
 
     @property
     def differences(self) -> Differences | None:  # type: ignore[override]
-        """Those of the first inverse so far that knows any."""
-        known = (made.differences for made in self._made.values() if isinstance(made, Inverse))
+        """Those of the first inverse so far that knows any; where others have answered, they change rounding alone."""
+        with self._making:
+            known = [made.differences for made in self._made.values() if isinstance(made, Inverse)]
         return next((found for found in known if found is not None), None)
 
     def _inverse(self, solver: Solver) -> Inverse | str:

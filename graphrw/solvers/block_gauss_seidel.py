@@ -11,15 +11,16 @@ from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
-from graphrw.solvers.base import Solution
+from graphrw.solvers.base import ROUNDING, Equation, Solution
 from graphrw.solvers.differences import Differences
 from graphrw.solvers.direct import could_not_factorise
 from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
 from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
-from graphrw.solvers.norms import column_norm
+from graphrw.solvers.norms import column_norm, largest, relative_to
 from graphrw.solvers.sweep import Blocks, Returns, Sweep, transitions
 from graphrw.solvers.wells import wells
 
+EPSILON = torch.finfo(torch.float64).eps
 LONGEST = 1e8  # visits to a node before walkers leave its block: beyond, subtraction leaves less than eight digits
 
 
@@ -37,11 +38,13 @@ class BlockGaussSeidel(IterativeSolver[None]):
     so that N = M − A holds improbable transitions, mostly; the iteration is on I − M⁻¹N. On an acyclic graph M is A.
 
     Nothing is subtracted, neither in M⁻¹ nor in N: blocks are inverted by the sums of what leaves them (Grassmann,
-    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block, and no more for gradients. Answers to
-    Aᵀ grow with the time that walkers stay, but x = M⁻ᵀy with a y of the size of b: residuals are those of
-    (I − NᵀM⁻ᵀ) y = b. In weights within a block the gradient of an answer is large times small, −λ_i (x_i − x_j), where
-    differences come from equations of their own. Second derivatives and forward mode have none: where walkers come to
-    a node more than 1e8 times before they leave its block, these are an error.
+    Taksar & Heyman 1985). So it does not matter how rarely walkers leave a block. Nor, on a directed graph, for
+    gradients of answers to what comes from outside it: the adjoint grows with the time that walkers stay, but is M⁻ᵀy
+    with a y of the size of what comes in, whose system (I − NᵀM⁻ᵀ) y = b it is that has its residual told; and of
+    −λ_i (x_i − x_j), large times small, differences come from equations of their own. Where rounding reaches what is
+    left, that is an error: right-hand sides of Aᵀ that cancel within a block, walkers who go to and fro between blocks
+    more than 1e10 times, and, where they come to a node more than 1e8 times before they leave its block, second
+    derivatives and forward mode, which have no such equations.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
@@ -92,8 +95,37 @@ class _BlockGaussSeidelInverse(IterativeInverse):
         if transpose and start is not None:
             start = b + self._returns.back(start)
         found = super().solve(b, transpose, start)
-        x = self._returns.sweep(found.x, transpose=True) if transpose else found.x
+        x = self._adjoint(b, found.x) if transpose else found.x
+        if not transpose and bool((b < 0).any()):
+            self._require_digits(relative_to(column_norm(self.precondition(b.abs())), column_norm(x)))
         return replace(found, x=x.to(device))
+
+    def _adjoint(self, b: Tensor, y: Tensor) -> Tensor:
+        """x = M⁻ᵀy, if it has its digits: that y solves its own system says nothing of what M⁻ᵀ subtracts."""
+        x, (most, come) = self._returns.sweep(y, transpose=True), self._returns.visits(y.abs())
+        self._require_digits(relative_to(column_norm(most), column_norm(x)))
+        self._require_digits(relative_to(largest(come), largest(b)))
+        return x
+
+    def _require_digits(self, grown: Tensor) -> None:
+        """Raise where terms (K,) so many times as large as what is left of them have lost it to rounding."""
+        lost = EPSILON * float(grown.max()) if grown.numel() else 0.0
+        if not lost <= self.allowed_error:
+            raise ConvergenceError(
+                f"{self.solver} cannot tell an answer from rounding, {lost:.1e} of it: right-hand sides cancel where "
+                "walkers stay for long, or walkers go to and fro between groups that are too large for a block."
+            )
+
+    def _settled(self, equation: Equation, x: Tensor, rtol: float, relative: Tensor) -> bool:
+        """In a well one digit of x may be more than b: at the rounding level of A x its own system decides."""
+        if super()._settled(equation, x, rtol, relative):
+            return True
+        floor = ROUNDING * column_norm(self.operator.magnitude(x, equation.transpose))
+        if equation.transpose or not bool((relative <= rtol + relative_to(floor, equation.norm)).all()):
+            return False
+        begun = self.precondition(equation.b)
+        left = column_norm(begun - self._returns.without(x, transpose=False))
+        return bool((relative_to(left, column_norm(begun)) <= rtol).all())
 
     def system(self, transpose: bool, step: int) -> krylov.Narrowing:
         """I − M⁻¹N, or I − NᵀM⁻ᵀ; nothing is left to precondition."""

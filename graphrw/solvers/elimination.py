@@ -149,7 +149,8 @@ def differences_by_leaving(step: Floats, leave: Floats, source: Floats, x: Float
 
     Where walkers step to and fro a million times before they leave, x is nearly the same everywhere, and subtraction
     would lose six digits of what little it differs by. Eliminated, x_k is a mean of those x_j that are still there and
-    of what lies outside; so x_k − x_i is the mean of their differences from x_i.
+    of what lies outside; so x_k − x_i is the mean of their differences from x_i. What lies outside is far from x_i, so
+    that this one difference may be taken by subtraction.
 
     Args:
         step: (B, n, n) ≥ 0, with 0 on the diagonal.

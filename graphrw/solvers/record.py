@@ -18,7 +18,7 @@ class SolveReport:
     num_columns: int
     transpose: bool
     iterations: int  # of an iterative method, and steps of refinement
-    relative_residual: float  # true ‖b − A x‖ / ‖b‖ in float64, the worst column's
+    relative_residual: float  # true ‖b − A x‖ / ‖b‖, the worst column's; BlockGaussSeidel's of Aᵀ is that of its y
     seconds: float
     factor_seconds: float  # of the factorisation, in the report of the first solve with it; 0 in the others
 

@@ -12,6 +12,7 @@ from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_invers
 # Of those who leave a group, the share that must go to another one, and come back likewise, so that the two become one.
 STRONG = (0.2, 0.1)
 LARGEST = 4  # mean of the squared sizes of groups, for each node: what their inverses hold
+ALWAYS = 65_536  # numbers that they may hold in any case, so that small graphs are not short of room
 WIDEST = 256  # nodes of a group: the time of its inverse grows with the cube
 
 
@@ -69,7 +70,7 @@ def _joined(leaving: Leaving, strong: float, size: Numbers) -> Numbers | None:
     fits = (np.bincount(part) > 1) & (nodes <= WIDEST)
     smallest = np.argsort(np.where(fits, nodes, np.inf), kind="stable")
     held = np.square(size).sum() + np.cumsum((np.square(nodes) - squares)[smallest])
-    fits[smallest[held > LARGEST * size.sum()]] = False
+    fits[smallest[held > max(LARGEST * size.sum(), ALWAYS)]] = False
     if not fits.any():
         return None
     return np.unique(np.where(fits[part], part, len(fits) + np.arange(len(part))), return_inverse=True)[1]
