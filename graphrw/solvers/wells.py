@@ -11,6 +11,8 @@ from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_invers
 
 # Of those who leave a group, the share that must go to another one, and come back likewise, so that the two become one.
 STRONG = (0.2, 0.1)
+CROWDED = (0.05, 0.01)  # the same in crowds, where no step is likely, but nearly all lead to others of the crowd
+CLOSED = 0.9  # of those who leave a group of a crowd, the least share that stays in the crowd
 LARGEST = 4  # mean of the squared sizes of groups, for each node: what their inverses hold
 ALWAYS = 65_536  # numbers that they may hold in any case, so that small graphs are not short of room
 WIDEST = 256  # nodes of a group: the time of its inverse grows with the cube
@@ -27,7 +29,8 @@ def wells(weight: Entries, killing: Floats) -> Numbers:
     """(N,): the group of each node, numbered so that most walkers who leave a group go to lower numbers.
 
     First each node is a group. Then groups between which walkers go to and fro become one, again and again: the
-    strongly connected components of transitions that more than a fifth of those who leave a group take, then a tenth.
+    strongly connected components of transitions that more than a fifth of those who leave a group take, then a tenth;
+    and at last a hundredth, where nearly all who leave any of these groups go to another of them.
     Since shares are of those who leave, a group may be left once in 1e12 steps, and its way out is seen nonetheless. In
     a group walkers are taken to be where those are for long who begin anywhere in it.
 
@@ -39,7 +42,7 @@ def wells(weight: Entries, killing: Floats) -> Numbers:
         killing: (N,) ≥ 0.
     """
     group, leaving = np.arange(len(killing)), _from_nodes(weight, killing)
-    for strong in STRONG:
+    for strong in (*STRONG, *CROWDED):
         while (joined := _joined(leaving, strong, np.bincount(group, minlength=len(leaving.dies)))) is not None:
             group, leaving = joined[group], _merged(leaving, joined)
     by_part = np.argsort(_components(leaving, STRONG[-1]), kind="stable")
@@ -68,6 +71,9 @@ def _joined(leaving: Leaving, strong: float, size: Numbers) -> Numbers | None:
     part = _components(leaving, strong)
     nodes, squares = np.bincount(part, weights=size), np.bincount(part, weights=np.square(size))
     fits = (np.bincount(part) > 1) & (nodes <= WIDEST)
+    if strong in CROWDED:
+        within = leaving.ways.where(part[leaving.ways.row] == part[leaving.ways.column])
+        fits[part[summed(within.row, within.value, len(part)) < CLOSED]] = False
     smallest = np.argsort(np.where(fits, nodes, np.inf), kind="stable")
     held = np.square(size).sum() + np.cumsum((np.square(nodes) - squares)[smallest])
     fits[smallest[held > max(LARGEST * size.sum(), ALWAYS)]] = False
