@@ -30,7 +30,7 @@ def wells(weight: Entries, killing: Floats) -> Numbers:
 
     First each node is a group. Then groups between which walkers go to and fro become one, again and again: the
     strongly connected components of transitions that more than a fifth of those who leave a group take, then a tenth;
-    and at last a hundredth, where nearly all who leave any of these groups go to another of them.
+    and at last a twentieth and a hundredth, where nearly all who leave any of these groups go to another of them.
     Since shares are of those who leave, a group may be left once in 1e12 steps, and its way out is seen nonetheless. In
     a group walkers are taken to be where those are for long who begin anywhere in it.
 
