@@ -43,8 +43,8 @@ class BlockGaussSeidel(IterativeSolver[None]):
     with a y of the size of what comes in, whose system (I − NᵀM⁻ᵀ) y = b it is that has its residual told; and of
     −λ_i (x_i − x_j), large times small, differences come from equations of their own. Where rounding reaches what is
     left, that is an error: right-hand sides of Aᵀ that cancel within a block, walkers who go to and fro between blocks
-    more than √rtol / 2e-16 times, and, where they come to a node more than 1e8 times before they leave its block, second
-    derivatives and forward mode, which have no such equations.
+    more than √rtol / 2e-16 times, and, where they come to a node more than 1e8 times before they leave its block,
+    second derivatives and forward mode, which have no such equations.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
