@@ -287,7 +287,7 @@ def _solve_plain(b: Tensor, start: Tensor | None, task: _Task) -> Tensor:
     nodes, columns = found.x.shape
     steps = found.iterations + found.passes - 1
     seen = (found.solver, nodes, columns, factor.transpose, steps, found.relative_residual, seconds, told)
-    report(SolveReport(*seen), task.blocks)
+    report(SolveReport(*seen, error_bound=found.error_bound), task.blocks)
     return narrowed("x of A x = b, for this `weight` and `b` (in a backward pass, its adjoint),", found.x, b.dtype)
 
 

@@ -86,6 +86,7 @@ class Solution:
     passes: int  # of the loop of refinement, from 1
     iterations: int  # of an iterative method, in all passes
     relative_residual: float  # the worst column's
+    error_bound: float | None = None  # where one is known: the worst column's, relative to its largest number
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +169,15 @@ class RefinedInverse(Inverse):
     def allowed_error(self) -> float:
         """By how much the answer to A x = killing may miss 1 in a clean verdict."""
 
-    def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
+    def at_rest(self, step: int, change: Tensor, x: Tensor, equation: Equation) -> bool:
         """Whether x (N, K) after the pass `step`, which has moved it by at most `change` (K,), has an error as small as
         its residual says.
-
-        `excepted` is that of the equation.
         """
         return True
+
+    def error_bound(self, equation: Equation, x: Tensor) -> float | None:
+        """That of its `Solution`."""
+        return None
 
     @property
     def verdict(self) -> Verdict:
@@ -250,8 +253,9 @@ class RefinedInverse(Inverse):
             if step < verdict.refinements:
                 continue
             relative = self._remainder(equation, x, rtol)
-            if self.at_rest(step, moved, x, equation.excepted) and self._settled(equation, x, rtol, relative):
-                return Solution(x, self.solver, step + 1, iterations, _worst(relative))
+            if self.at_rest(step, moved, x, equation) and self._settled(equation, x, rtol, relative):
+                bound = self.error_bound(equation, x)
+                return Solution(x, self.solver, step + 1, iterations, _worst(relative), bound)
             if iterations >= self.most_iterations:
                 break
         raise self._failure(relative, iterations, rtol)

@@ -12,10 +12,11 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
 from graphrw.solvers.base import ROUNDING, Equation, Solution
+from graphrw.solvers.certified import CertifiedInverse
 from graphrw.solvers.differences import Differences
 from graphrw.solvers.direct import could_not_factorise
 from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
+from graphrw.solvers.iterative import IterativeSolver
 from graphrw.solvers.norms import column_norm, largest, relative_to
 from graphrw.solvers.sweep import Blocks, Returns, Sweep, transitions
 from graphrw.solvers.wells import wells
@@ -42,15 +43,18 @@ class BlockGaussSeidel(IterativeSolver[None]):
     gradients of answers to what comes from outside it: the adjoint grows with the time that walkers stay, but is M⁻ᵀy
     with a y of the size of what comes in, whose system (I − NᵀM⁻ᵀ) y = b it is that has its residual told; and of
     −λ_i (x_i − x_j), large times small, differences come from equations of their own. Where rounding reaches what is
-    left, that is an error: right-hand sides of Aᵀ that cancel within a block, walkers who go to and fro between blocks
-    more than √rtol / 2e-16 times, and, where they come to a node more than 1e8 times before they leave its block,
-    second derivatives and forward mode, which have no such equations.
+    left, that is an error: right-hand sides of Aᵀ that cancel within a block, and, where walkers come to a node more
+    than 1e8 times before they leave its block, second derivatives and forward mode, which have no such equations.
+
+    Answers come with a bound of their error: c = (I − M⁻¹N)⁻¹ 1 is how often walkers come back to an earlier block,
+    and nowhere is an answer wrong by more than max c times its largest residual. It is at most √rtol of the largest
+    answer (of Aᵀ: of the sum of y), and at most 0.01, or an error; so it is one where walkers go to and fro between
+    blocks more than √rtol / 2e-15 times.
 
     Tensors on another device come to the CPU for it, and their answers go back.
 
     Args:
-        rtol: the relative residual at which a column has converged, in (0, 1), also that of M⁻¹A x = M⁻¹b. A residual
-            of 1e-6 is not an error of 1e-6.
+        rtol: the relative residual at which a column has converged, in (0, 1), also that of M⁻¹A x = M⁻¹b.
         max_iterations: of one pass, ≥ 1, each of two products; and four times as many in all passes before a
             `ConvergenceError`.
         forecast_after: raise after so many iterations, ≥ 1, if they will not do at the pace so far; None: never.
@@ -72,10 +76,9 @@ class BlockGaussSeidel(IterativeSolver[None]):
         return _BlockGaussSeidelInverse(walk, self)
 
 
-class _BlockGaussSeidelInverse(IterativeInverse):
+class _BlockGaussSeidelInverse(CertifiedInverse):
     """A = M (I − M⁻¹N), so that A x = b is (I − M⁻¹N) x = M⁻¹b, and Aᵀx = b is (I − NᵀM⁻ᵀ) y = b with x = M⁻ᵀ y."""
 
-    method = krylov.StabilisedBiconjugateGradients
     may_tell_differences = True
 
     def __init__(self, walk: Walk, solver: BlockGaussSeidel) -> None:
@@ -95,25 +98,24 @@ class _BlockGaussSeidelInverse(IterativeInverse):
         if transpose and start is not None:
             start = b + self._returns.back(start)
         found = super().solve(b, transpose, start)
-        x = self._adjoint(b, found.x) if transpose else found.x
+        x = self._adjoint(found.x) if transpose else found.x
         if not transpose and bool((b < 0).any()):
             self._require_digits(relative_to(column_norm(self.precondition(b.abs())), column_norm(x)))
         return replace(found, x=x.to(device))
 
-    def _adjoint(self, b: Tensor, y: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor) -> Tensor:
         """x = M⁻ᵀy, if it has its digits: that y solves its own system says nothing of what M⁻ᵀ subtracts."""
-        x, (most, come) = self._returns.sweep(y, transpose=True), self._returns.visits(y.abs())
+        x, most = (self.precondition(each, transpose=True) for each in (y, y.abs()))
         self._require_digits(relative_to(column_norm(most), column_norm(x)))
-        self._require_digits(relative_to(largest(come), largest(b)))
         return x
 
     def _require_digits(self, grown: Tensor) -> None:
-        """Raise where terms (K,) so many times as large as what is left of them have lost it to rounding."""
+        """Raise where terms so many times (K,) as large as what is left of them have lost it to rounding."""
         lost = EPSILON * float(grown.max()) if grown.numel() else 0.0
         if not lost <= self.allowed_error:
             raise ConvergenceError(
                 f"{self.solver} cannot tell an answer from rounding, {lost:.1e} of it: right-hand sides cancel where "
-                "walkers stay for long, or walkers go to and fro between groups that are too large for a block."
+                "walkers stay for long."
             )
 
     def _settled(self, equation: Equation, x: Tensor, rtol: float, relative: Tensor) -> bool:
@@ -126,6 +128,14 @@ class _BlockGaussSeidelInverse(IterativeInverse):
         begun = self.precondition(equation.b)
         left = column_norm(begun - self._returns.without(x, transpose=False))
         return bool((relative_to(left, column_norm(begun)) <= rtol).all())
+
+    def without(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        return self._returns.without(x, out, transpose=False)
+
+    def left(self, b: Tensor, x: Tensor, transpose: bool) -> Tensor:
+        if transpose:
+            return relative_to((b - self._returns.without(x, transpose=True)).abs().sum(0), x.abs().sum(0))
+        return relative_to(largest(self.precondition(b) - self.without(x)), largest(x))
 
     def system(self, transpose: bool, step: int) -> krylov.Narrowing:
         """I − M⁻¹N, or I − NᵀM⁻ᵀ; nothing is left to precondition."""

@@ -80,11 +80,12 @@ class IterativeInverse(RefinedInverse):
     def allowed_error(self) -> float:
         return min(WORST_ANSWER, math.sqrt(self.solver.rtol))
 
-    def at_rest(self, step: int, change: Tensor, x: Tensor, excepted: Tensor | None) -> bool:
+    def at_rest(self, step: int, change: Tensor, x: Tensor, equation: Equation) -> bool:
         """Passes after the first must hardly move x, and x must add up: as far as is asked, or in the end as it can."""
         most = self.allowed_error if step < self.most_refinements else WORST_ANSWER
         moved = float((change / largest(x).clamp(min=1e-300)).max()) if step else 0.0
-        return moved <= most and (excepted is None or distance_from_one(sum_of_answers(x, excepted)) <= most)
+        adds_up = equation.excepted is None or distance_from_one(sum_of_answers(x, equation.excepted)) <= most
+        return moved <= most and adds_up
 
     def apply(self, b: Tensor, target: Tensor, transpose: bool, step: int) -> tuple[Tensor, int]:
         target = 0.5 * SHARPENING**step * target  # half: the true residual lags behind that of the recursion

@@ -21,6 +21,9 @@ class SolveReport:
     relative_residual: float  # true ‖b − A x‖ / ‖b‖, the worst column's; BlockGaussSeidel's of Aᵀ is that of its y
     seconds: float
     factor_seconds: float  # of the factorisation, in the report of the first solve with it; 0 in the others
+    # No entry of a column of x is off by more than this times its largest, where the solver knows; of Aᵀ, no sum of
+    # |rate · x| (of `BlockGaussSeidel`'s |y|) by more than this times itself.
+    error_bound: float | None = None
 
 
 @dataclass(eq=False)

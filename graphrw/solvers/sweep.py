@@ -57,8 +57,7 @@ class Sweep:
         self._y = place + (np.cumsum(rows - size) - (rows - size))[group]
         self._x = self._y + np.where(size > 1, size, 0)[group]
         self._rows = int(rows.sum())
-        self.alone = size[group] == 1  # (N,): blocks of one node
-        alone = self.alone[inverse.row]
+        alone = size[group[inverse.row]] == 1  # blocks of one node
         diagonal = np.ones(self._rows)
         diagonal[self._y[inverse.row[alone]]] = 1 / inverse.value[alone]
         row = np.concatenate([np.arange(self._rows), self._y[later.row], self._x[inverse.row[~alone]]])
@@ -73,18 +72,9 @@ class Sweep:
 
     def solve(self, r: Floats, transpose: bool) -> Floats:
         given, asked = (self._x, self._y) if transpose else (self._y, self._x)
-        return np.ascontiguousarray(self._solved(r, given, transpose)[asked])
-
-    def visits(self, r: Floats) -> tuple[Floats, Floats]:
-        """M⁻ᵀr, and what comes into each node from outside its block, `r` included; of a node alone M⁻ᵀr again."""
-        found = self._solved(r, self._x, True)
-        return np.ascontiguousarray(found[self._y]), np.ascontiguousarray(found[self._x])
-
-    def _solved(self, r: Floats, given: Numbers, transpose: bool) -> Floats:
         wide = np.zeros((self._rows, r.shape[1]), order="F")
         wide[given] = r
-        found: Floats = self._factor.solve(wide, trans="T" if transpose else "N")
-        return found
+        return np.ascontiguousarray(self._factor.solve(wide, trans="T" if transpose else "N")[asked])
 
 
 class Returns(Operator):
@@ -93,17 +83,11 @@ class Returns(Operator):
     def __init__(self, walk: Walk, sweep: Sweep, back: Entries) -> None:
         super().__init__(walk)
         self._sweep, self._back = sweep, back.over(self.num_nodes)
-        self._alone = torch.from_numpy(sweep.alone)
         self._back_transpose = csr_array(self._back.T)
 
     def sweep(self, r: Tensor, *, transpose: bool = False) -> Tensor:
         """M⁻¹r, or M⁻ᵀr."""
         return torch.from_numpy(self._sweep.solve(r.numpy(), transpose))
-
-    def visits(self, r: Tensor) -> tuple[Tensor, Tensor]:
-        """M⁻ᵀr, and what comes into each node from outside its block, both (N, K)."""
-        found, come = (torch.from_numpy(each) for each in self._sweep.visits(r.numpy()))
-        return found, torch.where(self._alone[:, None], self.diagonal[:, None] * found, come)
 
     def back(self, x: Tensor) -> Tensor:
         """Nᵀx: what comes back to earlier blocks."""
