@@ -146,8 +146,11 @@ def measure(tell: child.Tell, name: str, folder: Path) -> None:
     matrix, states = sparse.load_npz(folder / "matrix.npz"), np.load(folder / "states.npy")
     torch.set_num_threads(1)
     start = time.process_time()
-    found = METHODS[name](matrix, states)
+    with rw.record_solves() as reports:
+        found = METHODS[name](matrix, states)
     tell({"seconds": time.process_time() - start})
+    bounds = [seen.error_bound for seen in reports if not seen.transpose and seen.error_bound is not None]
+    tell({"bound": f"{max(bounds):.0e}" if bounds else ""})
     exact = np.load(folder / "exact.npy")
     tell({"sums": float(np.abs(found.sum(1) - 1).max()), "least": float(found.min())})
     tell({"off": float(np.abs(found - exact).max()), "peak": child.memory("VmHWM")})
@@ -168,10 +171,13 @@ def report(kind: str, options: argparse.Namespace, folder: Path) -> None:
     for name in options.methods:
         said = told[name]
         if ended[name]:
-            print(f"| {kind} | {name} | {ended[name]} | | | | |", flush=True)
+            print(f"| {kind} | {name} | {ended[name]} | | | | | |", flush=True)
         else:
-            values = f"{said['sums']:.0e} | {said['least']:.0e} | {said['off']:.0e} | {said['peak']:.2f}"
-            print(f"| {kind} | {name} | {statistics.median(taken[name]):.1f} | {values} |", flush=True)
+            numbers = f"{said['sums']:.0e} | {said['least']:.0e} | {said['off']:.0e} | {said['bound']}"
+            print(
+                f"| {kind} | {name} | {statistics.median(taken[name]):.1f} | {numbers} | {said['peak']:.2f} |",
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -186,8 +192,11 @@ def main() -> None:
     torch.set_num_threads(1)
     said = f"{options.cells:,} cells, CPU seconds, medians of {options.runs} runs in turns"
     print(f"{child.machine()}, {said}\n", flush=True)
-    print("| transitions | method | CPU seconds | sums of rows off by | least entry | largest error | peak (GiB) |")
-    print("|---|---|---|---|---|---|---|")
+    columns = (
+        "transitions | method | CPU seconds | sums of rows off by | least entry | largest error | bound | peak (GiB)"
+    )
+    print(f"| {columns} |")
+    print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for kind in options.kinds:
             report(kind, options, Path(folder))
