@@ -285,7 +285,7 @@ def test_what_cancels_in_a_well_is_an_error_where_rounding_has_taken_it(transpos
     b = torch.tensor([1.0, -1.0, 0.0, 0.0], dtype=DOUBLE) if transpose else torch.zeros(4, dtype=DOUBLE)
     if not transpose:
         b[:2] = walk.weight.detach()[:2] * torch.tensor([1.0, -1.0])
-    with pytest.raises(rw.ConvergenceError, match="cannot tell an answer from rounding" if transpose else "residual"):
+    with pytest.raises(rw.ConvergenceError, match="cannot tell an answer from rounding"):
         rw.solve(walk, b, BlockGaussSeidel(rtol=1e-12), transpose)
 
 

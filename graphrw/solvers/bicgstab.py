@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.certified import CertifiedInverse
+from graphrw.solvers.certified import CertifiedInverse, operations
 from graphrw.solvers.cg import JacobiInverse
 from graphrw.solvers.iterative import IterativeSolver
 from graphrw.solvers.norms import largest, relative_to
@@ -21,8 +22,8 @@ class BiCGStab(IterativeSolver[None]):
     graphs `CG` and `Multigrid` do better. Columns stop as they converge.
 
     Answers come with a bound of their error: the mean number of steps until the walk ends, from where it lasts longest,
-    times their largest residual over a rate. It is at most √rtol of the largest answer (of Aᵀ: of the sum of
-    |rate · x|), and at most 0.01, or an error; so it is one where walks take more than √rtol / 2e-15 steps.
+    times their largest residual over a rate, rounding included. It is at most √rtol of the largest answer (of Aᵀ: of
+    the sum of |rate · x|), and at most 0.01, or an error: so it is one where walks go on for too long.
 
     Args:
         rtol: the relative residual at which a column has converged, in (0, 1).
@@ -56,8 +57,13 @@ class _BiCGStabInverse(CertifiedInverse, JacobiInverse):
         out = self.operator.matmul_in_differences(x, out)
         return out.div_(self.operator.diagonal[:, None])
 
-    def left(self, b: Tensor, x: Tensor, transpose: bool) -> Tensor:
+    def operations(self) -> Tensor:
+        return operations(self.operator.walk.graph)[:, None]
+
+    def left(self, b: Tensor, x: Tensor, transpose: bool) -> tuple[Tensor, Tensor]:
         residual, rate = self.operator.residual(b, x, transpose, in_differences=True), self.operator.diagonal[:, None]
         if transpose:
-            return relative_to(residual.abs().sum(0), (rate * x).abs().sum(0))
-        return relative_to(largest(residual.div_(rate)), largest(x))
+            relative = relative_to(residual.abs().sum(0), (rate * x).abs().sum(0))
+        else:
+            relative = relative_to(largest(residual.div_(rate)), largest(x))
+        return relative, torch.ones_like(relative)

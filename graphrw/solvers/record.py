@@ -21,8 +21,8 @@ class SolveReport:
     relative_residual: float  # true ‖b − A x‖ / ‖b‖, the worst column's; BlockGaussSeidel's of Aᵀ is that of its y
     seconds: float
     factor_seconds: float  # of the factorisation, in the report of the first solve with it; 0 in the others
-    # No entry of a column of x is off by more than this times its largest, where the solver knows; of Aᵀ, no sum of
-    # |rate · x| (of `BlockGaussSeidel`'s |y|) by more than this times itself.
+    # Where the solver knows: no entry of a column of x is off by more than this times its largest; of Aᵀ of a directed
+    # graph, errors times rates add up to no more than this times what x does. Before x is rounded to its own type.
     error_bound: float | None = None
 
 
