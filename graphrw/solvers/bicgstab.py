@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.certified import CertifiedInverse, operations
+from graphrw.solvers.certified import CertifiedInverse, operations_of_a_step
 from graphrw.solvers.cg import JacobiInverse
 from graphrw.solvers.iterative import IterativeSolver
 from graphrw.solvers.norms import largest, relative_to
@@ -58,7 +58,7 @@ class _BiCGStabInverse(CertifiedInverse, JacobiInverse):
         return out.div_(self.operator.diagonal[:, None])
 
     def operations(self) -> Tensor:
-        return operations(self.operator.walk.graph)[:, None]
+        return operations_of_a_step(self.operator.walk.graph)[:, None]
 
     def left(self, b: Tensor, x: Tensor, transpose: bool) -> tuple[Tensor, Tensor]:
         residual, rate = self.operator.residual(b, x, transpose, in_differences=True), self.operator.diagonal[:, None]

@@ -12,7 +12,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import krylov
 from graphrw.solvers.base import ROUNDING, Equation, Solution
-from graphrw.solvers.certified import CertifiedInverse, operations
+from graphrw.solvers.certified import CertifiedInverse, operations_of_a_step
 from graphrw.solvers.differences import Differences
 from graphrw.solvers.direct import could_not_factorise
 from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
@@ -92,7 +92,7 @@ class _BlockGaussSeidelInverse(CertifiedInverse):
         self.differences = _differences(solver, walk, group, _longest_stay(inverse, self.operator.diagonal.numpy()))
         self.operator = self._returns = Returns(walk, Sweep(inverse, blocks.later, group), blocks.back)
         size = torch.from_numpy(np.bincount(group)[group])
-        self._each_block = torch.from_numpy(blocks.leave) * (operations(walk.graph) + size)
+        self._each_block = torch.from_numpy(blocks.leave) * (operations_of_a_step(walk.graph) + size)
 
     def solve(self, b: Tensor, transpose: bool = False, start: Tensor | None = None) -> Solution:
         device, b, start = b.device, b.cpu(), None if start is None else start.cpu()

@@ -21,8 +21,8 @@ ADVICE = (
 )
 
 
-def operations(graph: Graph) -> Tensor:
-    """(N,) float64: those of a step from a node, or to it: a sum over its edges, a quotient, a few more."""
+def operations_of_a_step(graph: Graph) -> Tensor:
+    """(N,) float64: how many of arithmetic one from each node takes, or one to it: a sum over its edges, a few more."""
     return 4 + torch.bincount(graph.edges.reshape(-1), minlength=graph.num_nodes).double()
 
 
