@@ -194,7 +194,9 @@ def labels_by_blocks(folder: Path) -> Callable[[], Any]:
     return labels
 
 
-def again_and_again(call: Callable[[], Any]) -> None:
+def again_and_again(call: Callable[[], Any], seconds: float) -> None:
+    """Until the alarm, in so many seconds."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     for _ in count():
         call()
 
@@ -235,9 +237,8 @@ def test_after_ctrl_c_in_a_long_call_the_same_objects_answer_as_before(name: str
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         for seconds in (0.002, 0.009, 0.04):
-            signal.setitimer(signal.ITIMER_REAL, seconds)
             with pytest.raises(KeyboardInterrupt):
-                again_and_again(call)
+                again_and_again(call, seconds)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
