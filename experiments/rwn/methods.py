@@ -85,7 +85,7 @@ def settings(weights: str) -> list[Setting]:
     """All that is tried on the split that chooses."""
     numbers = {"learned": POWERS, "colours": BETAS, "gaussian": SIGMAS}.get(weights, (1.0,))
     limits = [Setting(weights, number, alpha) for number in numbers for alpha in ALPHAS]
-    return [Setting(weights, number, steps=steps) for number in numbers for steps in (1, 4)] + limits
+    return [Setting(weights, number, steps=steps) for number in numbers for steps in (1, 4, 8)] + limits
 
 
 @dataclass(frozen=True)

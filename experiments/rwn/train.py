@@ -3,7 +3,7 @@
 In the first stage the network learns without a walk. In the second, which starts from there, it goes on to learn
 through one step of a walk, as in Bertasius et al. (CVPR 2017): `--walk learned`, with the affinity branch and its loss;
 or of a walk whose weights are not learned: `colours`, exp(−β · L1 distance of RGB), or `uniform`; or it goes on without
-any: `none`, so that all have had the same steps.
+any: `none`, so that all have had the same steps. `--alpha` goes through the limit that predicts in place of one step.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -14,19 +14,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from experiments.rwn.scenes import SETS, Scene, made, piece, read
+import graphrw as rw
+from experiments.rwn.scenes import SETS, Piece, Scene, made, piece, read
 from experiments.shared.command import Training, option, parsed
 from experiments.shared.stages import stage
-from graphrw.functional import local_affinity_loss, local_step
+from graphrw.functional import limit, local_affinity_loss, local_step
 from graphrw.models import RWN
 from graphrw.models.training import Schedule
 
 BETA = {"colours": 10.0, "uniform": 0.0}
+PREDICTING = 5.0  # pixels: the radius of walks that predict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Config(Training):
     walk_steps: int = option(600, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
     radius: float = option(7.0, "of the step in training, in pixels")
+    alpha: float = option(0.0, "learn through the limit with this α, within 5 pixels; 0: through one step")
     side: float = option(1.0, "weight of the loss of affinities")
     learning_rate: float = option(3e-3, "of both stages")
 
@@ -59,8 +63,24 @@ def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> 
         return cross_entropy(f, target, ignore_index=-1)
     if config.walk != "learned":
         return cross_entropy(local_step(f, part.image, BETA[config.walk], config.radius), target, ignore_index=-1)
-    fit = cross_entropy(local_step(f, part.features, theta, config.radius), target, ignore_index=-1)
+    fit = cross_entropy(walked(config, model, part), target, ignore_index=-1)
     return fit + config.side * local_affinity_loss(part.features, theta, target, config.radius)
+
+
+def walked(config: Config, model: RWN, part: Piece) -> Tensor:
+    """The scores after the learned walk, (1, L, H, W)."""
+    if not config.alpha:
+        return local_step(part.f, part.features, model.affinity.coefficients, config.radius)
+    graph = nearby(tuple(part.f.shape[2:]))
+    weight = rw.build.above(model.affinity(part.features, graph))
+    y = limit(rw.walk(graph, weight), part.f[0].flatten(1).T, config.alpha, rtol=1e-3)
+    return y.T.reshape(part.f.shape)
+
+
+@cache
+def nearby(shape: tuple[int, ...]) -> rw.Graph:
+    """The graph on which walks predict."""
+    return rw.grid_graph(shape, radius=PREDICTING)
 
 
 def train(config: Config) -> RWN:
