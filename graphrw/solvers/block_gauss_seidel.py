@@ -21,7 +21,6 @@ from graphrw.solvers.norms import column_norm, largest, relative_to
 from graphrw.solvers.sweep import Blocks, Returns, Sweep, transitions
 from graphrw.solvers.wells import wells
 
-EPSILON = torch.finfo(torch.float64).eps
 LONGEST = 1e8  # visits to a node before walkers leave its block: beyond, subtraction leaves less than eight digits
 
 
