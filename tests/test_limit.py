@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 import graphrw as rw
 from graphrw.functional import damp, limit, resolvent, step
@@ -91,3 +92,18 @@ def test_a_second_derivative_and_transforms_are_refused_in_words():
         torch.autograd.grad(energy(weight, f), f, create_graph=True)
     with pytest.raises(NotImplementedError, match=r"does not take `torch\.func` transforms"):
         torch.func.grad(energy)(weight.detach(), f.detach())
+
+
+@pytest.mark.parametrize("which", ["weight", "killing", "f", "alpha"])
+def test_forward_mode_is_refused_in_words_whatever_has_a_tangent(which: str) -> None:
+    graph = rw.grid_graph((3, 4))
+    inputs = {
+        "weight": torch.ones(graph.num_edges),
+        "killing": torch.ones(12),
+        "f": torch.rand(12),
+        "alpha": torch.tensor(0.5),
+    }
+    with forward_ad.dual_level():
+        inputs[which] = forward_ad.make_dual(inputs[which], torch.ones_like(inputs[which]))
+        with pytest.raises(NotImplementedError, match="no derivative in forward mode"):
+            limit(rw.walk(graph, inputs["weight"], inputs["killing"]), inputs["f"], inputs["alpha"])

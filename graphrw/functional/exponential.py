@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
-from graphrw.functional.transition import spread
+from graphrw.functional.transition import Neighbours
 from graphrw.solve import factorize
 from graphrw.solvers import Solver
 
@@ -35,7 +36,12 @@ class Generator:
 
     def __call__(self, y: Tensor) -> Tensor:
         """L y."""
-        return (self.walk.rate[:, None] * y - spread(self.walk, y)) / self.mass
+        return (self.walk.rate[:, None] * y - self.neighbours(y)) / self.mass
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """W."""
+        return Neighbours(self.walk)
 
     @property
     def fastest(self) -> float:
@@ -133,7 +139,7 @@ def _poisson(generator: Generator, f: Tensor, steps: Tensor, most: float, *, rto
     q, rate = generator.fastest, generator.walk.rate[:, None]
     stay, now, total = 1 - rate / (q * generator.mass), f, _chance(0, steps) * f
     for number in range(1, last + 1):
-        now = stay * now + spread(generator.walk, now) / (q * generator.mass)
+        now = stay * now + generator.neighbours(now) / (q * generator.mass)
         total = total + _chance(number, steps) * now
     return total
 

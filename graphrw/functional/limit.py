@@ -13,9 +13,7 @@ from graphrw.core.transforms import refuse_transforms
 from graphrw.core.walk import Walk
 from graphrw.core.whole import is_number
 from graphrw.functional.propagation import check_alpha, step
-from graphrw.functional.transition import as_given, node_rows, prepared, rate_of
-from graphrw.solvers.operator import csr, multiply
-from graphrw.solvers.pattern import row_pattern
+from graphrw.functional.transition import Neighbours, as_given, node_rows, prepared, rate_of
 
 SLACK = 10  # iterations beyond those that the bound foretells; what takes more is lost in rounding
 
@@ -46,7 +44,8 @@ def limit(walk: Walk, f: Tensor, alpha: Tensor | float, *, rtol: float = 1e-4) -
 
     Raises:
         ConvergenceError: if that type does not hold as many digits as `rtol` asks for.
-        NotImplementedError: within a `torch.func` transform, or for a second derivative: take `damp` and `resolvent`.
+        NotImplementedError: within a `torch.func` transform, in forward mode, or for a second derivative: take `damp`
+            and `resolvent`.
         ValueError: for a directed walk, a wrong shape, type or device, or `alpha` or `rtol` out of range.
 
     >>> from graphrw import Graph, walk
@@ -54,18 +53,18 @@ def limit(walk: Walk, f: Tensor, alpha: Tensor | float, *, rtol: float = 1e-4) -
     >>> limit(path, torch.tensor([0.0, 0.0, 1.0]), alpha=0.5, rtol=1e-6)
     tensor([0.1250, 0.2500, 0.6250])
     """
-    refuse_transforms("limit", "`damp` and `resolvent`")
     alpha = check_alpha(alpha)
     check_share("rtol", rtol)
     held, columns, loops, unit = prepared(walk, f, 0.0)
     f = node_rows("f", walk, f)
+    inputs = (walk.weight, walk.killing, f, torch.as_tensor(alpha))
+    refuse_transforms("limit", "`damp` and `resolvent`", *inputs)
     if walk.graph.directed:
         raise ValueError("`limit` takes undirected walks, whose eigenvalues are real; take `damp` and `resolvent`.")
     with torch.no_grad():
         rate, dead = rate_of(held, loops)
         steps = _Steps(held, torch.where(dead, 1.0, rate), float(alpha), rtol)
         y = as_given(steps.limit((1 - float(alpha)) * columns), f, unit)
-    inputs = (walk.weight, walk.killing, f, torch.as_tensor(alpha))
     if not (torch.is_grad_enabled() and any(value.requires_grad for value in inputs)):
         return y
     # At the limit one more step changes nothing, but autograd sees it: all of the derivative but that through y.
@@ -107,7 +106,7 @@ class _Steps:
         most = math.ceil(math.log(self.rtol / (4 * span)) / math.log(factor)) + SLACK
         before, x, omega = torch.zeros_like(b), b, 1.0
         for iteration in range(most):
-            moved = multiply(self._weights, x).div_(self._share).add_(b)
+            moved = self._neighbours(x).div_(self._share).add_(b)
             if bool((torch.linalg.vector_norm(moved - x, dim=0) <= target).all()):
                 return moved
             before, x = x, moved.sub_(before).mul_(omega).add_(before)
@@ -132,8 +131,5 @@ class _Steps:
         return (self.rate / self.alpha)[:, None]  # divided by: its inverse may overflow
 
     @cached_property
-    def _weights(self) -> Tensor:
-        """W, (N, N)."""
-        pattern, size = row_pattern(self.walk.graph), self.walk.graph.num_nodes
-        values = pattern.values(torch.zeros_like(self.rate), -self.walk.weight)
-        return csr(pattern.indptr, pattern.indices, values, (size, size))
+    def _neighbours(self) -> Neighbours:
+        return Neighbours(self.walk)

@@ -15,7 +15,7 @@ from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk
 from graphrw.core.whole import check_flag, check_whole, is_number
-from graphrw.functional.transition import as_given, loop_weights, node_rows, prepared, rate_of, spread
+from graphrw.functional.transition import Neighbours, as_given, loop_weights, node_rows, prepared, rate_of
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver
 
@@ -68,10 +68,10 @@ def step(
     # Divided by, since 1 / rate may overflow.
     share = torch.where(dead, torch.inf, rate.sqrt() if symmetric else rate)[:, None]
     lazy = None if is_number(self_loops) and self_loops == 0 else loops[:, None]
-    y = first
+    neighbours, y = Neighbours(walk, columns=steps * first.shape[1]), first
     for _ in range(steps):
         sent = y / share if symmetric else y
-        arrived = spread(walk, sent)
+        arrived = neighbours(sent)
         y = (arrived if lazy is None else arrived + lazy * sent) / share
         y = y if restart is None else (1 - restart) * y + restart * first
     return as_given(y, f, unit)
