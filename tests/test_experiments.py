@@ -92,8 +92,16 @@ def test_segmenters_learn_from_scribbles_and_are_scored(data: Path, tmp_path: Pa
     told = run("rawks/evaluate.py", *where, "--split", "test", "--models", tmp_path / "0", "--out", out)
     assert "SPCON" in told
     rows = figures(out)
-    assert {row["method"] for row in rows} >= {"Q, sparse", "Q, then_q", "Q, dense", "P, abstaining on 6%"}
+    peers = {"random walker, colours, β = 100", "rw.segment"}
+    assert {row["method"] for row in rows} >= {"Q, sparse", "Q, then_q", "Q, dense", "P, abstaining on 6%", *peers}
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
+
+
+def test_segmenters_learn_from_scribbles_without_pretrained_features(data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses", "--scratch"]
+    training = ["--out", tmp_path, "--train-on", "test", "--steps", 2, "--seeds", 0, "--rows", "joint"]
+    run("rawks/train.py", *where, *training)
+    assert "| Q, joint |" in run("rawks/evaluate.py", *where, "--split", "test", "--models", tmp_path / "0")
 
 
 def test_scribbles_are_simulated_and_a_picture_is_made_of_them(data: Path, tmp_path: Path) -> None:

@@ -12,14 +12,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.rawks.methods import Head, optimum, spread
+from experiments.rawks.methods import heads, optimum, spread
 from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.rawks.train import ROWS
 from experiments.shared.command import Evaluation, option, parsed
@@ -31,8 +32,10 @@ from graphrw.models import RAWKS
 from graphrw.models.cells import padded
 from graphrw.models.rawks import HEIGHT
 from graphrw.nn import BoundaryLabels
+from graphrw.segmentation import random_walker, segment
 
 ABSTAINING = (0.0, 0.06)
+BETAS = (100.0, 300.0, 1000.0, 3000.0)
 SUPERPIXELS = (100, 200, 400, 800)
 
 
@@ -42,14 +45,14 @@ class Config(Evaluation):
     strokes: str = option(SIMULATED, "as in training")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
+    scratch: bool = option(False, "as in training")
     models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
 
 
-def model_of(folder: Path, row: str, features: int) -> RAWKS | None:
+def model_of(folder: Path, row: str, features: int, *, scratch: bool = False) -> RAWKS | None:
     """None where the row was not trained."""
     path = folder / f"{row}.safetensors"
-    heads = {"trunk": Head(features), "boundary_trunk": Head(features)}
-    return RAWKS.load(path, **heads) if path.exists() else None
+    return RAWKS.load(path, **heads(features, scratch=scratch)) if path.exists() else None
 
 
 def iou(answers: list[Tensor], scenes: list[Scene]) -> float:
@@ -65,6 +68,19 @@ def of_superpixels(scenes: list[Scene], classes: int) -> Iterator[dict[str, Any]
         for consistent, name in ((False, "SPOPT"), (True, "SPCON")):
             found = [optimum(scene, classes, count, consistent=consistent) for scene in scenes]
             yield {"model": 0, "method": f"{name}, {count} superpixels", "mean IoU": iou(found, scenes)}
+
+
+def of_colours(scenes: list[Scene]) -> Iterator[dict[str, Any]]:
+    """What others make of the same scribbles that have not learned what a boundary looks like."""
+
+    def labels(answer: Callable[..., NDArray], **options: float) -> list[Tensor]:
+        pairs = ((scene.image[0].movedim(0, -1).numpy(), (scene.scribbles[0] + 1).numpy()) for scene in scenes)
+        return [torch.from_numpy(answer(image, seeds, channel_axis=-1, **options)) - 1 for image, seeds in pairs]
+
+    for beta in BETAS:
+        found = labels(random_walker, beta=beta)
+        yield {"model": 0, "method": f"random walker, colours, β = {beta:g}", "mean IoU": iou(found, scenes)}
+    yield {"model": 0, "method": "rw.segment", "mean IoU": iou(labels(segment), scenes)}
 
 
 def of_true_walls(scenes: list[Scene], classes: int) -> dict[str, Any]:
@@ -84,7 +100,7 @@ def of_models(config: Config, scenes: list[Scene]) -> Iterator[dict[str, Any]]:
     """One row for each model and for what it answers."""
     for index, folder in enumerate(config.models):
         for row in ROWS:
-            model = model_of(folder, row, scenes[0].features.shape[1])
+            model = model_of(folder, row, scenes[0].features.shape[1], scratch=config.scratch)
             if model is not None:
                 found = [scene.at_pixels(model(scene.features)).argmax(1) for scene in scenes]
                 yield {"model": index, "method": f"Q, {row}", "mean IoU": iou(found, scenes)}
@@ -120,8 +136,14 @@ def main(arguments: list[str] | None = None) -> None:
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
     kind = kind_of(config.set, config.strokes)
-    scenes = read(config.data, config.set, config.split, config.strokes, share=config.share, stride=config.stride)
-    rows = [*of_models(config, scenes), of_true_walls(scenes, kind.classes), *of_superpixels(scenes, kind.classes)]
+    options = {"share": config.share, "stride": config.stride, "scratch": config.scratch}
+    scenes = read(config.data, config.set, config.split, config.strokes, **options)
+    rows = [
+        *of_models(config, scenes),
+        of_true_walls(scenes, kind.classes),
+        *of_colours(scenes),
+        *of_superpixels(scenes, kind.classes),
+    ]
     print(f"{config.set} {config.split}: {len(scenes)} scenes, {len(config.models)} models\n")
     print(table(summary(rows)))
     write(config.out, config, rows, summary=summary(rows))

@@ -12,6 +12,7 @@ from experiments.rawks.scenes import Scene
 from graphrw.models import RAWKS
 
 COMPACTNESS = 10.0  # of SLIC, scikit-image's default
+SCRATCH_WIDTH = 16  # of U-Nets that learn from scratch
 
 Loss = Callable[[Any, Scene, float], Tensor]  # of a model, a scene, and the share of the training that is done
 
@@ -36,9 +37,15 @@ class Head(nn.Module):
         return self.layers(features)
 
 
-def made(features: int, classes: int) -> RAWKS:
-    """RAWKS before training; its images are features of the frozen network, so that its stride is theirs."""
-    return RAWKS(features, classes, trunk=Head(features), boundary_trunk=Head(features))
+def heads(features: int, *, scratch: bool) -> dict[str, nn.Module]:
+    """The trunks of the model, as arguments; none where it has two U-Nets of its own, which learn from scratch."""
+    return {} if scratch else {"trunk": Head(features), "boundary_trunk": Head(features)}
+
+
+def made(features: int, classes: int, *, scratch: bool = False) -> RAWKS:
+    """RAWKS before training; its images are features of cells, so that its stride is theirs."""
+    width = SCRATCH_WIDTH if scratch else None
+    return RAWKS(features, classes, width, **heads(features, scratch=scratch))
 
 
 def sparse_loss(model: RAWKS, scene: Scene) -> Tensor:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d, pixel_unshuffle
 
 from experiments.data.photographs import CAMVID_CLASSES, camvid, weizmann_horses
 from experiments.data.strokes import OBJECT, grabcut, medscribble
@@ -102,6 +103,7 @@ def read(
     share: float = SHARE,
     stride: int = STRIDE,
     mirrored: bool = False,
+    scratch: bool = False,
 ) -> list[Scene]:
     """All scenes of a split.
 
@@ -113,8 +115,10 @@ def read(
         share: of simulated ones, as `simulated_scribbles` has it.
         stride: pixels of the reduced photographs for each cell of the features.
         mirrored: whether each scene is there a second time, mirrored.
+        scratch: whether features are but the colours of a cell's pixels, for networks that learn all that they know.
     """
-    kind, network, scenes = kind_of(name, strokes), EfficientNetLite0(stride, stages=STAGES), []
+    kind, scenes = kind_of(name, strokes), []
+    features_of = partial(colours, stride=stride) if scratch else pretrained(stride)
     for index, (title, picture, truth, given) in enumerate(kind.read(data, split, strokes)):
         image = avg_pool2d(torch.from_numpy(picture.copy()).movedim(-1, 0)[None] / 255, kind.reduce)
         height, width = image.shape[2:]
@@ -126,9 +130,20 @@ def read(
             scribbles = block_maximum(torch.from_numpy(given)[None], kind.reduce)[:, :height, :width]
         for flips in ((), (-1,)) if mirrored else ((),):
             seen, drawn = image.flip(flips).contiguous(), scribbles.flip(flips).contiguous()
-            features, seeds = torch.cat([network(seen), contrast(seen, stride)], 1), block_maximum(drawn, stride)
+            features, seeds = features_of(seen), block_maximum(drawn, stride)
             scenes.append(Scene(title, seen, classes.flip(flips).contiguous(), drawn, features, seeds, stride))
     return scenes
+
+
+def pretrained(stride: int) -> Callable[[Tensor], Tensor]:
+    """What gives features of the frozen network, and the slope of colours."""
+    network = EfficientNetLite0(stride, stages=STAGES)
+    return lambda image: torch.cat([network(image), contrast(image, stride)], 1)
+
+
+def colours(image: Tensor, stride: int) -> Tensor:
+    """(1, 3 stride², ⌈H / stride⌉, ⌈W / stride⌉): those of the pixels in each cell, from −1 to 1."""
+    return pixel_unshuffle(2 * padded(image, stride) - 1, stride)
 
 
 def contrast(image: Tensor, stride: int) -> Tensor:

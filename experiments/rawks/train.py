@@ -37,6 +37,7 @@ class Config(Training):
     strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
+    scratch: bool = option(False, "U-Nets that learn from scratch, in place of heads on a frozen pretrained network")
     seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
     rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
@@ -116,7 +117,8 @@ def labels_of(config: Config, row: str, scene: Scene) -> Tensor:
 def begun(config: Config, scenes: list[Scene]) -> RAWKS:
     """The model before training."""
     torch.manual_seed(config.seed)
-    model = made(scenes[0].features.shape[1], kind_of(config.set, config.strokes).classes)
+    classes = kind_of(config.set, config.strokes).classes
+    model = made(scenes[0].features.shape[1], classes, scratch=config.scratch)
     nn.init.constant_(model.edges.bias, config.start / config.gain)
     return model
 
@@ -169,6 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
         share=config.share,
         stride=config.stride,
         mirrored=True,
+        scratch=config.scratch,
     )
     for seed in config.seeds or (config.seed,):
         train(replace(config, seed=seed, out=config.out / str(seed)), scenes)
