@@ -59,9 +59,9 @@ def dense_loss(model: RAWKS, scene: Scene, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def spread(model: RAWKS, scene: Scene) -> Tensor:
-    """P at the cells, (1, L, h, w)."""
-    return model.propagate(scene.features, scene.seeds)
+def spread(model: RAWKS, scene: Scene, guess_rate: float = 0.0) -> Tensor:
+    """P at the cells, (1, L, h, w), as `RAWKS.propagate` has it."""
+    return model.propagate(scene.features, scene.seeds, guess_rate=guess_rate)
 
 
 def optimum(scene: Scene, classes: int, count: int, *, consistent: bool) -> Tensor:

@@ -50,6 +50,7 @@ class Config(Training):
     alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
     entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
     last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
+    guess_rate: float = option(0.0, "in `then_q`, learn from a P whose walks end in guesses of Q, too, at this rate")
     temperature: bool = option(False, "in `joint`, let Q learn from P at a temperature that is learned, too")
     start: float = option(rawks.START, "where boundaries start, before the sigmoid")
     gain: float = option(rawks.GAIN, "of the head of the boundaries")
@@ -95,7 +96,7 @@ def loss_of(config: Config, row: str, scenes: list[Scene], joint: RAWKS | None) 
     if row == "then_q":
         if joint is None:
             raise SystemExit("`then_q` learns from `joint`: give both in --rows.")
-        shares = {each: spread(joint, each) for each in scenes}
+        shares = {each: spread(joint, each, config.guess_rate) for each in scenes}
         return lambda model, scene, share: (
             model.label_loss(scene.features, shares[scene], alpha=config.alpha)
             + config.seed_weight * sparse_loss(model, scene)

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from graphrw.core.arrays import as_tensor
+from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_whole
+from graphrw.functional import hitting_probabilities
 from graphrw.losses import propagation_loss
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model, make_trunk
@@ -17,6 +19,7 @@ from graphrw.models.features import channels_of
 from graphrw.models.scale import InputScale
 from graphrw.models.seeds import check_seeds, coarse_seeds
 from graphrw.nn import BoundaryLabels
+from graphrw.nn.grids import Grids
 from graphrw.solvers import Auto, Solver
 
 START = -6.0  # before the sigmoid: scores start at 0.05, and a walk lives for some 20 steps
@@ -92,6 +95,7 @@ class RAWKS(Model):
         nn.init.zeros_(self.edges.weight)
         nn.init.constant_(self.edges.bias, START / GAIN)  # type: ignore[arg-type]
         self.walk = BoundaryLabels(num_labels=num_classes, solver=solver)
+        self._grids = Grids()
 
     def forward(self, image: Tensor) -> Tensor:
         """The logits of Q: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
@@ -101,9 +105,20 @@ class RAWKS(Model):
         """The boundary scores B of the nodes, from 0 to 20: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
         return HEIGHT * torch.sigmoid(GAIN * self.edges(self._features(image, self.boundary_trunk)))
 
-    def propagate(self, image: Tensor, seeds: Tensor) -> Tensor:
-        """P: the seeds (B, H, W), −1 where there is none, spread by the walk; (B, L, H, W)."""
-        return upsampled(self._spread(image, seeds), self.stride, image.shape[2:])
+    def propagate(self, image: Tensor, seeds: Tensor, *, guess_rate: float = 0.0) -> Tensor:
+        """P: the seeds spread by the walk; (B, L, H, W).
+
+        With a `guess_rate` walkers end at any other node, too, in the labels that Q guesses there: labels of an image
+        with seeds that are better than P and Q by themselves. This is not in the paper.
+
+        Args:
+            image: (B, C, H, W).
+            seeds: (B, H, W) int64, −1 where there is none.
+            guess_rate: ρ ≥ 0, how often a walker ends in a guess for each step that it would take without walls; from
+                0.001 to 1 answers hardly differ. 0: the paper's P.
+        """
+        check_factor("guess_rate", guess_rate)
+        return upsampled(self._spread(image, seeds, guess_rate), self.stride, image.shape[2:])
 
     def loss(
         self,
@@ -154,8 +169,25 @@ class RAWKS(Model):
         logits: Tensor = self.classes(self._features(image, self.trunk))
         return logits
 
-    def _spread(self, image: Tensor, seeds: Tensor) -> Tensor:
+    def _spread(self, image: Tensor, seeds: Tensor, guess_rate: float = 0.0) -> Tensor:
         boundary = self.boundary(image)
         check_seeds(seeds, image)
-        probability: Tensor = self.walk(boundary, coarse_seeds(seeds, self.stride))
+        given = coarse_seeds(seeds, self.stride)
+        if guess_rate:
+            return self._spread_with_guesses(boundary, given, guess_rate * torch.softmax(self._logits(image), 1))
+        probability: Tensor = self.walk(boundary, given)
         return probability
+
+    def _spread_with_guesses(self, boundary: Tensor, seeds: Tensor, guess: Tensor) -> Tensor:
+        """P of seeds (B, h, w), and of absorption d · `guess` (B, L, h, w): c = d e^B + d Σ_l guess_l off the seeds."""
+        graph, shape = self._grids.of("boundary", boundary, (1, 1), seeds)
+        weight = boundary.new_ones(graph.num_edges, dtype=torch.float64)
+        degree = walk(graph, weight).degree.clamp(min=1.0)  # an image of one cell has 0, and its guess for an answer
+        rate = torch.where(seeds.flatten() < 0, degree, 0.0)[:, None]
+        known = Walk(graph, weight, rate[:, 0] * torch.expm1(boundary.double().flatten()))
+        absorption = rate * guess.double().movedim(1, -1).reshape(graph.num_nodes, -1)
+        labels = hitting_probabilities(
+            known, seeds.flatten(), guess.shape[1], absorption=absorption, solver=self.walk.solver
+        )
+        share = (labels / labels.sum(1, keepdim=True)).to(boundary)
+        return share.reshape(len(boundary), *shape, -1).movedim(-1, 1).contiguous()

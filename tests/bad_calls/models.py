@@ -120,7 +120,7 @@ CALLS = (
     call(models.RAWKS.load, path=a_path(SAVED[RAWKS]), trunk=A_TRUNK, boundary_trunk=A_TRUNK),
     call(RAWKS.forward, image=AN_IMAGE),
     call(RAWKS.boundary, image=AN_IMAGE),
-    call(RAWKS.propagate, image=AN_IMAGE, seeds=SEEDED),
+    call(RAWKS.propagate, image=AN_IMAGE, seeds=SEEDED, guess_rate=number(0.1, -1.0)),
     call(
         RAWKS.loss,
         image=AN_IMAGE,
