@@ -50,7 +50,7 @@ class Config(Training):
     alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
     entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
     last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
-    guess_rate: float = option(0.0, "in `then_q`, learn from a P whose walks end in guesses of Q, too, at this rate")
+    guess_rate: float = option(0.1, "in `then_q`, how often walks of P end in guesses of Q; 0: the paper's P")
     temperature: bool = option(False, "in `joint`, let Q learn from P at a temperature that is learned, too")
     start: float = option(rawks.START, "where boundaries start, before the sigmoid")
     gain: float = option(rawks.GAIN, "of the head of the boundaries")
@@ -153,6 +153,8 @@ def train(config: Config, scenes: list[Scene]) -> None:
     joint = None
     for row in sorted(config.rows, key=ROWS.index):
         model = trained(config, row, begun(config, scenes), loss_of(config, row, scenes, joint), scenes)
+        if joint is not None and row == "then_q":  # it has learned no walls of its own
+            model.boundary_trunk, model.edges = joint.boundary_trunk, joint.edges
         model.save(config.out / f"{row}.safetensors")
         joint = model if row == "joint" else joint
 
