@@ -36,7 +36,7 @@ from graphrw.segmentation import random_walker, segment
 
 ABSTAINING = (0.0, 0.06)
 GUESS_RATE = 0.1
-BETAS = (100.0, 300.0, 1000.0, 3000.0)
+BETAS = (1e3, 3e3, 1e4, 3e4, 1e5)
 SUPERPIXELS = (100, 200, 400, 800)
 
 
@@ -80,7 +80,7 @@ def of_colours(scenes: list[Scene]) -> Iterator[dict[str, Any]]:
 
     for beta in BETAS:
         found = labels(random_walker, beta=beta)
-        yield {"model": 0, "method": f"random walker, colours, β = {beta:g}", "mean IoU": iou(found, scenes)}
+        yield {"model": 0, "method": f"random walker, colours, β = {beta:.0f}", "mean IoU": iou(found, scenes)}
     yield {"model": 0, "method": "rw.segment", "mean IoU": iou(labels(segment), scenes)}
 
 
