@@ -94,7 +94,7 @@ def test_segmenters_learn_from_scribbles_and_are_scored(data: Path, tmp_path: Pa
     rows = figures(out)
     methods = {row["method"] for row in rows}
     assert methods >= {"Q, sparse", "Q, then_q", "Q, dense", "P, abstaining on 6%", "rw.segment"}
-    assert methods >= {"P with guesses of Q, then_q", "random walker, colours, β = 100"}
+    assert methods >= {"P with guesses of Q, then_q", "random walker, colours, β = 1000"}
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
 
 
