@@ -50,7 +50,7 @@ class Config(Training):
     alone: float = option(1 / 3, "for which share of `joint` the seeds are all that Q learns from, and P rests")
     entropy_weight: float = option(1.0, "in `joint`, of the entropy of P at first")
     last_entropy_weight: float = option(0.2, "and in the end; it falls like a line")
-    guess_rate: float = option(0.1, "in `then_q`, how often walks of P end in guesses of Q; 0: the paper's P")
+    guess_rate: float = option(0.0, "in `then_q`, how often walks of P end in guesses of Q; 0: the paper's P")
     temperature: bool = option(False, "in `joint`, let Q learn from P at a temperature that is learned, too")
     start: float = option(rawks.START, "where boundaries start, before the sigmoid")
     gain: float = option(rawks.GAIN, "of the head of the boundaries")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.walk import Walk, walk
+from graphrw.core.walk import Walk, degree
 from graphrw.core.whole import check_whole
 from graphrw.functional import hitting_probabilities
 from graphrw.losses import propagation_loss
@@ -108,14 +108,15 @@ class RAWKS(Model):
     def propagate(self, image: Tensor, seeds: Tensor, *, guess_rate: float = 0.0) -> Tensor:
         """P: the seeds spread by the walk; (B, L, H, W).
 
-        With a `guess_rate` walkers end at any other node, too, in the labels that Q guesses there: labels of an image
-        with seeds that are better than P and Q by themselves. This is not in the paper.
+        With a `guess_rate` walkers end at any other node, too, in the labels that Q guesses there. This is not in the
+        paper. It helps where walls leak and Q is the better of the two, as on photographs with few short scribbles; it
+        was not tried where P is far better than Q.
 
         Args:
             image: (B, C, H, W).
             seeds: (B, H, W) int64, −1 where there is none.
-            guess_rate: ρ ≥ 0, how often a walker ends in a guess for each step that it would take without walls; from
-                0.001 to 1 answers hardly differ. 0: the paper's P.
+            guess_rate: ρ ≥ 0, how often a walker ends in a guess for each step that it would take without walls.
+                0: the paper's P.
         """
         check_factor("guess_rate", guess_rate)
         return upsampled(self._spread(image, seeds, guess_rate), self.stride, image.shape[2:])
@@ -182,8 +183,8 @@ class RAWKS(Model):
         """P of seeds (B, h, w), and of absorption d · `guess` (B, L, h, w): c = d e^B + d Σ_l guess_l off the seeds."""
         graph, shape = self._grids.of("boundary", boundary, (1, 1), seeds)
         weight = boundary.new_ones(graph.num_edges, dtype=torch.float64)
-        degree = walk(graph, weight).degree.clamp(min=1.0)  # an image of one cell has 0, and its guess for an answer
-        rate = torch.where(seeds.flatten() < 0, degree, 0.0)[:, None]
+        around = degree(graph, weight).clamp(min=1.0)  # an image of one cell has 0, and its guess for an answer
+        rate = torch.where(seeds.flatten() < 0, around, 0.0)[:, None]
         known = Walk(graph, weight, rate[:, 0] * torch.expm1(boundary.double().flatten()))
         absorption = rate * guess.double().movedim(1, -1).reshape(graph.num_nodes, -1)
         labels = hitting_probabilities(
