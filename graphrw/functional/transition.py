@@ -25,8 +25,9 @@ SOON_PAID = 16  # columns that W is applied to; finding its compressed pattern t
 class Neighbours:
     """W y of one walk for many y (N, K) of its type, differentiable in everything.
 
-    Where nothing is differentiated it is a product with the compressed matrix: on a grid with radius 5 and 11 columns
-    forty times as fast. torch's derivative of that product makes the transpose each time and is no faster than edges.
+    Where nothing is differentiated it is a product with the compressed matrix: eight on a grid with radius 5 and 11
+    columns take a twenty-fifth of the time (`benchmarks/steps.py`). torch's derivative of that product makes the
+    transpose each time, and is no faster than edges.
     """
 
     walk: Walk
