@@ -98,9 +98,9 @@ def summary(found: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
         mine = [row for row in found if (row["graph"], row["labels"], row["method"]) == (graph, labels, method)]
         values = [100 * row[split] for row in mine]
         line: dict[str, Any] = {"graph": graph, "labels": labels or "all", "method": method, "runs": len(mine)}
-        line["mean"] = round(statistics.mean(values), 2)
-        line["deviation"] = round(statistics.stdev(values), 2) if len(values) > 1 else None
-        line["seconds"] = round(statistics.mean(row["seconds"] for row in mine), 2)
+        line["mean"] = statistics.mean(values)
+        line["deviation"] = statistics.stdev(values) if len(values) > 1 else None
+        line["seconds"] = statistics.mean(row["seconds"] for row in mine)
         lines.append(line)
     return lines
 

@@ -54,11 +54,11 @@ def about(found: list[dict[str, Any]]) -> str:
     for result in found:
         first, config, machine = result["figures"][0], result["config"], result["machine"]
         runs = max(line["runs"] for line in result["summary"])
-        seconds = [line["seconds"] for line in result["summary"]]
+        longest = max(row["seconds"] for row in result["figures"])
         lines.append(
             f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}: {first['splits']} split, "
             f"homophily {first['homophily']}, {runs} runs, {config['split']} nodes, a run takes up to "
-            f"{max(seconds):.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
+            f"{longest:.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
         )
     return "\n".join(lines)
 
