@@ -6,9 +6,11 @@ dropout), three of the weight decay of its first layer.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding_bag, nll_loss
 from torch_geometric.nn import APPNP, GATConv, GCNConv
@@ -31,6 +33,37 @@ class Options:
     rate: float = 0.01  # Adam's
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Where the entries of a sparse matrix are, row by row."""
+
+    columns: Tensor  # (nnz,)
+    starts: Tensor  # (N,) of each row among them
+    order: Tensor  # (nnz,) their places among the entries that are given
+
+    @classmethod
+    def of(cls, matrix: csr_array) -> Self:
+        """Those of a matrix whose entries are their own places."""
+        parts = (matrix.indices, matrix.indptr[:-1], matrix.data)
+        return cls(*(torch.from_numpy(part.astype(np.int64)) for part in parts))
+
+    def times(self, values: Tensor, dense: Tensor) -> Tensor:
+        return embedding_bag(self.columns, dense, self.starts, mode="sum", per_sample_weights=values[self.order])
+
+
+class _Product(torch.autograd.Function):
+    """X W, with the gradient of W by rows of Xᵀ; that of `embedding_bag` sorts all entries first."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, values: Tensor, rows: Rows, columns: Rows) -> Tensor:
+        ctx.values, ctx.columns = values, columns
+        return rows.times(values, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.columns.times(ctx.values, gradient.contiguous()), None, None, None
+
+
 class First(nn.Module):
     """A linear layer on sparse features, with dropout of their entries."""
 
@@ -39,14 +72,15 @@ class First(nn.Module):
         x = task.data.x
         if x is None:
             raise ValueError(f"`{task.data.name}` has no features to learn from.")
-        self.columns = torch.from_numpy(x.indices.astype(np.int64))
-        self.starts = torch.from_numpy(x.indptr[:-1].astype(np.int64))
+        places = csr_array((np.arange(x.nnz), x.indices, x.indptr), x.shape)
+        self.rows, self.columns = Rows.of(places), Rows.of(places.T.tocsr())
         self.values = torch.from_numpy(x.data)
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(x.shape[1], outputs)))
 
     def forward(self, share: float) -> Tensor:
         values = dropout(self.values, share, self.training)
-        return embedding_bag(self.columns, self.weight, self.starts, mode="sum", per_sample_weights=values)
+        product: Tensor = _Product.apply(self.weight, values, self.rows, self.columns)
+        return product
 
 
 class Network(nn.Module, ABC):
