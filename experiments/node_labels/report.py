@@ -27,25 +27,30 @@ def cell(line: dict[str, Any]) -> str:
     return f"{line['mean']:.1f}{deviation}"
 
 
-def accuracies(found: list[dict[str, Any]]) -> str:
+def accuracies(lines: list[dict[str, Any]]) -> str:
     """A row for each method, a column for each graph and number of labels; the best in bold."""
+    rows: dict[str, dict[str, str]] = {}
+    for column in dict.fromkeys(name_of(line) for line in lines):
+        mine = [line for line in lines if name_of(line) == column]
+        best = max(line["mean"] for line in mine)
+        for line in mine:
+            shown = f"**{cell(line)}**" if line["mean"] == best else cell(line)
+            rows.setdefault(line["method"], {"method": line["method"]})[column] = shown
+    return table(list(rows.values()))
+
+
+def name_of(line: dict[str, Any]) -> str:
+    """Of its column."""
+    return str(line["graph"]) if line["labels"] == "all" else f"{line['graph']}, {line['labels']} a class"
+
+
+def tables(found: list[dict[str, Any]]) -> str:
+    """One of all graphs with all labels of their splits, and one for each graph that has results with a few."""
     lines = [line for result in found for line in result["summary"]]
-    columns = list(dict.fromkeys((line["graph"], line["labels"]) for line in lines))
-    best = {
-        column: max(line["mean"] for line in lines if (line["graph"], line["labels"]) == column) for column in columns
-    }
-    rows = []
-    for method in dict.fromkeys(line["method"] for line in lines):
-        row = {"method": method}
-        for graph, labels in columns:
-            mine = [
-                line for line in lines if (line["graph"], line["labels"], line["method"]) == (graph, labels, method)
-            ]
-            name = graph if labels == "all" else f"{graph}, {labels} a class"
-            shown = cell(mine[0]) if mine else ""
-            row[name] = f"**{shown}**" if mine and mine[0]["mean"] == best[graph, labels] else shown
-        rows.append(row)
-    return table(rows)
+    few = [line for line in lines if line["labels"] != "all"]
+    parts = [[line for line in lines if line["labels"] == "all"]]
+    parts += [[line for line in few if line["graph"] == graph] for graph in dict.fromkeys(x["graph"] for x in few)]
+    return "\n\n".join(accuracies(part) for part in parts)
 
 
 def about(found: list[dict[str, Any]]) -> str:
@@ -70,7 +75,7 @@ def main() -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    made = f"{BEGIN}\n\n{accuracies(found)}\n\n{about(found)}\n\n{END}"
+    made = f"{BEGIN}\n\n{tables(found)}\n\n{about(found)}\n\n{END}"
     PAGE.write_text(before + made + after, encoding="utf-8")
 
 
