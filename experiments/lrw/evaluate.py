@@ -26,7 +26,7 @@ from experiments.data.tissue import Section
 from experiments.lrw.methods import METHODS, Learned, learned
 from experiments.lrw.sections import read, truth
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import spread, table, write
+from experiments.shared.results import spread, table, told, write
 from graphrw.metrics import adapted_rand_error, adjusted_rand_error, variation_of_information
 from graphrw.models import LearnedRandomWalker
 from graphrw.partition import oracle_seeds
@@ -140,7 +140,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     sections = read(config.data, config.set, config.split, slices=config.slices)
-    rows = list(figures(config, sections, tuning(config)))
+    rows = told(figures(config, sections, tuning(config)))
     print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws, {len(config.models)} models\n")
     print(table(summary(rows)))
     write(config.out, config, rows, summary=summary(rows))

@@ -32,7 +32,7 @@ from experiments.lrw.sections import read
 from experiments.pretrained import nuclei
 from experiments.pretrained.recipes import RECIPES
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import table, write
+from experiments.shared.results import table, told, write
 from graphrw.models import LearnedRandomWalker, pretrained_names
 
 MAP_BETAS = (3.0, 10.0, 30.0, 100.0)
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     config = replace(config, set=config.set or RECIPES[Path(config.models[0]).stem]["set"])
     sections = taken(config, config.split, config.side)
-    rows = list(figures(config, sections, tuning(config)))
+    rows = told(figures(config, sections, tuning(config)))
     print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws\n\n{table(summary(rows))}")
     named = replace(config, models=tuple(Path(name).stem for name in config.models))
     write(config.out, named, rows, summary=summary(rows))

@@ -27,7 +27,7 @@ from experiments.data.folders import if_there
 from experiments.rwn.methods import KERNELS, POWERS, STEPS, DenseCRF2D, Kernel, Scored, Setting, crf, settings, walked
 from experiments.rwn.scenes import SETS, CoarseNetwork, FineNetwork, Scene, read
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import spread, table, write
+from experiments.shared.results import spread, table, told, write
 from graphrw.metrics import boundary_f_score, mean_iou, trimap_error
 from graphrw.models import RWN
 
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
     scenes = read(config.data, config.set, config.split, config.reduce)
     if DenseCRF2D is None:
         print("pydensecrf is not installed: the dense CRF is left out.\n")
-    rows = list(figures(config, scenes, tuning(config)))
+    rows = told(figures(config, scenes, tuning(config)))
     print(f"{config.set} {config.split}: {len(scenes)} scenes, {len(config.models)} models\n")
     print(table(summary(rows)))
     ablated = list(ablations(config, scenes)) if config.ablate else []

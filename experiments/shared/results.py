@@ -4,8 +4,9 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ def _config(command: Command) -> dict[str, Any]:
 
 def _is_place(value: Any) -> bool:
     return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(part, Path) for part in value))
+
+
+def told(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All rows, each written to stderr as it comes: an evaluation may take an hour."""
+    found, began = [], time.process_time()
+    for row in rows:
+        said = ", ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
+        print(f"{time.process_time() - began:.0f} s of the processor: {said}", file=sys.stderr, flush=True)
+        found.append(row)
+    return found
 
 
 def table(rows: Sequence[Mapping[str, Any]], *, digits: int = 3) -> str:
