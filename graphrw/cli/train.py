@@ -21,6 +21,7 @@ from graphrw.core.progress import Listener
 from graphrw.files import check_place
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import Piece, piece, step_loss, validation_pieces
+from graphrw.models.saving import check_name
 from graphrw.models.training import Schedule, fit
 
 
@@ -73,10 +74,12 @@ def train(
     For example: graphrw train examples -o weights.safetensors --minutes 30
     """
     where = given.device_of(device)
-    check_place(out)
+    check_place(check_name(out))
     checkpoint = out.with_name(f"{out.name}.checkpoint")
     if checkpoint.exists() and not resume:
         raise ValueError(f"`{checkpoint}` is left from a run that was stopped: --resume goes on, or delete it.")
+    if resume and not checkpoint.exists():
+        raise ValueError(f"There is no `{checkpoint}` to go on from: only a run that was stopped leaves one.")
     pairs = read_pairs(folder, ignore=ignore)
     torch.manual_seed(seed)
     model = _model(pairs, width=width, stride=stride).to(where)

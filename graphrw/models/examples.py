@@ -69,7 +69,9 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
         if len(ids) > 1:
             target = torch.where(closed, CLOSED, _numbered(target, ids))
             return Piece(image[None], _numbered(seeds, ids)[None], target[None])
-    names = ", ".join(example.name for example in examples[:3])
+    names = ", ".join(f"`{example.name}`" for example in examples[:3])
+    if all(len(example.segments[example.segments >= 0].unique()) < 2 for example in examples):
+        raise ValueError(f"There are no two segments in {names}, so that nothing can be learned: look at the labels.")
     raise ValueError(f"No part of {crop} pixels with two segments was found in {names}: make `crop` larger.")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from graphrw.files.replacing import replacing
 
 FORMAT = "graphrw.model"
+TORCH = {".pt", ".pth", ".ckpt"}
 VERSION = 1  # of the format: raised when old readers would misread new files
 
 
@@ -31,7 +32,7 @@ class Contents:
 
 def write(path: str | Path, contents: Contents) -> None:
     """Write a safetensors file; a file that is there already is replaced in one go, once all is written."""
-    path = checked_path(path)
+    path = check_name(checked_path(path))
     described = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -75,6 +76,14 @@ def read(path: str | Path, model: str) -> Contents:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"`{path}` is damaged: its metadata do not say how the model was made. ({error})") from error
     return Contents(model, **parts, tensors=tensors)
+
+
+def check_name(path: Path) -> Path:
+    """`path`, unless it is called like a file of `torch.save`, which this is not."""
+    if path.suffix.lower() in TORCH:
+        better = path.with_suffix(".safetensors")
+        raise ValueError(f"`{path}`: weights are written as safetensors, not for `torch.load`. Take `{better}`.")
+    return path
 
 
 def checked_path(path: str | Path) -> Path:
