@@ -103,11 +103,19 @@ def channels_last(values: Tensor, channel_axis: int | None, shape: tuple[int, ..
     last = values[..., None] if channel_axis is None else values.movedim(channel_axis, -1)
     if last.shape[:-1] != shape:
         extra = "" if channel_axis is None else ", `image` with channels along `channel_axis`"
-        got = f"{tuple(values.shape)} and {shape}"
+        got = f"{tuple(values.shape)} and {shape}{_cure(tuple(values.shape), shape)}"
         raise ValueError(f"`image` and `labels` must share the spatial shape (H, W) or (D, H, W){extra}; got {got}.")
     if last.shape[-1] == 0:
         raise ValueError(f"`image` must have at least one channel along `channel_axis`; got {tuple(values.shape)}.")
     return last
+
+
+def _cure(size: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """What to say if one axis of an image is that of its channels, in words."""
+    for axis, rest in ((-1, size[:-1]), (0, size[1:])):
+        if rest == shape:
+            return f". If its {'last' if axis else 'first'} axis holds channels, say `channel_axis={axis}`"
+    return ""
 
 
 def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
