@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cli_files import run, written
 from deep_pictures import deep_png
+from PIL import Image
 
 from graphrw.cli import segment as segment_command
 from graphrw.core.errors import ConvergenceError
@@ -42,6 +43,9 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "a mask of another shape": ("image.png seeds.png -o o.png --mask small.png", WRONG, "`small.png` is 4 × 5"),
     "no seed": ("image.png empty.png -o o.png", WRONG, "`empty.png` holds no seed: no number above 0."),
     "no seed inside": ("image.png seeds.png -o o.png --mask empty.png", WRONG, "holds no seed inside"),
+    "seeds on white": ("image.png white.png -o o.png", WRONG, "no pixel to be labelled; 99 % of the pixels have 2"),
+    "the photograph as seeds": ("image.png photo.png -o o.png", WRONG, "Is it a photograph"),
+    "seeds in JPEG": ("image.png seeds.jpg -o o.png", WRONG, "`seeds.jpg`: JPEG changes labels"),
     "seeds that are fractions": ("image.png fractions.npy -o o.png", WRONG, "must hold whole numbers; got 0.5"),
     "NaN in the image": ("nan.npy seeds.png -o o.png", WRONG, "NaN"),
     "words in an array": ("words.npy seeds.png -o o.png", WRONG, "must hold real numbers"),
@@ -84,6 +88,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "deep.png").write_bytes(deep_png("RGB"))
     write_image(folder / "small.png", ImageFile(np.ones((4, 5), np.uint8)))
     write_image(folder / "empty.png", ImageFile(np.zeros((40, 60), np.uint8)))
+    colours = np.full((40, 60, 3), 255, np.uint8)
+    colours[5, 5:35] = 255, 0, 0
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    for name, values in (("white.png", colours), ("photo.png", photo)):
+        Image.fromarray(values).save(folder / name)
+    (folder / "seeds.jpg").write_bytes(b"words")
     np.save(folder / "fractions.npy", np.full((40, 60), 0.5))
     np.save(folder / "nan.npy", np.full((40, 60), np.nan))
     np.save(folder / "words.npy", np.full((40, 60), "a"))

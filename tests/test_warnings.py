@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import Sequential
 
 import graphrw
-from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, solve, walk
+from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, segment, solve, walk
 from graphrw.models import NDD, LearnedRandomWalker
 from graphrw.nn import DiffusionDistance, HarmonicLabels
 from graphrw.solvers import CG, Auto
@@ -50,6 +50,10 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "all seeds": ("All nodes are seeds", lambda: graphrw.hitting_probabilities(UNIFORM, ALL_SEEDS)),
     "all seeds of a layer": ("All nodes are seeds", lambda: HarmonicLabels()(SQUARE, ALL_SEEDS)),
     "all seeds of a model": ("All nodes are seeds", lambda: labeller(IMAGE, torch.zeros(1, 64, 64).long())),
+    "all pixels of a walk": ("nothing is left to label", lambda: random_walker(NOISE, MARKS + 1)),
+    "all pixels of strokes": ("nothing is left to label", lambda: segment(NOISE, MARKS + 1)),
+    "all pixels of a network": ("nothing is left to label", lambda: labeller.predict(NOISE, MARKS + 1)),
+    "strokes in the convention of graphs": ("negative ones are outside", lambda: segment(NOISE, 2 * MARKS - 1)),
     "edges that fall apart": ("falls into 2 components", lambda: DiffusionDistance(4)(ALIKE[:4], PAIRS)),
     "tolerance": (r"leave \[0, 1\]", lambda: random_walker(NOISE, MARKS, prob_tol=0.0, solver=CG(1e-2))),
 }

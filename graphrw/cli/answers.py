@@ -115,6 +115,8 @@ def _painted(inputs: Inputs, options: Options, progress: Listener) -> tuple[Imag
     labels = task.seeds[places]
     order = np.argsort(labels, kind="stable")
     ids, begins = np.unique(labels[order], return_index=True)
+    if len(ids) == 1:
+        warn(f"All seeds in `{inputs.seeds}` have the label {ids[0]}, so that every pixel gets it.")
     for label, part in zip(ids.tolist(), np.split(order, begins[1:]), strict=True):
         session.paint(label, tuple(index[part] for index in places))
     return task.image, session

@@ -57,7 +57,18 @@ class Inputs:
         labels = labels if inside is None else np.where(inside, labels, -1)
         if not (labels > 0).any():
             raise ValueError(f"`{self.seeds}` holds no seed{' inside' * (inside is not None)}: no number above 0.")
+        if not (labels == 0).any():
+            raise ValueError(self._nothing_asked(labels))
         return Task(image, np.ascontiguousarray(labels), self.relative_spacing(image))
+
+    def _nothing_asked(self, labels: NDArray[np.int64]) -> str:
+        """What to say of labels without a 0."""
+        ids, count = np.unique(labels, return_counts=True)
+        most = f"{100 * count.max() / labels.size:.0f} % of the pixels have {ids[count.argmax()]}"
+        return (
+            f"`{self.seeds}` leaves no pixel to be labelled; {most}. What is to be labelled is 0: black or transparent "
+            "in a picture, not white; negative numbers are outside."
+        )
 
     def inside(self, image: ImageFile) -> NDArray[np.bool_] | None:
         """Where the mask is not 0."""

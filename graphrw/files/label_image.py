@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from graphrw.files.formats import read_file
 from graphrw.files.image_file import ImageFile
 
+LOSSY = (".jpg", ".jpeg")
 MOST_COLOURS = 64  # of which each is a label; soft brushes leave more
 
 
@@ -19,8 +20,11 @@ def read_labels(path: str | Path) -> ImageFile:
     with a palette it is the numbers that are labels; and of one whose colours are all grey, their values.
 
     Raises:
-        ValueError: for numbers that are not whole, and for more colours than anybody draws on purpose.
+        ValueError: for numbers that are not whole, for more colours than anybody draws on purpose, and for JPEG, which
+            keeps neither.
     """
+    if Path(path).suffix.lower() in LOSSY:
+        raise ValueError(f"`{path}`: JPEG changes labels where it saves them. Take PNG.")
     file = read_file(Path(path), "read_labels")
     if file.channel_axis is None:
         return file.like(_whole(file.values, path))
@@ -55,8 +59,9 @@ def _numbered(colours: NDArray[Any], path: str | Path) -> NDArray[np.int64]:
     listed, number = np.unique(colours.reshape(-1, 3), axis=0, return_inverse=True)
     if len(listed) > MOST_COLOURS:
         raise ValueError(
-            f"`{path}` has {len(listed)} colours, at most {MOST_COLOURS} are taken for labels. Draw seeds with a hard "
-            "brush, without smoothing, and save them as PNG."
+            f"`{path}` has {len(listed)} colours, at most {MOST_COLOURS} are taken for labels. Is it a photograph, or "
+            "one that seeds were drawn into? Draw them on a layer of their own, with a hard brush, without smoothing, "
+            "and save that as PNG."
         )
     black = (listed == 0).all(1)
     label = np.where(black, 0, (~black).cumsum())

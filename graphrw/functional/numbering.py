@@ -89,6 +89,13 @@ def warn_if_all_are_seeds(lowest: int) -> None:
         )
 
 
+def warn_if_nothing_is_asked(labels: Tensor) -> None:
+    """Warn of an image's labels, > 0 a seed and < 0 outside, none of which is 0."""
+    if not bool((labels == 0).any()):
+        outside = "; negative ones are outside, which no walker enters" if bool((labels < 0).any()) else ""
+        warn(f"No pixel of `labels` is 0, so that nothing is left to label. Here 0 is to be labelled{outside}.")
+
+
 def check_columns(seeds: Tensor, num_labels: int, *, inferred: bool, streamed: bool = False) -> None:
     """Raise `ValueError` where an answer (N, L) for `seeds` (N,) would hold next to nothing but zeros, or 1 TB of them.
 

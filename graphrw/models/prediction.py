@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from graphrw.build import grid_graph, grid_weight
 from graphrw.core.arrays import whole_numbers
@@ -16,6 +17,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.functional import hitting_probabilities
+from graphrw.functional.numbering import warn_if_nothing_is_asked
 from graphrw.models.cells import upsampled
 from graphrw.models.seeds import block_maximum, lost_labels
 from graphrw.solvers import Solver
@@ -57,6 +59,7 @@ def marks_of(labels: NDArray[Any]) -> Marks:
     ids, place = np.unique(whole[whole > 0], return_inverse=True)
     if len(ids) == 0:
         raise ValueError("`labels` holds no seed: mark at least one pixel with a label > 0.")
+    warn_if_nothing_is_asked(torch.from_numpy(whole))
     seeds = np.full(values.shape, -1)
     seeds[whole > 0] = place
     return Marks(torch.from_numpy(ids), torch.from_numpy(seeds)[None], torch.from_numpy(whole < 0)[None])
@@ -97,8 +100,11 @@ def walked(weight: Tensor, marks: Marks, stride: int, solver: Solver) -> Cells:
     walker = walk(graph, torch.where(closed, 0.0, grid_weight(weight, shape)))
     known = ~stranded(walker, seeds >= 0) & inside
     count = len(marks.ids)
-    anything = weight.new_full((count,), 1 / count)
-    probability = hitting_probabilities(walker, seeds, count, unreachable=anything, solver=solver)
+    if bool((seeds >= 0).all()):
+        probability = one_hot(seeds, count).to(weight)
+    else:
+        anything = weight.new_full((count,), 1 / count)
+        probability = hitting_probabilities(walker, seeds, count, unreachable=anything, solver=solver)
     probability = torch.where(known[:, None], probability, 0.0)
     return Cells(probability.T.reshape(count, *shape), known.reshape(shape), stride)
 

@@ -13,6 +13,7 @@ from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional import hitting_probabilities
+from graphrw.functional.numbering import warn_if_nothing_is_asked
 from graphrw.segmentation.inputs import check_alike, read_labels, read_pixels, read_spacing
 from graphrw.segmentation.pixels.components import LabelledComponents, labelled_components, pieces
 from graphrw.segmentation.pixels.cost import require_room_to_walk
@@ -136,6 +137,7 @@ def random_walker(
     steps = None if spacing is None else read_spacing(spacing, label_image.ndim)
     flat = label_image.reshape(-1)
     ids, seeds = number_seeds(flat)
+    warn_if_nothing_is_asked(flat)
     components = labelled_components(pieces(label_image >= 0), seeds)
     contested = components.contested.view(label_image.shape)
     require_room_to_walk(contested, components.num_columns, solver)

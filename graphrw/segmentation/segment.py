@@ -11,6 +11,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative
+from graphrw.functional.numbering import warn_if_nothing_is_asked
 from graphrw.segmentation.inputs import AN_IMAGE, check_alike, read_labels, read_spacing
 from graphrw.segmentation.labelling import Answer, Options, labeller
 from graphrw.solvers import Auto, Solver
@@ -132,6 +133,7 @@ def segment(
     inside = label_image >= 0
     label = labeller(options.read(as_tensor("image", image, AN_IMAGE), inside), inside, options, solver)
     answer = label(label_image)
+    warn_if_nothing_is_asked(label_image)
     _warn_of_lost(answer, label_image)
     if return_full_prob:
         single = isinstance(image, Tensor) and image.dtype == torch.float32
