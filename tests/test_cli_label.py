@@ -145,3 +145,10 @@ def test_inputs_are_not_replaced_and_must_be_there(tmp_path: Path) -> None:
         assert run("label", *names).exit_code == 1
     answer = run("label", tmp_path / "g.txt", tmp_path / "g.txt", "-o", tmp_path / "g.txt")
     assert "would be replaced" in answer.stderr
+
+
+def test_a_single_node_gets_what_the_walk_says(tmp_path: Path) -> None:
+    (tmp_path / "g.csv").write_text("New York,Boston,3\nBoston,Salem,1\n")
+    (tmp_path / "known.csv").write_text("New York,red\nSalem,blue\n")
+    answer = run("label", tmp_path / "g.csv", tmp_path / "known.csv")
+    assert "Boston,red,0.75" in answer.stdout

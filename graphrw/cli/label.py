@@ -16,7 +16,7 @@ from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.files import check_place, replacing
 from graphrw.functional import hitting_probabilities
-from graphrw.functional.labelling import PSEUDO_LABELS, class_mass_normalize
+from graphrw.functional.labelling import by_expected_shares
 
 
 def label(
@@ -46,11 +46,12 @@ def label(
         bool,
         typer.Option(
             "--class-mass/--no-class-mass",
-            help="Make up for labels that win everywhere because their few nodes are well connected.",
+            help="Make up for labels that win everywhere because their few nodes are well connected, if ten nodes for "
+            "each label are to be labelled, or more.",
         ),
     ] = True,
 ) -> None:
-    """Label every node of a graph, as likely as a walk from it meets each label first.
+    """Label every node of a graph: by which label a walk from it meets first, and how often each is expected.
 
     Nodes from which no walk comes to a label stay without one.
 
@@ -95,7 +96,7 @@ def _probabilities(named: NamedGraph, seeds: Tensor, count: int, *, class_mass: 
     anything = torch.full((count,), 1 / count, dtype=torch.float64)
     table = hitting_probabilities(walker, seeds, count, unreachable=anything)
     if class_mass:
-        table[~lost] = class_mass_normalize(table[~lost], seeds[~lost], pseudo_labels=PSEUDO_LABELS)
+        table[~lost] = by_expected_shares(table[~lost], seeds[~lost])
     if bool(lost.any()):
         first = named.names[int(lost.nonzero()[0])]
         warn(f"{int(lost.sum())} nodes (first: {first!r}) lead to no labelled node; their label is left empty.")

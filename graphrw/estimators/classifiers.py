@@ -13,7 +13,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
 from graphrw.functional import hitting_probabilities
-from graphrw.functional.labelling import PSEUDO_LABELS, class_mass_normalize, poisson_labels
+from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, poisson_labels
 from graphrw.functional.seeds import check_distribution
 from graphrw.solvers import Auto, Solver
 
@@ -158,7 +158,8 @@ class RandomWalkClassifier(_TransductiveClassifier):
         class_mass: make up for classes that win everywhere because their few labelled samples are well connected, see
             `class_mass_normalize`: the shares with which classes are expected, (L,) in the order of `classes_`; True,
             those of the labelled samples; None, these, with 20 more labels counted for each class, so that the shares
-            of few labels, which are chance, stay near equal ones; False, nothing is made up for.
+            of few labels, which are chance, stay near equal ones, and nothing for fewer than ten unlabelled samples a
+            class; False, nothing is made up for.
         unreachable: (L,) probabilities for samples in parts of the graph without any label; None: they are an error.
         precomputed: X holds affinities between samples instead of points.
         solver: how to solve; None: `Auto()`.
@@ -215,7 +216,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
     def _made_up(self, probability: Tensor, seeds: Tensor) -> Tensor:
         """`probability` by class mass, as `class_mass` says."""
         if self.class_mass is None:
-            return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
+            return by_expected_shares(probability, seeds)
         prior = None if self.class_mass is True else _shares("class_mass", self.class_mass, probability)
         return class_mass_normalize(probability, seeds, prior)
 

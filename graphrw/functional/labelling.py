@@ -14,6 +14,7 @@ from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
 PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
+FEWEST = 10  # nodes to be labelled, for each class: so few need not have any shares
 
 
 @opaque
@@ -74,6 +75,18 @@ def class_mass_normalize(
         cause = "labels that no seed has: pass a `prior`" if prior is None else "labels whose `prior` is 0: raise it"
         raise ValueError(f"Node {node} can only have {cause} with positive shares for them.")
     return torch.where(free, scaled * (before / torch.where(after > 0, after, 1.0)), probability) * unit
+
+
+def by_expected_shares(probability: Tensor, seeds: Tensor) -> Tensor:
+    """What is made of harmonic labels where nobody says how often each label is expected; `docs/node_labels.md`.
+
+    Args:
+        probability: (N, L), as of `class_mass_normalize`, all reached by some seed.
+        seeds: (N,) int64, −1 at the unlabelled nodes.
+    """
+    if int((seeds < 0).sum()) < FEWEST * probability.shape[1]:
+        return probability
+    return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
 
 
 @opaque
