@@ -6,7 +6,10 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats
 from graphrw.core.finite import check_finite
 from graphrw.core.opaque import opaque
+from graphrw.core.transforms import plainly
 from graphrw.core.whole import check_whole, is_number
+
+SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range
 
 
 @opaque
@@ -21,10 +24,15 @@ def entropy(probability: Tensor, dim: int = 1) -> Tensor:
         [0, 1] are taken as they are, not clamped, for then their gradients would end: −ε in the place of 0 adds
         −87 ε (float64: −708 ε), and 1 + ε in the place of 1 adds −ε, so that the sum may lie as little below 0.
 
+    Raises:
+        ValueError: if `dim` is no axis; for values that are not finite floats in [0, 1], such as logits; and where they
+            add up to more than 1, as along an axis that does not hold the labels.
+
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
     probability = _checked(probability, dim)
+    _check_shares(probability, dim)
     logarithm = probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
     return (probability * -logarithm).sum(dim)
 
@@ -60,6 +68,22 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     order = confidence.flatten().argsort(descending=True, stable=True)
     kept = len(order) - round(fraction * len(order))
     return label.flatten().index_fill(0, order[kept:], -1).reshape(label.shape)
+
+
+def _check_shares(probability: Tensor, dim: int) -> None:
+    """Raise `ValueError` for what is no distribution of labels along `dim`, however inexact the solve."""
+    if torch.compiler.is_compiling() or probability.numel() == 0:
+        return
+    low, high = plainly(lambda values: [float(bound) for bound in torch.aminmax(values)], probability, batched=True)
+    if low < -SLACK or high > 1 + SLACK:
+        value = low if low < -SLACK else high
+        raise ValueError(f"`probability` must lie in [0, 1]; got {value}. Logits need a softmax first.")
+    most = plainly(lambda values: float(values.max()), probability.sum(dim), batched=True)
+    if most > 1 + SLACK:
+        raise ValueError(
+            f"`probability` adds up to {most:.3g} along `dim` = {dim}, which must be the axis of labels; it is "
+            f"{tuple(probability.shape)}."
+        )
 
 
 def _checked(probability: Tensor, dim: int) -> Tensor:
