@@ -290,3 +290,21 @@ def test_entropy_of_values_just_outside_the_range_keeps_its_gradient():
     entropy.sum().backward()
     assert -3e-7 < float(entropy.detach()) < 0
     torch.testing.assert_close(p.grad, torch.tensor([[87.3365, -1.0]]))
+
+
+def test_weights_that_have_underflowed_are_told_of():
+    line = rw.walk(rw.grid_graph((3,)), torch.tensor([1.0, 0.0]))
+    with pytest.raises(rw.SingularWalkError, match="1 edges out of them have weight 0"):
+        rw.hitting_probabilities(line, torch.tensor([0, -1, -1]))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.tensor([[2.0, -1.0]]), "must lie in \\[0, 1\\]; got -1.0. Logits need a softmax"),
+        (torch.full((2, 3, 3), 0.5), "adds up to 1.5 along `dim` = 1, which must be the axis of labels"),
+    ],
+)
+def test_entropy_refuses_what_is_no_distribution_of_labels(values, message):
+    with pytest.raises(ValueError, match=message):
+        rw.entropy(values)

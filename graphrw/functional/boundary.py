@@ -95,7 +95,7 @@ def boundary_probabilities(
     held = seeded | lost
     values = one_hot(seeds, num_labels, weight)
     unreachable = checked_unreachable(unreachable, values)
-    given = fill_unreachable(graph, lost, unreachable) if bool(lost.any()) else values.new_zeros(num_labels)
+    given = fill_unreachable(plain, lost, unreachable) if bool(lost.any()) else values.new_zeros(num_labels)
     paths = Paths(
         graph,
         weight,

@@ -140,7 +140,7 @@ def hitting_probabilities(
         unreachable, start = checked_unreachable(unreachable, values), _checked_start(start, values.shape)
         lost = stranded(walk, seeded | (walk.killing.detach() > 0))
         if bool(lost.any()):
-            values[lost] = fill_unreachable(walk.graph, lost, unreachable)
+            values[lost] = fill_unreachable(walk, lost, unreachable)
         # Where no walk can end, nodes are held like seeds: what is left is regular, on the same graph and its plans.
         held = seeded | lost
         probability = dirichlet(walk, held, values, source=absorption, solver=solver, prune=prune, start=start)

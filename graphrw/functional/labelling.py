@@ -155,7 +155,7 @@ def poisson_labels(
     lost = counts.sum(1) == 0
     if not bool(lost.any()):
         return scores
-    return torch.where(lost[:, None], fill_unreachable(walk.graph, lost, unreachable), scores)
+    return torch.where(lost[:, None], fill_unreachable(walk, lost, unreachable), scores)
 
 
 def _centred(walk: Walk, values: Tensor, component: Tensor) -> Tensor:

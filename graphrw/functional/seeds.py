@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_floats
 from graphrw.core.errors import SingularWalkError
-from graphrw.core.graph import Graph, part_named
+from graphrw.core.graph import part_named
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
 from graphrw.core.whole import check_whole
@@ -31,7 +31,8 @@ def count_labels(
     num_nodes = walk.graph.num_nodes
     num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
-        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+        cure = " Convert them with `.long()`." if seeds.dtype != torch.int64 else ""
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.{cure}")
     low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
     if low < -1:
         raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
@@ -61,16 +62,24 @@ def one_hot(seeds: Tensor, num_labels: int, like: Tensor) -> Tensor:
     return values
 
 
-def fill_unreachable(graph: Graph, lost: Tensor, unreachable: Tensor | None) -> Tensor:
+def fill_unreachable(walk: Walk, lost: Tensor, unreachable: Tensor | None) -> Tensor:
     """The distribution, checked already, for the nodes that are lost, or the error that there is none."""
     if unreachable is None:
         first = int(lost.nonzero()[0])
         raise SingularWalkError(
-            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(graph, first)}) in "
-            "components without any seed, where label probabilities are undefined. Add a seed there, or pass "
-            "`unreachable=prior`."
+            f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) in "
+            "components without any seed, where label probabilities are undefined. "
+            f"{_closed_edges(walk, lost)}Add a seed there, or pass `unreachable=prior`, L shares of sum 1."
         )
     return unreachable
+
+
+def _closed_edges(walk: Walk, lost: Tensor) -> str:
+    """How many edges of weight 0 lead out of the nodes that are lost, if any do, and what to do."""
+    ends = lost[walk.graph.edges]
+    closed = int(((ends[0] != ends[1]) & (walk.weight.detach() == 0)).sum())
+    cure = f"{closed} edges out of them have weight 0: if it is to be small, add as little as 1e-6. "
+    return cure if closed else ""
 
 
 def checked_unreachable(unreachable: Tensor | None, values: Tensor) -> Tensor | None:
