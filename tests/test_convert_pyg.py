@@ -131,3 +131,11 @@ def test_a_pyg_batch_that_counts_other_nodes_is_refused():
     data.num_nodes = 20
     with pytest.raises(ValueError, match=r"`data\.ptr` counts 11 nodes, but `data` has 20\. Change the graphs before"):
         from_pyg(data, directed=True)
+
+
+def test_weights_by_networkx_name_are_not_dropped_without_a_word():
+    data = pyg_pair(weight=torch.tensor([2.0, 2.0]))
+    with pytest.warns(UserWarning, match="It has a `weight`: say `weight='weight'`"):
+        assert from_pyg(data)[1].tolist() == [1.0]
+    assert from_pyg(data, "weight")[1].tolist() == [2.0]
+    assert from_pyg(data, None)[1].tolist() == [1.0]

@@ -14,6 +14,7 @@ from graphrw.convert.fold import Folded, Source, check_attribute, checked_loops,
 from graphrw.convert.torch_sparse import square_entries
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
+from graphrw.core.warn import warn
 
 _DEFAULT = "edge_weight"
 
@@ -128,6 +129,10 @@ def _source(weight: str | None) -> Source:
 
 def _attribute(data: Data, name: str | None) -> Tensor | None:
     value: Tensor | None = data[name] if name is not None and name in data else None
+    if name == _DEFAULT and value is None and "weight" in data:  # as `torch_geometric.utils.from_networkx` calls them
+        warn(
+            "`data` has no `edge_weight`, so that all weights are 1. It has a `weight`: say `weight='weight'`, or None."
+        )
     if value is None and name not in (None, _DEFAULT):
         raise ValueError(f"`data` has no attribute `{name}` to take weights from; it has {data.keys()}.")
     return value.squeeze(1) if isinstance(value, Tensor) and value.ndim == 2 and value.shape[1] == 1 else value
