@@ -270,3 +270,9 @@ def test_the_default_names_papers_of_cora_from_few_labels(labels, flat, default)
             shares.append((found == file["y"])[file["val_idx"]].mean())
     assert np.mean(right[False]) < flat
     assert np.mean(right[None]) > default
+
+
+def test_none_among_the_classes_is_named() -> None:
+    y = np.array(["a", None, "b"], dtype=object)
+    with pytest.raises(ValueError, match=r"`y` holds None\. Unlabelled samples are −1"):
+        RandomWalkClassifier(1).fit([[0.0], [1.0], [2.0]], y)

@@ -281,6 +281,8 @@ def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
             "`y` holds the string '-1', as NumPy makes it of a −1 among strings. Mark unlabelled samples by the number "
             "in an array of dtype object: `numpy.array(['a', -1, 'b'], dtype=object)`."
         )
+    if None in labels:
+        raise ValueError("`y` holds None. Unlabelled samples are −1.")
     known = np.array([label != -1 for label in labels], dtype=bool)
     if not known.any():
         raise ValueError("`y` is −1 everywhere: without a labelled sample there is no class. Label at least one.")
