@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import Sequential
 
 import graphrw
-from graphrw import diffusion_distance, diffusion_map, grid_graph, random_walker, segment, solve, walk
+from graphrw import Session, diffusion_distance, diffusion_map, grid_graph, random_walker, segment, solve, walk
 from graphrw.models import NDD, LearnedRandomWalker
 from graphrw.nn import DiffusionDistance, HarmonicLabels
 from graphrw.solvers import CG, Auto
@@ -54,6 +54,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "all pixels of strokes": ("nothing is left to label", lambda: segment(NOISE, MARKS + 1)),
     "all pixels of a network": ("nothing is left to label", lambda: labeller.predict(NOISE, MARKS + 1)),
     "strokes in the convention of graphs": ("negative ones are outside", lambda: segment(NOISE, 2 * MARKS - 1)),
+    "colours taken for a volume": ("is taken for a volume", lambda: Session(np.zeros((8, 9, 3)))),
     "edges that fall apart": ("falls into 2 components", lambda: DiffusionDistance(4)(ALIKE[:4], PAIRS)),
     "tolerance": (r"leave \[0, 1\]", lambda: random_walker(NOISE, MARKS, prob_tol=0.0, solver=CG(1e-2))),
 }

@@ -67,9 +67,11 @@ class Model(nn.Module):
         made = self.input_scale.apply(image, channel_axis)
         if made.ndim != self.axes + 2 or made.shape[1] != self.in_channels:
             axes = "channels and " if self.in_channels > 1 else ""
+            grey = self.in_channels == 1 and channel_axis is not None
+            cure = " It sees grey alone: `skimage.color.rgb2gray` makes that of colours." if grey else ""
             raise ValueError(
                 f"`image` must have {axes}{self.axes} axes, and {self.in_channels} channel(s) along `channel_axis`; "
-                f"got {np.shape(image)} with `channel_axis` {channel_axis}."
+                f"got {np.shape(image)} with `channel_axis` {channel_axis}.{cure}"
             )
         return made.to(next(self.parameters()).dtype)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.threads import threads_for
+from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
 from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
 from graphrw.segmentation.pixels.pixel_labels import ImagePixels, label_pixels
@@ -20,6 +21,7 @@ from graphrw.segmentation.seeded_walk import SeededWalk
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
+COLOURS = (3, 4)  # of an axis so short, that no volume has
 FEW_PIXELS = 2**20 + 1  # nearly all tensors are of regions, a few thousand
 PIXEL_BETA, REGION_BETA = 130.0, 1.0  # as in `random_walker` and `segment`, as are these
 PIXEL_SOLVER, REGION_SOLVER = Auto(rtol=1e-6), Auto(rtol=1e-4)
@@ -145,6 +147,8 @@ def spatial_shape(image: Tensor, channel_axis: int | None) -> tuple[int, ...]:
     if len(shape) not in (2, 3) or 0 in shape:
         got = f"{tuple(shape)} without channels"
         raise ValueError(f"`image` must be (H, W) or (D, H, W), with `channel_axis` one axis more; got {got}.")
+    if channel_axis is None and len(shape) == 3 and shape[-1] in COLOURS:
+        warn(f"`image` {tuple(shape)} is taken for a volume. If its last axis holds colours, say `channel_axis=-1`.")
     return tuple(shape)
 
 
