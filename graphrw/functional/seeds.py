@@ -76,9 +76,9 @@ def fill_unreachable(walk: Walk, lost: Tensor, unreachable: Tensor | None) -> Te
 
 def _closed_edges(walk: Walk, lost: Tensor) -> str:
     """How many edges of weight 0 lead out of the nodes that are lost, if any do, and what to do."""
-    ends = lost[walk.graph.edges]
-    closed = int(((ends[0] != ends[1]) & (walk.weight.detach() == 0)).sum())
-    cure = f"{closed} edges out of them have weight 0: if it is to be small, add as little as 1e-6. "
+    tail, head = lost[walk.graph.edges]
+    closed = plainly(lambda weight: int(((tail != head) & (weight == 0)).sum()), walk.weight)
+    cure = f"Weight 0 on edges that lead out of them ({closed}) closes these: add 1e-6 where it is to be small. "
     return cure if closed else ""
 
 
