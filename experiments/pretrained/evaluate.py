@@ -46,6 +46,7 @@ class Config(Evaluation):
     set: str = option("", "of experiments/data/tissue.py; none: what the first model was trained on")
     side: int = option(0, "take the middle of each image, at most so many pixels along each axis; 0: all of it")
     tune_side: int = option(0, "the same, where free numbers are chosen; 0: as `side`")
+    methods: tuple[str, ...] = option((), "some of METHODS; none: all")
     draws: int = option(3, "of seeds for each section")
     tune_on: str = option("train", "the split on which free numbers are chosen")
     tune_sections: int = option(3, "how many sections of it")
@@ -133,7 +134,7 @@ def figures(config: Config, sections: list[Section], known: list[Section]) -> It
     for name in config.models:
         model = loaded(name)
         pairs = [(section, seen_by(model, section)) for section in known]
-        numbers = {method: tuned(pairs, method) for method in METHODS}
+        numbers = {method: tuned(pairs, method) for method in config.methods or METHODS}
         for section in sections:
             seen = seen_by(model, section)
             for method, number in numbers.items():
@@ -155,6 +156,9 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
+    strange = [method for method in config.methods if method not in METHODS]
+    if strange:
+        raise SystemExit(f"There is no method `{strange[0]}`: {', '.join(METHODS)}.")
     config = replace(config, set=config.set or RECIPES[Path(config.models[0]).stem]["set"])
     sections = taken(config, config.split, config.side)
     rows = told(figures(config, sections, tuning(config)))
