@@ -189,7 +189,13 @@ def test_volumes_are_turned_too() -> None:
     assert part.target.shape == (1, 8, 12, 12)
 
 
-def test_an_image_of_one_segment_is_refused_by_name() -> None:
+def test_labels_without_two_segments_are_refused_by_name() -> None:
     lonely = Example("lonely.png", torch.zeros(1, 8, 8), torch.zeros(8, 8, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"two segments was found in lonely\.png"):
+    with pytest.raises(ValueError, match=r"no two segments in `lonely\.png`.*look at the labels"):
         piece([lonely], 0, crop=8, stride=2)
+
+
+def test_a_crop_that_holds_no_two_segments_is_refused_by_name() -> None:
+    halves = Example("halves.png", torch.zeros(1, 8, 8), torch.arange(8).expand(8, 8) // 4)
+    with pytest.raises(ValueError, match=r"No part of 2 pixels .* in `halves\.png`: make `crop` larger"):
+        piece([halves], 0, crop=2, stride=2)
