@@ -18,7 +18,7 @@ from typing import Any
 from experiments.data.tissue import Section
 from experiments.lrw import train
 from experiments.lrw.evaluate import scores
-from experiments.lrw.methods import learned
+from experiments.lrw.methods import POWERS, learned
 from experiments.lrw.sections import read
 from experiments.shared.command import option, parsed
 from experiments.shared.results import spread, table, write
@@ -36,8 +36,19 @@ CHANGES: dict[str, dict[str, Any]] = {
     "full resolution": {"stride": 1},
     "a tenth of the labels": {"known": 0.1},
     "membrane given to segments": {"grown": True},
+    "expected variation beside the loss": {"variation": 1.0},
+    "the hardest of three draws of seeds": {"hardest": 3},
 }
-OF_THE_WALK = {"samples", "prune", "seed_edges", "side"}  # what these change the first stage does not see
+OF_THE_WALK = {
+    "samples",
+    "prune",
+    "seed_edges",
+    "side",
+    "variation",
+    "hardest",
+}  # what these change the first stage does not see
+BEST = "LRW, the power that is best for the section"  # the truth chooses it: no power learned per image does better
+WATERSHED = "seeded watershed"
 MEASURES = ("VOI split", "VOI merge", "VOI", "ARAND")
 
 
@@ -66,18 +77,23 @@ def figures(config: Config, sections: list[Section]) -> Iterator[dict[str, Any]]
         model = trained(config, name)
         for section in sections:
             found = learned(model, model, model.as_input(section.image, section.channel_axis))
-            for method in ("LRW", "seeded watershed"):
-                for draw in range(config.draws):
+            for draw in range(config.draws):
+                for method in ("LRW", WATERSHED):
                     yield {"change": name, "method": method, **scores(section, found, method, 1.0, draw)}
+                powers = (scores(section, found, "LRW, power tuned", power, draw) for power in POWERS)
+                yield {"change": name, "method": BEST, **min(powers, key=lambda row: row["VOI"])}
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A line for each change: means over sections and draws, of the walk, and of a watershed on the same edges."""
+    """A line for each change: means over sections and draws, of the walk, and of others on the same edges."""
     lines = []
     for name in dict.fromkeys(row["change"] for row in rows):
-        of = {m: [r for r in rows if (r["change"], r["method"]) == (name, m)] for m in ("LRW", "seeded watershed")}
+        of = {
+            m: [r for r in rows if (r["change"], r["method"]) == (name, m)] for m in ("LRW", BEST, "seeded watershed")
+        }
         line = {"change": name, **{key: spread([_mean(of["LRW"], key)]) for key in MEASURES}}
-        lines.append({**line, "watershed's VOI": spread([_mean(of["seeded watershed"], "VOI")])})
+        others = {"best powers' VOI": BEST, "watershed's VOI": "seeded watershed"}
+        lines.append({**line, **{title: spread([_mean(of[method], "VOI")]) for title, method in others.items()}})
     return lines
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from experiments.lrw.gradients import WithoutSeedEdges, partly_labelled
+from experiments.lrw.leaks import hardest, variation_loss
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
 from experiments.shared.command import Training, device_of, option, parsed
 from experiments.shared.stages import schedule_of, stage
@@ -49,6 +50,8 @@ class Config(Training):
     known: float = option(1.0, "share of the blocks of 16 pixels whose labels are known")
     samples: int = option(0, "edges that a gradient through the walk flows into, drawn anew at each step; 0: all")
     prune: bool = option(False, "let it flow into each edge through one label alone")
+    variation: float = option(0.0, "weight of the expected variation of information beside the loss of the walk")
+    hardest: int = option(1, "draws of seeds for a piece, of which it learns from those that the walk fails most")
     seed_edges: bool = option(True, "let it flow into edges that touch a seed; the authors' code does not")
     walk_share: float = option(0.5, "of the time that is spent on learning through the walk")
     learning_rate: float = option(1e-3, "of the first stage")
@@ -95,24 +98,19 @@ def train(config: Config) -> LearnedRandomWalker:
 
 
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
-    def drawn(step: int, crop: int) -> Piece:
-        part = piece(learned, step, crop=crop, stride=config.stride, seed=config.seed)
-        if config.known < 1:
-            part = partly_labelled(part, config.known, step, config.seed)
-        return varied(part, step, config.seed) if config.vary else part
-
-    crops = {"edges": config.crop, "walk": config.walk_crop or config.crop}
     minutes = {"edges": (1 - config.walk_share) * config.minutes, "walk": config.walk_share * config.minutes}
-    losses = {"edges": partial(edge_loss, model), "walk": partial(step_loss, model, side=config.side)}
+    losses = {"edges": partial(edge_loss, model), "walk": _walk_loss(config, model)}
     judges = {"edges": losses["edges"], "walk": partial(step_loss, model, side=0)}
     rates = {"edges": config.learning_rate, "walk": config.walk_rate}
     for name in ("edges", "walk") if config.walk_share else ("edges",):
-        cut = partial(validation_pieces, judged, crop=crops[name], stride=config.stride)
+        crop = config.walk_crop or config.crop if name == "walk" else config.crop
+        drawn = partial(_drawn, config, learned, crop=crop, walker=model if name == "walk" else None)
+        cut = partial(validation_pieces, judged, crop=crop, stride=config.stride)
         parts = [part for draw in range(config.judged) for part in cut(seed=draw)]
         stage(
             name,
             model,
-            lambda step, loss=losses[name], crop=crops[name]: loss(drawn(step, crop)),
+            lambda step, loss=losses[name], drawn=drawn: loss(drawn(step)),
             command=config,
             schedule=schedule_of(
                 minutes[name],
@@ -124,6 +122,24 @@ def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], ju
             validate=partial(mean_loss, judges[name], parts),
         )
         model.save(config.out / f"{name}.safetensors")
+
+
+def _walk_loss(config: Config, model: LearnedRandomWalker) -> Callable[[Piece], Tensor]:
+    if config.variation:
+        return partial(variation_loss, model, weight=config.variation, side=config.side)
+    return partial(step_loss, model, side=config.side)
+
+
+def _drawn(
+    config: Config, learned: list[Example], step: int, *, crop: int, walker: LearnedRandomWalker | None
+) -> Piece:
+    """The piece of a step; for a `walker` with the seeds that it fails most, if several are to be drawn."""
+    part = piece(learned, step, crop=crop, stride=config.stride, seed=config.seed)
+    if config.known < 1:
+        part = partly_labelled(part, config.known, step, config.seed)
+    if config.vary:
+        part = varied(part, step, config.seed)
+    return part if walker is None else hardest(walker, part, config.hardest, step, config.seed)
 
 
 def _keep(config: Config) -> None:
