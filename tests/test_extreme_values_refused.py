@@ -35,7 +35,6 @@ NOT_A_NUMBER: dict[str, tuple[str, Callable[[], Any]]] = {
     "l1_affinity": ("features", lambda: build.l1_affinity(PATH, NAN, 1.0)),
     "edge_length": ("points", lambda: edge_length(PATH, NAN)),
     "abstain": ("probability", lambda: functional.abstain(NAN, 0.5)),
-    "entropy": ("probability", lambda: functional.entropy(NAN)),
     "class_maps": ("logits", lambda: functional.class_maps(NAN, torch.ones(2))),
     "region_pooling": ("x", lambda: functional.region_pooling(NAN, torch.ones(3, 3))),
     "interpolation": (
@@ -60,9 +59,10 @@ def test_nan_is_refused_under_the_name_of_its_argument(name: str, call: Callable
         (lambda: losses.cross_entropy(NAN, torch.zeros(3, dtype=torch.int64)), "probability"),
         (lambda: losses.edge_side_loss(NAN[0, :1], EDGE, ENDS), "weight"),
         (lambda: losses.segment_matching(NAN[:1], ENDS, ENDS[:1]), "rows"),
+        (lambda: functional.entropy(NAN), "probability"),
     ],
 )
-def test_nan_in_a_loss_is_not_taken_for_a_logit(call: Callable[[], Any], name: str) -> None:
+def test_nan_among_probabilities_is_not_taken_for_a_logit(call: Callable[[], Any], name: str) -> None:
     with pytest.raises(ValueError, match=rf"`{name}` must lie in .*got nan. If a network made them, its training has"):
         call()
 

@@ -301,7 +301,7 @@ def test_weights_that_have_underflowed_are_told_of():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (torch.tensor([[2.0, -1.0]]), "must lie in \\[0, 1\\]; got -1.0. Logits need a softmax"),
+        (torch.tensor([[2.0, -1.0]]), "must lie in \\[0, 1\\]; got -1.0. Logits and scores need a sigmoid or softmax"),
         (torch.full((2, 3, 3), 0.5), "adds up to 1.5 along `dim` = 1, which must be the axis of labels"),
     ],
 )

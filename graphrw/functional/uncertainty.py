@@ -6,10 +6,9 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats
 from graphrw.core.finite import check_finite
 from graphrw.core.opaque import opaque
+from graphrw.core.shares import SLACK, check_range
 from graphrw.core.transforms import plainly
 from graphrw.core.whole import check_whole, is_number
-
-SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range
 
 
 @opaque
@@ -31,8 +30,9 @@ def entropy(probability: Tensor, dim: int = 1) -> Tensor:
     >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.0000, 0.6931])
     """
-    probability = _checked(probability, dim)
-    _check_shares(probability, dim)
+    probability = _of_labels(probability, dim)
+    check_range("probability", probability)
+    _check_sums(probability, dim)
     logarithm = probability.clamp_min(torch.finfo(probability.dtype).tiny).log()
     return (probability * -logarithm).sum(dim)
 
@@ -60,7 +60,8 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     >>> abstain(torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), 1 / 3)
     tensor([ 0, -1,  1])
     """
-    probability = _checked(probability, dim)
+    probability = _of_labels(probability, dim)
+    check_finite("probability", probability)
     if not (is_number(fraction) and 0 <= fraction <= 1):
         raise ValueError(f"`fraction` must lie in [0, 1]; got {fraction!r}.")
     confidence, label = probability.max(dim)
@@ -70,24 +71,19 @@ def abstain(probability: Tensor, fraction: float, dim: int = 1) -> Tensor:
     return label.flatten().index_fill(0, order[kept:], -1).reshape(label.shape)
 
 
-def _check_shares(probability: Tensor, dim: int) -> None:
-    """Raise `ValueError` for what is no distribution of labels along `dim`, however inexact the solve."""
+def _of_labels(probability: Tensor, dim: int) -> Tensor:
+    probability = as_floats("probability", probability, "floats, labels along `dim`")
+    check_whole("dim", dim, -probability.ndim, probability.ndim - 1, reason=", an axis of `probability`")
+    return probability
+
+
+def _check_sums(probability: Tensor, dim: int) -> None:
+    """Raise `ValueError` for what is no distribution along `dim`, however inexact the solve."""
     if torch.compiler.is_compiling() or probability.numel() == 0:
         return
-    low, high = plainly(lambda values: [float(bound) for bound in torch.aminmax(values)], probability, batched=True)
-    if low < -SLACK or high > 1 + SLACK:
-        value = low if low < -SLACK else high
-        raise ValueError(f"`probability` must lie in [0, 1]; got {value}. Logits need a softmax first.")
     most = plainly(lambda values: float(values.max()), probability.sum(dim), batched=True)
     if most > 1 + SLACK:
         raise ValueError(
             f"`probability` adds up to {most:.3g} along `dim` = {dim}, which must be the axis of labels; it is "
             f"{tuple(probability.shape)}."
         )
-
-
-def _checked(probability: Tensor, dim: int) -> Tensor:
-    probability = as_floats("probability", probability, "floats, labels along `dim`")
-    check_finite("probability", probability)
-    check_whole("dim", dim, -probability.ndim, probability.ndim - 1, reason=", an axis of `probability`")
-    return probability

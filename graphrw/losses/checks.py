@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_floats, as_tensor, require_values
-from graphrw.core.finite import DIVERGED
 from graphrw.core.whole import check_id
-
-SLACK = 1e-2  # how far an inexact solve may leave a probability or a sum beyond its range; logits lie further out
 
 
 def safe_log(probability: Tensor) -> Tensor:
@@ -35,12 +32,3 @@ def checked_target(target: Tensor, ignore_index: int) -> Tensor:
 def probabilities(name: str, values: Tensor) -> Tensor:
     """`values` as a tensor of floats; `check_range` looks at their values once their shape is known to be right."""
     return as_floats(name, values, "floating point numbers in [0, 1]")
-
-
-def check_range(values: Tensor, name: str, slack: float) -> None:
-    require_values(name, values)
-    low, high = (float(bound) for bound in torch.aminmax(values.detach()))
-    if not (low >= -slack and high <= 1 + slack):
-        value = high if low >= -slack else low
-        cure = DIVERGED if math.isnan(value) else "Logits and scores need a sigmoid or softmax first."
-        raise ValueError(f"`{name}` must lie in [0, 1]; got {value}. {cure}")

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from graphrw.core.opaque import opaque
+from graphrw.core.shares import check_range
 from graphrw.core.whole import check_positive
-from graphrw.losses.checks import SLACK, check_range, probabilities
+from graphrw.losses.checks import probabilities
 
 
 @opaque
@@ -37,7 +38,7 @@ def consistency_loss(probability: Tensor, *, temperature: float = 0.5) -> Tensor
     probability = probabilities("probability", probability)
     if probability.ndim != 3 or probability.numel() == 0:
         raise ValueError(f"`probability` must be (S, N, L), not empty; got {tuple(probability.shape)}.")
-    check_range(probability, "probability", SLACK)
+    check_range("probability", probability)
     power = probability.detach().clamp(min=0).mean(0) ** (1 / check_positive("temperature", temperature))
     target = power / power.sum(1, keepdim=True).clamp(min=torch.finfo(power.dtype).tiny)
     return (probability - target).square().sum(2).mean()

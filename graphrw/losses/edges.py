@@ -6,9 +6,10 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.opaque import opaque
+from graphrw.core.shares import check_range
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_id
-from graphrw.losses.checks import check_range, checked_target, probabilities, safe_log
+from graphrw.losses.checks import checked_target, probabilities, safe_log
 
 
 @opaque
@@ -162,7 +163,7 @@ def _edge_cross_entropy(
         raise ValueError(f"`ignore_index` and `closed_index` must differ; got {ignore_index} for both.")
     counts = _counted(*ends, ignore_index)
     weight, tail, head = weight[counts], ends[0][counts], ends[1][counts]
-    check_range(weight, "weight", 0)
+    check_range("weight", weight, 0)
     same = tail == head
     if closed_index is not None:
         same &= tail != closed_index

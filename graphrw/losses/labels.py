@@ -12,7 +12,8 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
-from graphrw.losses.checks import SLACK, check_range, checked_target, probabilities, safe_log
+from graphrw.core.shares import check_range
+from graphrw.losses.checks import checked_target, probabilities, safe_log
 
 
 @opaque
@@ -107,7 +108,7 @@ def _labelled(probability: Tensor, target: Tensor, ignore_index: int) -> tuple[T
     """Both as tensors, and which pixels count, of the target's shape; shapes and values are right then."""
     target, probability = checked_target(target, ignore_index), probabilities("probability", probability)
     _check_shapes(probability, target)
-    check_range(probability, "probability", SLACK)
+    check_range("probability", probability)
     labelled = target != ignore_index
     if not bool(labelled.any()):
         raise ValueError(

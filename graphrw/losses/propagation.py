@@ -7,8 +7,9 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_floats
 from graphrw.core.opaque import opaque
+from graphrw.core.shares import SLACK, check_range
 from graphrw.core.whole import check_flag, is_number
-from graphrw.losses.checks import SLACK, check_range, probabilities, safe_log
+from graphrw.losses.checks import probabilities, safe_log
 
 IMPOSSIBLE = -1e4  # what log 0 counts as in a prediction: −∞ times a probability of 0 would be NaN
 
@@ -69,7 +70,7 @@ def _check(probability: Tensor, log_prediction: Tensor) -> None:
             "`probability` and `log_prediction` must have one shape, (N, L), (B, L, H, W) or (B, L, D, H, W), L ≥ 1; "
             f"got {tuple(probability.shape)} and {tuple(log_prediction.shape)}."
         )
-    check_range(probability, "probability", SLACK)
+    check_range("probability", probability)
     total = probability.detach().sum(1)
     wrong = ~((total - 1).abs() <= SLACK)
     if bool(wrong.any()):

@@ -6,7 +6,8 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import is_usual, unit_of
-from graphrw.losses.checks import SLACK, check_range, checked_target, probabilities
+from graphrw.core.shares import check_range
+from graphrw.losses.checks import checked_target, probabilities
 
 
 @opaque
@@ -134,4 +135,4 @@ def _check_rows(rows: Tensor, target: Tensor, pixels: Tensor) -> None:
         raise ValueError(
             f"`pixels` must lie in [0, {rows.shape[1]}), counted from 0 in C order; got {int(pixels[outside][0])}."
         )
-    check_range(rows, "rows", SLACK)
+    check_range("rows", rows)
