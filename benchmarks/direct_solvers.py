@@ -24,8 +24,8 @@ from scipy.sparse.linalg import splu
 
 import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
-from graphrw.solvers import rslab as embedded
 from graphrw.solvers.base import Solver
+from graphrw.solvers.direct import rslab as embedded
 
 Timing = tuple[float, float, float]
 

@@ -10,8 +10,8 @@ import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import unchecked
 from graphrw.solvers import Cholesky
-from graphrw.solvers import approximate_cholesky as module
-from graphrw.solvers.approximate_cholesky import ApproximateCholesky
+from graphrw.solvers.iterative import approximate_cholesky as module
+from graphrw.solvers.iterative.approximate_cholesky import ApproximateCholesky
 from graphrw.testing import dense_operator, sample_graphs, sample_walk
 
 GRAPHS = {name: graph for name, graph in sample_graphs().items() if not graph.directed}

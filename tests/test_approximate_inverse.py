@@ -9,7 +9,7 @@ from graphrw.core import memory
 from graphrw.solvers import Auto, Cholesky, Multigrid
 from graphrw.solvers.approximate_inverse import approximate_inverse
 from graphrw.solvers.auto import Choice
-from graphrw.solvers.cg import CG
+from graphrw.solvers.iterative.cg import CG
 from graphrw.testing import dense_operator
 
 

@@ -8,8 +8,9 @@ import torch
 from hard_walks import noise
 
 import graphrw as rw
-from graphrw.solvers import CG, Auto, BiCGStab, Cholesky, Dense, Multigrid, auto, cost, levels, pardiso, simplicial
-from graphrw.solvers import rslab as embedded
+from graphrw.solvers import CG, Auto, BiCGStab, Cholesky, Dense, Multigrid, auto, cost, levels
+from graphrw.solvers.direct import pardiso, simplicial
+from graphrw.solvers.direct import rslab as embedded
 from graphrw.solvers.levels import LevelStructure, level_structure
 from graphrw.testing import sample_graphs
 

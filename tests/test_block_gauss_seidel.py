@@ -10,8 +10,8 @@ import torch
 import graphrw as rw
 from graphrw.solvers import BiCGStab, BlockGaussSeidel
 from graphrw.solvers.auto import _InTurn
-from graphrw.solvers.elimination import Entries, differences_by_leaving, grouped_inverse, inverse_by_leaving
-from graphrw.solvers.wells import ALWAYS, LARGEST, WIDEST, wells
+from graphrw.solvers.directed.elimination import Entries, differences_by_leaving, grouped_inverse, inverse_by_leaving
+from graphrw.solvers.directed.wells import ALWAYS, LARGEST, WIDEST, wells
 
 DOUBLE = torch.float64
 

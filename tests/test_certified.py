@@ -10,7 +10,7 @@ from test_block_gauss_seidel import crowd, one_way, walk_steps
 
 import graphrw as rw
 from graphrw.solvers import LU, BiCGStab, BlockGaussSeidel
-from graphrw.solvers.elimination import differences_by_leaving, inverse_by_leaving
+from graphrw.solvers.directed.elimination import differences_by_leaving, inverse_by_leaving
 
 DOUBLE = torch.float64
 TOO_LARGE = 150  # nodes of a crowd in which no step is likely enough for the blocks of `BlockGaussSeidel`

@@ -11,7 +11,8 @@ from nvmath_stand_in import DirectSolver, DirectSolverOptions, Kind, View
 
 import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
-from graphrw.solvers import CuDSS, Dense, cudss
+from graphrw.solvers import CuDSS, Dense
+from graphrw.solvers.direct import cudss
 from graphrw.solvers.operator import csr
 from graphrw.testing import SOLVERS, Traits, check_solver, sample_graphs, sample_walk
 

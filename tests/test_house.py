@@ -36,11 +36,11 @@ LATE_IMPORTS = {
     "partition/scribbles.py: _skeletonize",
     "segmentation/regions/colour_model.py: _scikit_learn",
     "segmentation/regions/superpixels.py: _scikit_image",
-    "solvers/cudss.py: _introduce",
-    "solvers/cudss.py: _nvmath",
+    "solvers/direct/cudss.py: _introduce",
+    "solvers/direct/cudss.py: _nvmath",
     "solvers/multigrid/triton_level.py: _triton",
-    "solvers/pardiso.py: _pypardiso",
-    "solvers/petsc.py: petsc",
+    "solvers/direct/pardiso.py: _pypardiso",
+    "solvers/iterative/petsc.py: petsc",
 }
 
 # Keywords that are handed on as they came: to scikit-learn's `validate_data`, to the function that a decorator is for.

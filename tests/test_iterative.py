@@ -9,8 +9,8 @@ from hard_walks import hitting_probabilities_without_subtraction, noise, wheel
 
 import graphrw as rw
 from graphrw.solvers import CG, ApproximateCholesky, Cholesky, Multigrid
-from graphrw.solvers.approximate_cholesky import AVAILABLE
-from graphrw.solvers.iterative import IterativeInverse
+from graphrw.solvers.iterative.approximate_cholesky import AVAILABLE
+from graphrw.solvers.iterative.base import IterativeInverse
 from graphrw.testing import dense_operator, sample_graphs
 
 SOLVERS = [

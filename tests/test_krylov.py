@@ -5,7 +5,7 @@ from multigrid_walks import KINDS, absorbed, random_weights, right_hand_side, ro
 from tape import tape
 
 from graphrw.core.walk import apply
-from graphrw.solvers.krylov import ConjugateGradients, Uniform, column_dots, iterate
+from graphrw.solvers.iterative.krylov import ConjugateGradients, Uniform, column_dots, iterate
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.operator import Operator
 

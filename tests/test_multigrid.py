@@ -10,7 +10,7 @@ from multigrid_walks import KINDS, absorbed, random_weights, right_hand_side, ro
 import graphrw as rw
 from graphrw.core.walk import apply
 from graphrw.solvers import Cholesky, Multigrid
-from graphrw.solvers.krylov import ConjugateGradients, Uniform, iterate
+from graphrw.solvers.iterative.krylov import ConjugateGradients, Uniform, iterate
 from graphrw.solvers.multigrid import cycle as cycles
 from graphrw.solvers.multigrid import solver as multigrid
 from graphrw.solvers.multigrid.aggregation import aggregate

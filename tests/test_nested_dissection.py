@@ -9,10 +9,10 @@ import graphrw as rw
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.held import Held
 from graphrw.core.walk import apply
-from graphrw.solvers import nested_dissection as module
-from graphrw.solvers.dissection import dissect
-from graphrw.solvers.grid_operator import GridWalk
-from graphrw.solvers.nested_dissection import GridInverse, NestedDissection
+from graphrw.solvers.grids import nested_dissection as module
+from graphrw.solvers.grids.dissection import dissect
+from graphrw.solvers.grids.nested_dissection import GridInverse, NestedDissection
+from graphrw.solvers.grids.operator import GridWalk
 from graphrw.solvers.operator import Operator
 
 SHAPES = [(1,), (7,), (1, 9), (6, 1), (9, 7), (40, 33), (5, 1, 6), (6, 7, 8)]

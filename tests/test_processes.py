@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import graphrw as rw
 from graphrw.core import memory
-from graphrw.solvers import LU, Auto, Cholesky, Multigrid, rslab
+from graphrw.solvers import LU, Auto, Cholesky, Multigrid
+from graphrw.solvers.direct import rslab
 
 STARTS = [start for start in ("fork", "spawn") if start in multiprocessing.get_all_start_methods()]
 

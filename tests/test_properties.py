@@ -8,7 +8,7 @@ from torch import Tensor
 import graphrw as rw
 from graphrw.core.held import Held
 from graphrw.core.walk import apply
-from graphrw.solvers.nested_dissection import NestedDissection
+from graphrw.solvers.grids.nested_dissection import NestedDissection
 
 NEAR = 1e-9  # of numbers up to about 1
 MATCH = {"rtol": 1e-8, "atol": 1e-10}

@@ -7,8 +7,9 @@ import torch
 from hard_walks import noise, wheel
 
 import graphrw as rw
-from graphrw.solvers import CG, LU, Auto, BiCGStab, Cholesky, Dense, Multigrid, Pardiso, SuperLU, pardiso
-from graphrw.solvers.iterative import IterativeSolver
+from graphrw.solvers import CG, LU, Auto, BiCGStab, Cholesky, Dense, Multigrid, Pardiso, SuperLU
+from graphrw.solvers.direct import pardiso
+from graphrw.solvers.iterative.base import IterativeSolver
 
 
 def directed(walk):

@@ -11,13 +11,14 @@ from multigrid_walks import absorbed, random_weights
 import graphrw as rw
 from graphrw.core.errors import ConvergenceError, MissingDependencyError
 from graphrw.core.graph import unchecked
-from graphrw.solvers import Auto, Cholesky, Simplicial, numba_kernels, operator, simplicial
+from graphrw.solvers import Auto, Cholesky, Simplicial, numba_kernels, operator
+from graphrw.solvers.direct import simplicial
 from graphrw.solvers.gradients import weight_gradient
 from graphrw.testing import dense_operator
 
 numba = pytest.importorskip("numba")
 
-from graphrw.solvers import simplicial_kernels as kernels  # noqa: E402
+from graphrw.solvers.direct import simplicial_kernels as kernels  # noqa: E402
 
 
 def images(count, side=12):
@@ -114,15 +115,18 @@ def test_where_nothing_can_be_kept_auto_says_so_and_does_without_it(monkeypatch)
     def fails(*_, **__):
         raise RuntimeError("cannot cache function 'factorise': no locator available for file")
 
-    monkeypatch.delitem(sys.modules, "graphrw.solvers.simplicial_kernels")
-    monkeypatch.delattr("graphrw.solvers.simplicial_kernels")
+    monkeypatch.delitem(sys.modules, "graphrw.solvers.direct.simplicial_kernels")
+    monkeypatch.delattr("graphrw.solvers.direct.simplicial_kernels")
     monkeypatch.setattr(numba, "njit", fails)
     with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR"):
         assert "Simplicial" not in Auto().explain(images(4, 32))
 
 
 def test_a_later_process_loads_what_an_earlier_one_has_compiled():
-    code = "from graphrw.solvers.simplicial_kernels import factorise; print(sum(factorise.stats.cache_misses.values()))"
+    code = (
+        "from graphrw.solvers.direct import simplicial_kernels as kernels\n"
+        "print(sum(kernels.factorise.stats.cache_misses.values()))"
+    )
     assert kernels.factorise.stats.cache_path
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0\n"
 

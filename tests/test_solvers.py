@@ -10,7 +10,7 @@ import torch
 import graphrw as rw
 from graphrw.core.errors import MissingDependencyError
 from graphrw.solvers import CG, CHOLMOD, Auto, Cholesky, Dense, Pardiso, SuperLU
-from graphrw.solvers import rslab as embedded
+from graphrw.solvers.direct import rslab as embedded
 from graphrw.testing import (
     SOLVERS,
     check_solver,
@@ -201,7 +201,7 @@ def test_a_missing_pardiso_says_what_to_install(monkeypatch):
 
 
 def test_a_missing_cholmod_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("graphrw.solvers.cholmod.AVAILABLE", False)
+    monkeypatch.setattr("graphrw.solvers.direct.cholmod.AVAILABLE", False)
     with pytest.raises(MissingDependencyError, match=r'pip install "scikit-sparse>=0\.5", which compiles'):
         CHOLMOD().plan(rw.grid_graph((3, 3)))
 

@@ -6,7 +6,7 @@ import pytest
 import graphrw as rw
 from graphrw.segmentation.pixels.kept_factor import KeptFactor
 from graphrw.solvers import Auto, Multigrid
-from graphrw.solvers.nested_dissection import GridInverse, NestedDissection
+from graphrw.solvers.grids.nested_dissection import GridInverse, NestedDissection
 
 CHANCE = np.random.default_rng(0)
 SHAPE = (40, 50)

@@ -11,7 +11,8 @@ from hard_walks import noise
 
 import graphrw as rw
 from graphrw.core.plans import MOST
-from graphrw.solvers import CG, Auto, BiCGStab, BlockGaussSeidel, Cholesky, Multigrid, SuperLU, rslab
+from graphrw.solvers import CG, Auto, BiCGStab, BlockGaussSeidel, Cholesky, Multigrid, SuperLU
+from graphrw.solvers.direct import rslab
 from graphrw.solvers.verdict import CLEAN, Verdict
 from graphrw.testing import SOLVERS
 

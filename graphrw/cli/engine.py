@@ -16,7 +16,7 @@ from graphrw.cli.task import Inputs
 from graphrw.distributed import Volume
 from graphrw.functional import entropy
 from graphrw.solvers import PETSc
-from graphrw.solvers.petsc import petsc
+from graphrw.solvers.iterative.petsc import petsc
 
 SOLVER = PETSc(rtol=1e-12)  # within 1e-8 of the answer, where weights span ten decades
 

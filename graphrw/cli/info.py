@@ -16,7 +16,9 @@ from graphrw.core.memory import available_memory
 from graphrw.models import pretrained_names
 from graphrw.segmentation.regions.image_regions import default_segments
 from graphrw.segmentation.session.forecast import forecast
-from graphrw.solvers import Auto, approximate_cholesky, cholmod, pardiso, rslab
+from graphrw.solvers import Auto
+from graphrw.solvers.direct import cholmod, pardiso, rslab
+from graphrw.solvers.iterative import approximate_cholesky
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
 GIB = 2**30

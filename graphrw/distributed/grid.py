@@ -15,7 +15,7 @@ from graphrw.core.graph import unchecked
 from graphrw.core.whole import check_whole
 from graphrw.distributed.graph import DistributedGraph
 from graphrw.distributed.halo import Halo
-from graphrw.solvers.petsc import petsc
+from graphrw.solvers.iterative.petsc import petsc
 
 Box = tuple[slice, ...]
 CHUNKS = (128, 64, 32, 16, 8, 4, 2)

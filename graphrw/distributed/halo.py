@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphrw.core.errors import MissingDependencyError
-from graphrw.solvers.petsc import petsc
+from graphrw.solvers.iterative.petsc import petsc
 
 
 class Halo:

@@ -10,7 +10,7 @@ from graphrw.core.held import Held
 from graphrw.distributed.graph import DistributedWalk
 from graphrw.distributed.reach import stranded
 from graphrw.distributed.solve import DistributedFactor
-from graphrw.solvers.petsc import PETSc
+from graphrw.solvers.iterative.petsc import PETSc
 
 LARGEST_ERROR = 0.01  # of a sum of probabilities, with which an answer is still given
 

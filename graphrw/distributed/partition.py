@@ -11,7 +11,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.distributed.graph import DistributedGraph
 from graphrw.distributed.halo import Halo, mpi
-from graphrw.solvers.petsc import check_size, petsc
+from graphrw.solvers.iterative.petsc import check_size, petsc
 
 
 def distribute(

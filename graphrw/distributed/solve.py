@@ -16,10 +16,10 @@ from graphrw.core.walk import Walk
 from graphrw.distributed.graph import DistributedGraph, DistributedWalk
 from graphrw.distributed.reach import stranded
 from graphrw.solvers.gradients import weight_gradient
-from graphrw.solvers.iterative import SHARPNESSES, WORST_ANSWER
+from graphrw.solvers.iterative.base import SHARPNESSES, WORST_ANSWER
+from graphrw.solvers.iterative.petsc import PETSc, check_size, petsc, set_up
 from graphrw.solvers.operator import Operator
 from graphrw.solvers.pattern import row_pattern
-from graphrw.solvers.petsc import PETSc, check_size, petsc, set_up
 from graphrw.solvers.record import SolveReport, recordings, report
 from graphrw.solvers.verdict import distance_from_one
 

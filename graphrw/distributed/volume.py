@@ -22,7 +22,7 @@ from graphrw.files import ImageFile, replacing
 from graphrw.files.in_parts import create_in_parts, created_in_parts, open_in_parts
 from graphrw.segmentation.inputs import read_pixels
 from graphrw.segmentation.pixels.pixel_walk import FLOOR
-from graphrw.solvers.petsc import PETSc
+from graphrw.solvers.iterative.petsc import PETSc
 
 
 @dataclass(frozen=True, eq=False)

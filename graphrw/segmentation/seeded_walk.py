@@ -7,7 +7,8 @@ from torch import Tensor
 
 from graphrw.core.walk import Walk
 from graphrw.functional.seed_network import SeededAnswer
-from graphrw.solvers import Auto, Cholesky, Solver, rslab
+from graphrw.solvers import Auto, Cholesky, Solver
+from graphrw.solvers.direct import rslab
 
 MANY = 10_000  # regions, to which a factor serves hundreds of columns better than `Auto`, which counts on few
 

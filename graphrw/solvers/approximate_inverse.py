@@ -10,8 +10,8 @@ from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.solvers.auto import Auto
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import DirectInverse
-from graphrw.solvers.iterative import IterativeSolver
+from graphrw.solvers.direct.base import DirectInverse
+from graphrw.solvers.iterative.base import IterativeSolver
 from graphrw.solvers.multigrid.engine import engine_for
 
 

@@ -14,17 +14,18 @@ from graphrw.core.memory import available_memory
 from graphrw.core.walk import Walk
 from graphrw.core.warn import warn
 from graphrw.core.whole import is_number
-from graphrw.solvers import cost, pardiso, rslab, simplicial
+from graphrw.solvers import cost
 from graphrw.solvers.base import Inverse, Solution, Solver
-from graphrw.solvers.bicgstab import BiCGStab
-from graphrw.solvers.block_gauss_seidel import BlockGaussSeidel
-from graphrw.solvers.cg import CG
-from graphrw.solvers.dense import Dense
 from graphrw.solvers.differences import Differences
-from graphrw.solvers.direct import representative
+from graphrw.solvers.direct import pardiso, rslab, simplicial
+from graphrw.solvers.direct.base import representative
+from graphrw.solvers.direct.dense import Dense
+from graphrw.solvers.direct.superlu import SuperLU
+from graphrw.solvers.directed.block_gauss_seidel import BlockGaussSeidel
+from graphrw.solvers.iterative.bicgstab import BiCGStab
+from graphrw.solvers.iterative.cg import CG
 from graphrw.solvers.levels import level_structure
 from graphrw.solvers.multigrid import Multigrid
-from graphrw.solvers.superlu import SuperLU
 
 # How many times too large a prediction from levels alone may be: up to 5 on images, volumes and kNN graphs. It is more
 # on expanders (30 to 50 on power-law and small-world graphs), where iterations are few and a factor is not missed.

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from graphrw.core.graph import Graph
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis, representative
-from graphrw.solvers.dissection import Dissection
+from graphrw.solvers.direct.base import Analysis, representative
+from graphrw.solvers.direct.rslab import SPEED
+from graphrw.solvers.grids.dissection import Dissection
 from graphrw.solvers.levels import LevelStructure
 from graphrw.solvers.numba_kernels import NUMBA
-from graphrw.solvers.rslab import SPEED
 
 COLUMNS = 16  # solved with each factor: eight labels, forward and backward
 # Of multigrid's levels, for each entry of A; and of solving with them, for each entry, each column and each decimal

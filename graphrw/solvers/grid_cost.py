@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphrw.core.memory import available_memory
-from graphrw.solvers.approximate_cholesky import ApproximateCholesky
 from graphrw.solvers.auto import SHARE, Auto
 from graphrw.solvers.base import Solver
-from graphrw.solvers.bicgstab import BiCGStab
-from graphrw.solvers.cg import CG
 from graphrw.solvers.cost import COLUMNS, Cost, Factor, of_multigrid
-from graphrw.solvers.dense import Dense
+from graphrw.solvers.direct.dense import Dense
+from graphrw.solvers.direct.rslab import ANALYSIS, SPEED
+from graphrw.solvers.iterative.approximate_cholesky import ApproximateCholesky
+from graphrw.solvers.iterative.bicgstab import BiCGStab
+from graphrw.solvers.iterative.cg import CG
 from graphrw.solvers.levels import LevelStructure
 from graphrw.solvers.multigrid import Multigrid
-from graphrw.solvers.rslab import ANALYSIS, SPEED
 
 ITERATIVE = (Multigrid, ApproximateCholesky)  # whose iterations are about as many everywhere
 ANALYSIS_SECONDS = 1.5e-6  # for each entry of the pattern

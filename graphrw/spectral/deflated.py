@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
 from graphrw.solvers.base import ROUNDING
-from graphrw.solvers.krylov import COLUMNS_AT_ONCE
+from graphrw.solvers.iterative.krylov import COLUMNS_AT_ONCE
 from graphrw.spectral.eigenpairs import GUARD_TOLERANCE, Eigenpairs
 from graphrw.spectral.matrix import EQUAL
 from graphrw.spectral.route import LONG_SERIES, Route, in_order, in_turn

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
-from graphrw.solvers.krylov import ConjugateGradients, iterate
+from graphrw.solvers.iterative.krylov import ConjugateGradients, iterate
 from graphrw.spectral.eigenpairs import Leading
 from graphrw.spectral.matrix import HEADROOM, MIN_BOUND, Symmetric, clear
 from graphrw.spectral.route import MAX_SERIES, Route

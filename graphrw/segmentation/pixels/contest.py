@@ -14,7 +14,7 @@ from graphrw.functional.most_probable import LABELS_AT_ONCE, MostProbable, most_
 from graphrw.segmentation.pixels.components import LabelledComponents
 from graphrw.solve import Factor, factor_by
 from graphrw.solvers import Solver
-from graphrw.solvers.nested_dissection import GridInverse
+from graphrw.solvers.grids.nested_dissection import GridInverse
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.walk import Walk
 from graphrw.solvers import Auto, Solver, cost
-from graphrw.solvers.dissection import Dissection
-from graphrw.solvers.nested_dissection import GridInverse, NestedDissection
+from graphrw.solvers.grids.dissection import Dissection
+from graphrw.solvers.grids.nested_dissection import GridInverse, NestedDissection
 
 MOST_HELD = 0.5  # of the pixels; the factor is one of the whole grid, whatever takes part
 

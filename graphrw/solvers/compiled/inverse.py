@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from graphrw.core.walk import Walk
-from graphrw.solvers import krylov
 from graphrw.solvers.compiled import iteration
 from graphrw.solvers.compiled.level import CompiledCycle
 from graphrw.solvers.compiled.rows import Rows
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
+from graphrw.solvers.iterative import krylov
+from graphrw.solvers.iterative.base import IterativeInverse, IterativeSolver
 from graphrw.solvers.norms import column_norm
 from graphrw.solvers.operator import Operator
 

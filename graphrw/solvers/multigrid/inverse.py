@@ -8,7 +8,7 @@ from torch import Tensor
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solution
 from graphrw.solvers.gpu.playback import cuda_graph
-from graphrw.solvers.iterative import IterativeInverse
+from graphrw.solvers.iterative.base import IterativeInverse
 from graphrw.solvers.multigrid.cycle import Cycle
 from graphrw.solvers.multigrid.playback import PlayedCycle
 from graphrw.solvers.multigrid.rows import Rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphrw.solvers.krylov import column_dots
+from graphrw.solvers.iterative.krylov import column_dots
 from graphrw.solvers.multigrid.rows import Rows, compress
 from graphrw.solvers.operator import csr, multiply
 

@@ -10,8 +10,8 @@ from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers.base import Inverse
-from graphrw.solvers.direct import could_not_factorise
-from graphrw.solvers.iterative import IterativeSolver
+from graphrw.solvers.direct.base import could_not_factorise
+from graphrw.solvers.iterative.base import IterativeSolver
 from graphrw.solvers.multigrid.aggregation import MAX_NODES
 from graphrw.solvers.multigrid.engine import Engine, engine_for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graphrw.solvers import krylov
+from graphrw.solvers.iterative import krylov
 from graphrw.solvers.multigrid.cycle import STALLED, Cycle
 from graphrw.solvers.multigrid.rows import Rows, compress
 from graphrw.solvers.operator import csr, multiply

@@ -12,11 +12,11 @@ from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solution, Solver
-from graphrw.solvers.bordered import Bordered, HeldGrid, changes, unbordered
-from graphrw.solvers.direct import DirectInverse, could_not_factorise
-from graphrw.solvers.dissection import Dissection, dissect
-from graphrw.solvers.grid_factor import NotPositiveDefiniteError, factorise
-from graphrw.solvers.grid_operator import GridOperator, GridWalk, along_axes
+from graphrw.solvers.direct.base import DirectInverse, could_not_factorise
+from graphrw.solvers.grids.bordered import Bordered, HeldGrid, changes, unbordered
+from graphrw.solvers.grids.dissection import Dissection, dissect
+from graphrw.solvers.grids.factor import NotPositiveDefiniteError, factorise
+from graphrw.solvers.grids.operator import GridOperator, GridWalk, along_axes
 
 MOST_CHANGES = 512  # pixels beyond which a new factor costs less than what strokes lose by a large border
 ADVICE = "`solvers.Multigrid()` needs far less."

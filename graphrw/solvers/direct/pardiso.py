@@ -22,7 +22,7 @@ from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise
+from graphrw.solvers.direct.base import Analysis, DirectInverse, Speed, could_not_factorise
 from graphrw.solvers.pattern import Pattern, lower_pattern, row_pattern
 
 

@@ -17,8 +17,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from graphrw.solvers.grid_factor import Ascent, GridFactor
-from graphrw.solvers.grid_operator import GridWalk
+from graphrw.solvers.grids.factor import Ascent, GridFactor
+from graphrw.solvers.grids.operator import GridWalk
 
 
 @dataclass(frozen=True, eq=False)

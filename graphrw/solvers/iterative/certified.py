@@ -9,9 +9,9 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers import krylov
 from graphrw.solvers.base import Equation
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
+from graphrw.solvers.iterative import krylov
+from graphrw.solvers.iterative.base import IterativeInverse, IterativeSolver
 from graphrw.solvers.verdict import Verdict
 
 EPSILON = torch.finfo(torch.float64).eps

@@ -9,7 +9,7 @@ from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
 from graphrw.core.walk import Walk, apply
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import DirectInverse, could_not_factorise
+from graphrw.solvers.direct.base import DirectInverse, could_not_factorise
 
 MATRICES = 4  # N × N numbers that there are at once: the identity, A, and what makes its factors
 

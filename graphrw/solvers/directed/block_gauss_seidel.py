@@ -10,16 +10,16 @@ from torch import Tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers import krylov
 from graphrw.solvers.base import ROUNDING, Equation, Solution
-from graphrw.solvers.certified import CertifiedInverse, operations_of_a_step
 from graphrw.solvers.differences import Differences
-from graphrw.solvers.direct import could_not_factorise
-from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
-from graphrw.solvers.iterative import IterativeSolver
+from graphrw.solvers.direct.base import could_not_factorise
+from graphrw.solvers.directed.elimination import Entries, Floats, Numbers, grouped_differences, grouped_inverse
+from graphrw.solvers.directed.sweep import Blocks, Returns, Sweep, transitions
+from graphrw.solvers.directed.wells import wells
+from graphrw.solvers.iterative import krylov
+from graphrw.solvers.iterative.base import IterativeSolver
+from graphrw.solvers.iterative.certified import CertifiedInverse, operations_of_a_step
 from graphrw.solvers.norms import column_norm, largest, relative_to
-from graphrw.solvers.sweep import Blocks, Returns, Sweep, transitions
-from graphrw.solvers.wells import wells
 
 LONGEST = 1e8  # visits to a node before walkers leave its block: beyond, subtraction leaves less than eight digits
 

@@ -16,10 +16,10 @@ from graphrw.core.memory import require_memory
 from graphrw.core.threads import side_by_side, workers
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
+from graphrw.solvers.direct.base import Analysis, DirectInverse, Speed, could_not_factorise, representative
+from graphrw.solvers.direct.superlu import minimum_degree
 from graphrw.solvers.numba_kernels import kernels
 from graphrw.solvers.pattern import compressed, lower_rows
-from graphrw.solvers.superlu import minimum_degree
 
 MOST_NODES = 128**2  # of a graph that `Auto` analyses for it
 # Operations for each entry of a factor, up to which a batch is faster so: 66 on 128², twice as fast as by `Cholesky`;
@@ -124,7 +124,7 @@ class _SimplicialInverse(DirectInverse):
 
 
 def _kernels() -> ModuleType | None:
-    return kernels("graphrw.solvers.simplicial_kernels", "batches of small graphs do without it")
+    return kernels("graphrw.solvers.direct.simplicial_kernels", "batches of small graphs do without it")
 
 
 def _required_kernels() -> ModuleType:

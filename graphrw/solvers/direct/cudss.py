@@ -16,7 +16,7 @@ from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import DirectInverse, could_not_factorise
+from graphrw.solvers.direct.base import DirectInverse, could_not_factorise
 from graphrw.solvers.operator import csr
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern, row_pattern
 

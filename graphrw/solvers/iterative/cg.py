@@ -9,7 +9,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.gpu.playback import cuda_graph
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
+from graphrw.solvers.iterative.base import IterativeInverse, IterativeSolver
 
 
 @dataclass(frozen=True)

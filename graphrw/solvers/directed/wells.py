@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from graphrw.solvers.elimination import Entries, Floats, Numbers, grouped_inverse, summed
+from graphrw.solvers.directed.elimination import Entries, Floats, Numbers, grouped_inverse, summed
 
 # Of those who leave a group, the share that must go to another one, and come back likewise, so that the two become one.
 STRONG = (0.2, 0.1)

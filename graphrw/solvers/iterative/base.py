@@ -14,9 +14,9 @@ from graphrw.core.blocks import columns_at_once
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.walk import Walk
 from graphrw.core.whole import check_whole
-from graphrw.solvers import krylov
 from graphrw.solvers.base import Equation, Plan, RefinedInverse, Solver
 from graphrw.solvers.gpu.playback import Recorder
+from graphrw.solvers.iterative import krylov
 from graphrw.solvers.norms import column_norm, largest
 from graphrw.solvers.verdict import Verdict, distance_from_one, sum_of_answers
 

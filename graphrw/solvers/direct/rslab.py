@@ -23,7 +23,7 @@ from graphrw.core.memory import require_memory
 from graphrw.core.threads import side_by_side, workers
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import Analysis, DirectInverse, Speed, could_not_factorise, representative
+from graphrw.solvers.direct.base import Analysis, DirectInverse, Speed, could_not_factorise, representative
 from graphrw.solvers.pattern import Pattern, column_pattern, lower_pattern
 
 try:

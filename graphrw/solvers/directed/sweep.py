@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from graphrw.core.walk import Walk
-from graphrw.solvers.elimination import Entries, Floats, Numbers, summed
+from graphrw.solvers.directed.elimination import Entries, Floats, Numbers, summed
 from graphrw.solvers.operator import Operator
 
 

@@ -14,7 +14,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from graphrw.solvers.dissection import Boxes, Dissection
+from graphrw.solvers.grids.dissection import Boxes, Dissection
 
 SMALL = 48  # rows up to which LAPACK inverts a matrix faster than products of its blocks do
 MOST = 0.5  # of the boxes: where more are touched, all are taken, since a part of them is copied first

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.certified import CertifiedInverse, operations_of_a_step
-from graphrw.solvers.cg import JacobiInverse
-from graphrw.solvers.iterative import IterativeSolver
+from graphrw.solvers.iterative.base import IterativeSolver
+from graphrw.solvers.iterative.certified import CertifiedInverse, operations_of_a_step
+from graphrw.solvers.iterative.cg import JacobiInverse
 from graphrw.solvers.norms import largest, relative_to
 
 

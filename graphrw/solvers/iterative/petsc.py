@@ -15,9 +15,9 @@ from torch import Tensor
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
-from graphrw.solvers.amg import BoomerAMG, Preconditioner
-from graphrw.solvers.direct import could_not_factorise
-from graphrw.solvers.iterative import IterativeInverse, IterativeSolver
+from graphrw.solvers.direct.base import could_not_factorise
+from graphrw.solvers.iterative.amg import BoomerAMG, Preconditioner
+from graphrw.solvers.iterative.base import IterativeInverse, IterativeSolver
 from graphrw.solvers.pattern import row_pattern
 
 HYPRE = BoomerAMG()

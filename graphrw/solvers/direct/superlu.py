@@ -12,7 +12,7 @@ from torch import Tensor
 from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers.base import Solver
-from graphrw.solvers.direct import DirectInverse, could_not_factorise
+from graphrw.solvers.direct.base import DirectInverse, could_not_factorise
 from graphrw.solvers.pattern import Pattern, column_pattern, row_pattern
 
 SYMMETRIC: dict[str, Any] = {
