@@ -15,6 +15,7 @@ from experiments.shared.results import table
 ROOT = Path(__file__).parents[2]
 RESULTS = "experiments/node_labels/results"
 PAGE = ROOT / "docs" / "node_labels.md"
+MOSTLY = 0.5  # of the edges: homophily
 BEGIN, END = "<!-- made by experiments/node_labels/report.py -->", "<!-- end -->"
 
 
@@ -45,12 +46,19 @@ def name_of(line: dict[str, Any]) -> str:
 
 
 def tables(found: list[dict[str, Any]]) -> str:
-    """One of all graphs with all labels of their splits, and one for each graph that has results with a few."""
+    """Of graphs whose neighbours mostly agree, and of the others, with all labels of their splits; then of few."""
+    agree = {row["graph"]: row["homophily"] >= MOSTLY for result in found for row in result["figures"]}
     lines = [line for result in found for line in result["summary"]]
     few = [line for line in lines if line["labels"] != "all"]
-    parts = [[line for line in lines if line["labels"] == "all"]]
-    parts += [[line for line in few if line["graph"] == graph] for graph in dict.fromkeys(x["graph"] for x in few)]
-    return "\n\n".join(accuracies(part) for part in parts)
+    parts = {
+        title: [line for line in lines if line["labels"] == "all" and agree[line["graph"]] == agreeing]
+        for title, agreeing in (
+            ("Most neighbours have the same label", True),
+            ("Most neighbours have another one", False),
+        )
+    }
+    parts |= {f"{graph}, few labels": [x for x in few if x["graph"] == graph] for graph in {x["graph"]: 0 for x in few}}
+    return "\n\n".join(f"{title}:\n\n{accuracies(part)}" for title, part in parts.items() if part)
 
 
 def about(found: list[dict[str, Any]]) -> str:
@@ -62,7 +70,7 @@ def about(found: list[dict[str, Any]]) -> str:
         longest = max(row["seconds"] for row in result["figures"])
         lines.append(
             f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}: {first['splits']} split, "
-            f"homophily {first['homophily']}, {runs} runs, {config['split']} nodes, a run takes up to "
+            f"homophily {first['homophily']}, {runs} run{'s' * (runs > 1)}, {config['split']} nodes, a run takes up to "
             f"{longest:.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
         )
     return "\n".join(lines)
