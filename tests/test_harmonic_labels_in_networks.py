@@ -218,7 +218,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         r"`seeds` must be \(2, 4, 5\) as `weight` asks; got \(2, 3, 5\)",
     ),
-    "seeds' type": (lambda: LAYER(WEIGHT, SEEDS.int()), ValueError, r"`seeds` must be \(40,\) int64; got .*int32"),
+    "seeds' type": (lambda: LAYER(WEIGHT, SEEDS.int()), ValueError, r"int64 labels; got \(2, 4, 5\) torch.int32"),
     "negative weight": (lambda: LAYER(-WEIGHT, SEEDS), ValueError, "`weight` must be finite and not negative; got -"),
     "NaN": (lambda: LAYER(WEIGHT * torch.nan, SEEDS), ValueError, "`weight` must be finite and not negative; got nan"),
     "an image without seed": (

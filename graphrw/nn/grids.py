@@ -65,4 +65,7 @@ def image_shape(name: str, images: Tensor, channels: tuple[int, int], seeds: Ten
     shape = tuple(images.shape[2:])
     if seeds.shape != (len(images), *shape):
         raise ValueError(f"`seeds` must be {(len(images), *shape)} as `{name}` asks; got {tuple(seeds.shape)}.")
+    if seeds.dtype != torch.int64:
+        got = f"{tuple(seeds.shape)} {seeds.dtype}"
+        raise ValueError(f"`seeds` must be int64 labels; got {got}. Convert them with `.long()`.")
     return shape
