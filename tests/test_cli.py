@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cli_files import halves, run, two_halves, written
+from numpy.typing import NDArray
 from PIL import Image
 from test_files import AFFINE, SPACING
 
@@ -96,6 +97,51 @@ def test_spacing_can_be_given_and_ignored(tmp_path: Path) -> None:
         run("walk", *files, "-o", tmp_path / "o.tif", "--probabilities", tmp_path / "p.npy", "--spacing", words)
         expected = rw.random_walker(values, marks.astype(int), spacing=spacing, return_full_prob=True)
         np.testing.assert_allclose(read_image(tmp_path / "p.npy").values, expected, atol=1e-5)
+
+
+def test_spacing_that_was_given_is_written_where_no_file_tells_it(tmp_path: Path) -> None:
+    image, seeds = written(tmp_path, ".npy", (10, 16, 24))
+    for ending in (".nii.gz", ".nrrd", ".zarr"):
+        run("walk", image, seeds, "-o", tmp_path / f"o{ending}", "--spacing", "0.5,0.5,2")
+        assert read_image(tmp_path / f"o{ending}").spacing == pytest.approx((0.5, 0.5, 2.0))
+
+
+@pytest.mark.parametrize("change", [np.diag([-1.0, 1, 1, 1]), np.diag([0.5, 1, 1, 1]), np.eye(4) + np.eye(4, k=3)])
+def test_seeds_that_lie_elsewhere_in_space_are_refused(change: NDArray[np.float64], tmp_path: Path) -> None:
+    values, marks = two_halves(10, 16, 24)
+    for name, array, affine in (("image", values, AFFINE), ("seeds", marks, AFFINE @ change)):
+        nibabel.save(nibabel.Nifti1Image(array, affine), tmp_path / f"{name}.nii.gz")
+    image, seeds, out = (tmp_path / name for name in ("image.nii.gz", "seeds.nii.gz", "o.nii.gz"))
+    answer = run("segment", image, seeds, "-o", out)
+    assert answer.exit_code == 1
+    assert "lies elsewhere in space than" in answer.stderr
+    assert not out.exists()
+    answer = run("segment", image, image, "--mask", seeds, "-o", out)
+    assert answer.exit_code == 1
+
+
+def test_the_range_of_the_data_can_be_given(tmp_path: Path) -> None:
+    values, marks = two_halves(10, 16, 24)
+    wide, marks = 4 * values.astype(np.int16), marks.astype(int)
+    for name, array in (("image", wide), ("seeds", marks)):
+        write_image(tmp_path / f"{name}.zarr", ImageFile(array))
+    files = tmp_path / "image.zarr", tmp_path / "seeds.zarr"
+    assert "(`--data-range 676`)" in run("walk", *files, "-o", tmp_path / "o.zarr").stderr
+    expected = rw.random_walker(wide, marks, data_range=1000, return_full_prob=True)
+    for more in ((), ("--blocks", 8)):
+        share = tmp_path / f"p{len(more)}.zarr"
+        run("walk", *files, "-o", tmp_path / "o.zarr", "--probabilities", share, "--data-range", 1000, *more)
+        np.testing.assert_allclose(read_image(share).values, expected, atol=1e-5)
+    assert "must be positive" in run("walk", *files, "-o", tmp_path / "o.zarr", "--data-range", 0).stderr
+
+
+def test_blocks_take_spacing_by_its_ratios_too(tmp_path: Path) -> None:
+    image, seeds = written(tmp_path, ".zarr", (10, 16, 24))
+    for words in ("0.5,0.5,2", "1"):
+        shares = [tmp_path / name for name in ("a.zarr", "b.zarr")]
+        for share, more in zip(shares, ((), ("--blocks", 8)), strict=True):
+            run("walk", image, seeds, "-o", tmp_path / "o.zarr", "--probabilities", share, "--spacing", words, *more)
+        np.testing.assert_allclose(*(read_image(share).values for share in shares), atol=1e-5)
 
 
 def test_seeds_of_another_format_come_in_the_order_of_the_image(tmp_path: Path) -> None:

@@ -163,6 +163,15 @@ def test_what_no_stroke_reaches_is_minus_one_without_colours() -> None:
     assert (answer[:, 28:] > 0).all()
 
 
+def test_the_unit_of_spacing_does_not_matter() -> None:
+    values = np.random.default_rng(0).random((4, 12, 16)) * 0.3
+    values[..., 8:] += 0.7
+    labels = np.zeros(values.shape, int)
+    labels[2, 3, 2:4], labels[2, 3, 12:14] = 1, 2
+    millimetres, metres = (rw.segment(values, labels, spacing=(4 * u, u, u)) for u in (1.0, 1e-3))
+    np.testing.assert_array_equal(millimetres, metres)
+
+
 def test_the_spacing_says_how_far_it_is() -> None:
     image, labels = np.zeros((60, 60)), np.zeros((60, 60), dtype=int)
     labels[2:5, 28:32], labels[28:32, 2:5] = 1, 2  # at the top, and on the left

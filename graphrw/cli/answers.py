@@ -116,10 +116,19 @@ def _painted(inputs: Inputs, options: Options, progress: Listener) -> tuple[Imag
     order = np.argsort(labels, kind="stable")
     ids, begins = np.unique(labels[order], return_index=True)
     if len(ids) == 1:
-        warn(f"All seeds in `{inputs.seeds}` have the label {ids[0]}, so that every pixel gets it.")
+        warn(_single(inputs, int(ids[0]), float((task.seeds < 0).mean())))
     for label, part in zip(ids.tolist(), np.split(order, begins[1:]), strict=True):
         session.paint(label, tuple(index[part] for index in places))
     return task.image, session
+
+
+def _single(inputs: Inputs, label: int, outside: float) -> str:
+    """What to say of a single label."""
+    where = f"`{inputs.seeds}`" if inputs.mask is None else f"`{inputs.seeds}` inside the mask"
+    told = f"All seeds in {where} have the label {label}, so that every pixel gets it."
+    if inputs.mask is None and outside > 0:
+        told += f" {100 * outside:.0f} % of the pixels are negative, which is outside: what is to be labelled is 0."
+    return told
 
 
 def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[ImageFile, Session]:
@@ -129,7 +138,7 @@ def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[Ima
     log = stroke_log.read(inputs.seeds).options
     if options.get("superpixels", True) != log["superpixels"]:
         raise ValueError(f"`{inputs.seeds}` was made by {'segment' if log['superpixels'] else 'walk'}: take that.")
-    if len(options) > 1 or inputs.spacing or inputs.channel_axis is not None:
+    if len(options) > 1 or inputs.spacing or inputs.data_range or inputs.channel_axis is not None:
         raise ValueError(f"`{inputs.seeds}` says with which options its strokes were made: give no others.")
     image = read_image(inputs.image)
     session = Session(image.values, mask=inputs.inside(image), progress=progress, **log)

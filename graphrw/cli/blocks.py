@@ -13,6 +13,7 @@ from graphrw.cli.outputs import Outputs
 from graphrw.cli.task import Inputs, size
 from graphrw.files import open_in_parts
 from graphrw.segmentation import random_walker_blocks
+from graphrw.segmentation.inputs import relative
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def by_blocks(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool
             inputs.image,
             labels,
             outputs.labels,
-            spacing=inputs.spacing,
+            spacing=_spacing(inputs, len(labels.shape)),
             channel_axis=inputs.channel_axis,
             probabilities=outputs.probabilities,
             outside=0,
@@ -60,6 +61,13 @@ def by_blocks(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool
     if not quiet:
         told = f"{len(report.label_ids)} labels on {size(labels.shape)} pixels"
         typer.echo(f"{told}, {report.iterations} iterations to {report.relative_residual:.0e}.", err=True)
+
+
+def _spacing(inputs: Inputs, axes: int) -> tuple[float, ...] | None:
+    """What --spacing asks for, in units of the smallest; None: what the file says."""
+    if inputs.spacing is None:
+        return None
+    return relative(inputs.spacing) if len(inputs.spacing) > 1 else (1.0,) * axes
 
 
 def _labels(inputs: Inputs) -> Any:

@@ -51,6 +51,15 @@ Spacing = Annotated[
         show_default=False,
     ),
 ]
+DataRange = Annotated[
+    float | None,
+    typer.Option(
+        help="The distance between the least and the largest value that IMAGE may have, such as 4095 for 12 bits, by "
+        "which it is divided. The default is the largest value of a whole number's type, and 1 for floats.",
+        metavar="NUMBER",
+        show_default=False,
+    ),
+]
 ChannelAxis = Annotated[
     int | None,
     typer.Option(

@@ -111,6 +111,7 @@ def walk(
         float | None,
         typer.Option(help="The larger, the harder edges are to cross: 130 by default.", min=0, metavar="NUMBER"),
     ] = None,
+    data_range: given.DataRange = None,
     device: given.WalkDevice = "cpu",
     blocks: Annotated[
         int | None,
@@ -137,20 +138,24 @@ def walk(
 ) -> None:
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
 
-    Whole numbers are divided by the most that their type holds, as scikit-image does. The spacing, and the place in
+    Whole numbers are divided by the most that their type holds, as scikit-image does, unless --data-range says by what.
+    The spacing, and the place in
     space that NIfTI, NRRD and OME-Zarr tell of, are kept.
 
     For example: graphrw walk volume.nii.gz seeds.nii.gz -o labels.nii.gz --beta 500
     """
-    inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis)
+    inputs = Inputs(image, seeds, mask, given.spacing_of(spacing), channel_axis, data_range)
     outputs, options, where = Outputs(out, probabilities, entropy), _given({"beta": beta}), given.device_of(device)
     if blocks is not None:
         if where.type != "cpu" or engine is Engine.PETSC:
             raise typer.BadParameter("--blocks walks by itself, on the CPU: leave --device and --engine out.")
-        by_blocks(inputs, outputs, _given({**options, "block": blocks, "scratch": scratch}), quiet=quiet)
+        more = {"block": blocks, "scratch": scratch, "data_range": data_range}
+        by_blocks(inputs, outputs, _given({**options, **more}), quiet=quiet)
     elif scratch is not None:
         raise typer.BadParameter("--scratch is for --blocks alone.")
     elif engine is Engine.PETSC:
+        if data_range is not None:
+            raise typer.BadParameter("--engine petsc has no --data-range: --beta takes its place.")
         by_petsc(inputs, outputs, beta, quiet=quiet)
     elif where.type == "cpu":
         require_room_for_volume(inputs)

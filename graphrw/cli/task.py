@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from graphrw.core.whole import check_positive
 from graphrw.files import ImageFile, read_image, read_labels
+
+SAME_PLACE = 0.5  # of a voxel: headers round
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,7 @@ class Inputs:
     mask: Path | None = None
     spacing: tuple[float, ...] | None = None
     channel_axis: int | None = None
+    data_range: float | None = None  # what the image is divided by
 
     @property
     def are_strokes(self) -> bool:
@@ -51,6 +55,7 @@ class Inputs:
         """
         image = read_image(self.image)
         seeds = read_labels(self.seeds).ordered(image.axes)
+        check_same_place(image, seeds, (self.image, self.seeds))
         image = with_channels(image, seeds.shape, self.channel_axis, (self.image, self.seeds))
         labels: NDArray[np.int64] = np.where(seeds.values < 0, -1, seeds.values)
         inside = self.inside(image)
@@ -59,7 +64,16 @@ class Inputs:
             raise ValueError(f"`{self.seeds}` holds no seed{' inside' * (inside is not None)}: no number above 0.")
         if not (labels == 0).any():
             raise ValueError(self._nothing_asked(labels))
-        return Task(image, np.ascontiguousarray(labels), self.relative_spacing(image))
+        return Task(self._as_told(image), np.ascontiguousarray(labels), self.relative_spacing(image))
+
+    def _as_told(self, image: ImageFile) -> ImageFile:
+        """In units of its range, and with the spacing that no file has told."""
+        if self.data_range is not None:
+            values = image.values.astype(np.float64) / check_positive("--data-range", self.data_range)
+            image = replace(image, values=values)
+        if image.affine is None and self.spacing is not None and len(self.spacing) == len(image.shape):
+            image = replace(image, spacing=self.spacing)
+        return image
 
     def _nothing_asked(self, labels: NDArray[np.int64]) -> str:
         """What to say of labels without a 0."""
@@ -75,6 +89,7 @@ class Inputs:
         if self.mask is None:
             return None
         mask = read_labels(self.mask).ordered(image.axes)
+        check_same_place(image, mask, (self.image, self.mask))
         if mask.shape != image.shape:
             raise ValueError(f"`{self.mask}` is {size(mask.shape)}, but `{self.image}` is {size(image.shape)}.")
         return np.asarray(mask.values != 0)
@@ -93,6 +108,21 @@ class Inputs:
                 f"`{self.image}` gives its pixels the distances {steps}. Say with --spacing what is right."
             )
         return tuple(step / min(steps) for step in steps)
+
+
+def check_same_place(image: ImageFile, other: ImageFile, paths: tuple[Path, Path]) -> None:
+    """Raise `ValueError` if both files say where their voxels are, and that is not the same for the same indices."""
+    if image.affine is None or other.affine is None or image.shape != other.shape:
+        return
+    corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(image.shape) - 1)
+    change = image.affine - other.affine
+    apart = np.linalg.norm(corners @ change[:3, :3].T + change[:3, 3], axis=1).max()
+    if apart > SAME_PLACE * np.linalg.norm(image.affine[:3, :3], axis=0).min():
+        raise ValueError(
+            f"`{paths[1]}` lies elsewhere in space than `{paths[0]}`, or is turned: the same voxel is up to "
+            f"{apart:.3g} mm away. Resample it to the image, as `nibabel.processing.resample_from_to(seeds, image, "
+            "order=0)` does; or, if the arrays fit as they are, give it the image's affine."
+        )
 
 
 def with_channels(

@@ -14,7 +14,9 @@ from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, is_number, is_whole
 
 AN_IMAGE = "(H, W) or (D, H, W) numbers, with `channel_axis` one axis more"
-LEAST_RANGE = 0.01  # of what an integer type holds: below it, β of whatever size that people try sees no edges
+# Of what an integer type holds: 12 bits in 16, or a tomogram's units, leave β of the usual size hardly an edge.
+LEAST_RANGE = 0.1
+MOST_RANGE = 20.0  # of floats: beyond it every difference is an edge, that of noise, too
 
 
 # What segmenting over superpixels takes for each pixel, labels and all, and for each channel more: measured on a volume
@@ -40,11 +42,13 @@ def read_pixels(
     pixels = _finite(values if single else values.double(), inside)
     if data_range is not None:
         return pixels / check_positive("data_range", data_range, reason=", or None")
-    if values.is_floating_point() or values.dtype == torch.bool:
+    if values.dtype == torch.bool:
         return pixels
-    low, high = (int(bound) for bound in torch.aminmax(pixels[inside.reshape(-1)]))
-    warn_of_range(low, high, values.dtype)
-    return pixels / torch.iinfo(values.dtype).max
+    seen = pixels.detach() if bool(inside.all()) else pixels.detach()[inside.reshape(-1)]
+    if seen.numel():
+        low, high = torch.aminmax(seen)
+        warn_of_range(float(low), float(high), values.dtype)
+    return pixels if values.is_floating_point() else pixels / torch.iinfo(values.dtype).max
 
 
 def read_colours(image: Tensor, inside: Tensor, channel_axis: int | None) -> Tensor:
@@ -70,6 +74,15 @@ def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
     return numbers
 
 
+def relative(spacing: Sequence[float]) -> tuple[float, ...]:
+    """In units of the smallest, so that the answer hangs on no unit.
+
+    >>> relative([0.5, 0.25])
+    (2.0, 1.0)
+    """
+    return tuple(step / min(spacing) for step in spacing)
+
+
 def check_alike(image: object, labels: object) -> None:
     """Raise `ValueError` unless both are arrays of NumPy, or both of torch."""
     if isinstance(image, Tensor) != isinstance(labels, Tensor):
@@ -85,15 +98,22 @@ def check_channel_axis(image: Tensor, channel_axis: int | None) -> None:
     raise ValueError(f"`channel_axis` must be an axis of `image` {tuple(image.shape)}, or None; got {channel_axis!r}.")
 
 
-def warn_of_range(low: int, high: int, kind: torch.dtype) -> None:
-    """Warn of integers that take up next to nothing of their type, by whose largest value they are divided."""
-    most = torch.iinfo(kind).max
-    if 0 < high - low < LEAST_RANGE * most:
-        name = str(kind).removeprefix("torch.")
+def warn_of_range(low: float, high: float, kind: torch.dtype) -> None:
+    """Warn of integers that use little of their type, by whose largest value they are divided; of floats far from 1."""
+    if kind.is_floating_point:
+        wrong, why = (
+            high - low > MOST_RANGE,
+            "Floats are taken as they are, and so far from [0, 1] noise is an edge, too",
+        )
+    else:
+        most = torch.iinfo(kind).max
+        wrong = 0 < high - low < LEAST_RANGE * most
+        why = f"Integers are divided by the most that their type holds, here {most}, so that hardly an edge is left"
+    if wrong:
+        name, span = str(kind).removeprefix("torch."), f"{high - low:.7g}"
         warn(
-            f"`image` is {name} and uses {low} to {high}. Integers are divided by the most that their type holds, here "
-            f"{most}, so that hardly an edge is left. Say what the range of your data is, such as "
-            f"`data_range={high - low}`, or pass floats in [0, 1]."
+            f"`image` is {name} and uses {low:.7g} to {high:.7g}. {why}. Say what the range of your data is, such as "
+            f"`data_range={span}` (`--data-range {span}`), or pass floats in [0, 1]."
         )
 
 

@@ -12,7 +12,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.threads import threads_for
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_flag, check_not_negative, check_positive, check_whole
-from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels
+from graphrw.segmentation.inputs import check_channel_axis, read_colours, read_pixels, relative
 from graphrw.segmentation.pixels.pixel_labels import ImagePixels, label_pixels
 from graphrw.segmentation.regions.image_regions import ImageRegions, image_regions
 from graphrw.segmentation.regions.stroke_labels import RegionModel, label_strokes
@@ -130,7 +130,7 @@ def regions_of(pixels: Tensor, inside: Tensor, options: Options) -> ImageRegions
     return few(image_regions)(
         pixels.reshape(*inside.shape, -1),
         inside,
-        options.spacing or [1.0] * inside.ndim,
+        relative(options.spacing or [1.0] * inside.ndim),
         n_segments=options.n_segments,
         compactness=options.compactness,
         beta=REGION_BETA if options.beta is None else options.beta,

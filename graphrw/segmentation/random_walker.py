@@ -83,7 +83,7 @@ def random_walker(
 
     Integer images are first divided by the largest value of their type, as scikit-image does: the same picture in
     another type has other edges, and 12-bit data in uint16 a sixteenth of the contrast that they have as floats in
-    [0, 1]. Where less than a hundredth is used, such as by a mask of 0 and 1, a warning says so. With `data_range` β
+    [0, 1]. Where less than a tenth is used, or floats span more than 20, a warning says so. With `data_range` β
     means the same for every type.
 
     What differs: the system is solved by `solver`, whatever `mode` and `tol`; label ids survive (seed 7
@@ -102,7 +102,8 @@ def random_walker(
         tol: accepted likewise, and not used: the solver has its own, tighter tolerance.
         copy: if false, a NumPy result is also written into `labels`.
         return_full_prob: return probabilities instead of labels.
-        spacing: the distance of pixels along each spatial axis, > 0.
+        spacing: the distance of pixels along each spatial axis, > 0. Differences are divided by it, as scikit-image
+            does, so that its unit counts as β does: the smallest is best 1.
         prob_tol: warn if a probability leaves [0, 1], or a pixel's sum leaves 1, by more.
         channel_axis: which axis of `image` holds channels.
         data_range: the distance between the least and the largest value that `image` may have, such as 4095 for 12

@@ -85,7 +85,7 @@ def segment(
             outside may hold anything.
         labels: whole numbers of the spatial shape: > 0 a stroke, 0 to be labelled, < 0 outside (no walker enters).
         channel_axis: which axis of `image` holds channels.
-        spacing: the distance of pixels along each spatial axis, > 0.
+        spacing: the distance of pixels along each spatial axis, > 0; of superpixels only ratios count.
         n_segments: about how many superpixels; None: one for 50 pixels, between 400 (in tiny images fewer) and 50 000.
         compactness: of superpixels, > 0: the larger, the more like squares and the less along edges.
         beta: ≥ 0; the larger, the harder it is to cross an edge. 1 takes edges for what they are in this image.

@@ -57,7 +57,7 @@ def first_pass(volume: Volume, boxes: list[Box], *, warns: bool, tick: Callable[
     Args:
         volume: with an image that is finite inside.
         boxes: which fill it.
-        warns: whether a warning shall be given of integers that use little of their type.
+        warns: whether a warning shall be given of integers that use little of their type, and floats far from 1.
         tick: called once for each box.
 
     Raises:
@@ -70,8 +70,8 @@ def first_pass(volume: Volume, boxes: list[Box], *, warns: bool, tick: Callable[
     if not found.ids:
         raise ValueError("No seeds provided in `labels`: mark at least one pixel with a label > 0.")
     kind = np.dtype(volume.image.dtype)
-    if warns and kind.kind in "ui" and found.low <= found.high:
-        warn_of_range(int(found.low), int(found.high), as_tensor("image", np.zeros(1, kind), "").dtype)
+    if warns and kind.kind in "uif" and found.low <= found.high:
+        warn_of_range(found.low, found.high, as_tensor("image", np.zeros(1, kind), "").dtype)
     deviation = math.sqrt(found.moments.squares / found.moments.count)
     return Overview(deviation, found.channels, torch.tensor(sorted(found.ids)), found.digest.hexdigest())
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from graphrw.files import ImageFile, open_in_parts
 from graphrw.segmentation.blocks.volume import Lazy, Volume, opened_volume
-from graphrw.segmentation.inputs import read_spacing
+from graphrw.segmentation.inputs import read_spacing, relative
 
 Source = str | Path | Lazy
 
@@ -45,7 +45,7 @@ def open_sources(
     volume = opened_volume(file.values, seeds.values, channel_axis=channel_axis, data_range=data_range)
     axes = len(volume.shape)
     known = file.spacing is not None and len(file.spacing) == axes
-    steps = tuple(read_spacing(spacing, axes)) if spacing is not None else _relative(file.spacing) if known else None
+    steps = tuple(read_spacing(spacing, axes)) if spacing is not None else _of_file(file.spacing) if known else None
     shaped: Any = volume.labels
     like = replace(file, values=shaped, channel_axis=None, axes="zyx"[-axes:])
     return Sources(volume, steps or (1.0,) * axes, like if known else replace(like, spacing=None, header=None))
@@ -79,8 +79,6 @@ def _opened(name: str, source: Any) -> ImageFile:
     return ImageFile(source)
 
 
-def _relative(spacing: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    """In units of the smallest, so that the answer hangs on no unit; None where it says nothing."""
-    if spacing is None or min(spacing) <= 0:
-        return None
-    return tuple(step / min(spacing) for step in spacing)
+def _of_file(spacing: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """In units of the smallest; None where it says nothing."""
+    return None if spacing is None or min(spacing) <= 0 else relative(spacing)

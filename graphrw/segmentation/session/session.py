@@ -50,7 +50,7 @@ class Session(Drawing):
         image: (H, W) or (D, H, W), with `channel_axis` one axis more; any type.
         channel_axis: which axis of `image` holds channels.
         mask: bool of the spatial shape, true inside; no walker leaves it, and labels are −1 outside. None: all of it.
-        spacing: the distance of pixels along each spatial axis, > 0.
+        spacing: the distance of pixels along each spatial axis, > 0; of superpixels only ratios count.
         superpixels: whether to walk over superpixels and their colours, as `segment` does. If not, labels are those of
             `random_walker`, and the options below but for `beta` have no effect.
         n_segments: as in `segment`, as the next five.
