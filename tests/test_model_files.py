@@ -251,3 +251,11 @@ def test_images_that_do_not_fit_are_refused(name: str, image: str) -> None:
 def test_under_autocast_double_is_no_mistake() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert LearnedRandomWalker(1, 8).edge_weights(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 4, 4)
+
+
+def test_numbers_that_were_changed_since_are_saved(tmp_path: Path) -> None:
+    rwn, ndd = MODELS["rwn"](), MODELS["ndd"]()
+    rwn.alpha, rwn.radius, ndd.k, ndd.radius = 0.9, 3.0, 4, 3.0
+    for model, name in ((rwn, "rwn"), (ndd, "ndd")):
+        model.save(tmp_path / f"{name}.safetensors")
+        assert torch.equal(answer(type(model).load(tmp_path / f"{name}.safetensors")), answer(model))

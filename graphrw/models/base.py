@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graphrw.core.whole import check_whole
+from graphrw.core.whole import check_whole, is_number
 from graphrw.models.features import check_image, checked_trunk, features_of, stride_of
 from graphrw.models.saving import Contents, fill, read, write
 from graphrw.models.scale import InputScale
@@ -83,8 +83,14 @@ class Model(nn.Module):
         Args:
             path: of the file; one that is there already is replaced, once the new one is complete.
         """
-        state = self.state_dict()
-        write(path, Contents(type(self).__name__, self._arguments, asdict(self.input_scale), self._given, state))
+        arguments = {name: self._now(name, given) for name, given in self._arguments.items()}
+        scale, state = asdict(self.input_scale), self.state_dict()
+        write(path, Contents(type(self).__name__, arguments, scale, self._given, state))
+
+    def _now(self, name: str, given: Any) -> Any:
+        """A number that is an attribute may have been changed since, such as α, chosen on other images."""
+        now = getattr(self, name, given)
+        return now if is_number(now) and given is not None else given
 
     @classmethod
     def load(cls, path: str | Path, *, trunk: nn.Module | None = None) -> Self:
