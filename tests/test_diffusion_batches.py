@@ -146,10 +146,6 @@ def test_an_edge_index_that_falls_apart_is_warned_of_unless_batch_says_what_it_i
 
 LONE = rw.from_edge_index(MOLECULES.edge_index, num_nodes=38)[0]
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
-    "k of a graph alone": (
-        lambda: layer(6)(RINGS[0].x, RINGS[0].edge_index),
-        "from 1 to 5, the number of nodes; got 6",
-    ),
     "mask of a graph alone": (lambda: map_mask(rw.grid_graph((2, 2)), 5), "from 1 to 4, the number of nodes; got 5"),
     "known already": (
         lambda: layer()(MOLECULES.x, rw.from_pyg(MOLECULES)[0], batch=MOLECULES.batch),
@@ -175,3 +171,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 def test_a_batch_that_does_not_fit_is_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_graph_alone_of_fewer_than_k_nodes_has_all_of_its_eigenpairs_as_in_a_batch() -> None:
+    x, edge_index = RINGS[0].x, RINGS[0].edge_index
+    of_one = torch.zeros(len(x), dtype=torch.int64)
+    torch.testing.assert_close(layer(9)(x, edge_index), layer(9)(x, edge_index, batch=of_one))
+    assert layer(9).map(x, edge_index).shape == (len(x), 9)

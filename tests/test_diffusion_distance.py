@@ -205,7 +205,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "time": (lambda: DiffusionDistance(time=-1.0), "`time` must be positive and finite; got -1.0"),
     "scale": (lambda: DiffusionDistance(scale=math.inf), "`scale` must be positive and finite; got inf"),
     "a string": (lambda: DiffusionDistance(mu="1"), "`mu` must be positive and finite; got '1'"),
-    "too few nodes": (lambda: layer()(features(4), grid_graph((2, 2))), r"from 1 to 4, the number of nodes; got 5"),
     "features of another graph": (lambda: layer()(features(4), GRAPH), r"`features` must be \(N, C\) .* with N = 20"),
     "an edge listed one way": (lambda: layer()(features(), GRAPH.edges), "no entry"),
 }

@@ -19,6 +19,7 @@ from graphrw.solvers import Auto, Solver
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.metrics import accuracy_score
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -75,6 +76,12 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         place = self._extended(X).argmax(1)
         labels: NDArray[Any] = self.classes_[place]
         return labels
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy on the samples whose label is known, of the others (−1) nothing is; see `ClassifierMixin`."""
+        known = _labelled(np.asarray(y))
+        weight = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return float(accuracy_score(np.asarray(y)[known], self.predict(X)[known], sample_weight=weight))
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
         """(N, L) for seeds (N,), some of them −1."""

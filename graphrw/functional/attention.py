@@ -27,7 +27,9 @@ def attention_walk(maps: Tensor, directed: bool = False) -> Walk:
 
     Args:
         maps: (N, N), (heads, N, N) or (B, heads, N, N) floats, finite and ≥ 0, row i what token i attends to; of torch
-            or NumPy. Rows need not sum to 1. Half precision becomes float32.
+            or NumPy. Rows need not sum to 1. Half precision becomes float32. `torch.nn.MultiheadAttention` gives a
+            batch its heads with ``average_attn_weights=False``; what it averages by default, (B, N, N), is
+            ``maps[:, None]`` here, as three axes are the heads of one image.
         directed: keep both directions apart.
 
     Returns:

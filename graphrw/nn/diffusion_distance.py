@@ -40,7 +40,7 @@ class DiffusionDistance(nn.Module):
     about N times larger and γ N times smaller; nodes have no self loops (the authors' have weight 1).
 
     Args:
-        k: how many eigenpairs (of each graph in a batch; one of fewer nodes has all of its own); on a 4-connected grid,
+        k: how many eigenpairs, of each graph in a batch; one of fewer nodes has all of its own. On a 4-connected grid,
             whose eigenvalues come in pairs of λ and −λ, an even number.
         mu: initial μ > 0, the paper's letter for the β of `gaussian_affinity`: in inverse squared units of the features
             (the authors start at 0.005).
@@ -136,6 +136,8 @@ class DiffusionDistance(nn.Module):
             graph, prior = _parted(graph, prior, batch)
         elif given is not graph:
             _warn_of_parts(graph)
+        if not graph.parts and graph.num_nodes < self.k:
+            graph = Graph.batch([graph])  # graphs of a batch may have fewer nodes than k
         weight = above(gaussian_affinity(graph, x, self.log_mu.exp())) * prior
         return graph, diffusion_map(walk(graph, weight), self.log_time.exp(), self.k)
 

@@ -31,8 +31,9 @@ def kernel_kmeans(
     cuts, KDD 2004).
 
     Args:
-        similarity: K, (N, N) floats, symmetric. It need not be positive semi-definite: the objective falls with every
-            step even so. Gradients end here.
+        similarity: K, (N, N) floats, symmetric, large where nodes are alike: of distances D take exp(−γ D), as
+            `diffusion_similarity` does. It need not be positive semi-definite: the objective falls with every step even
+            so. Gradients end here.
         num_clusters: in [1, N]; so many clusters come out, none of them empty.
         weight: u > 0, (N,); None: ones.
         seed: of the random choices; the same seed gives the same clusters, on any device.

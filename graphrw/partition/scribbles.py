@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects, label
+from scipy.ndimage import distance_transform_edt, find_objects, label
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -89,6 +89,8 @@ def _middle_line(region: NDArray[np.bool_]) -> NDArray[np.integer]:
     and near enough where a skeleton has loops.
     """
     pixels = np.argwhere(_skeletonize()(np.pad(region, 1))) - 1
+    if len(pixels) == 0:  # thinning leaves nothing of some volumes, such as boxes
+        return _straight_line(region)
     places = KDTree(pixels)
     lengths = places.sparse_distance_matrix(places, 1.01 * np.sqrt(region.ndim)).tocsr()
     end = int(dijkstra(lengths, indices=[0]).argmax())
@@ -97,6 +99,18 @@ def _middle_line(region: NDArray[np.bool_]) -> NDArray[np.integer]:
     while path[-1] != end:
         path.append(int(before[0, path[-1]]))
     return pixels[path]
+
+
+def _straight_line(region: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """(M, axes): through a deepest pixel, along the longest axis, as far as the region goes."""
+    depth = distance_transform_edt(np.pad(region, 1))[(slice(1, -1),) * region.ndim]
+    middle = np.array(np.unravel_index(depth.argmax(), depth.shape))
+    axis = int(np.argmax(region.shape))
+    pieces, _ = label(region[tuple(slice(None) if other == axis else at for other, at in enumerate(middle))])
+    steps = np.flatnonzero(pieces == pieces[middle[axis]])
+    line = np.tile(middle, (len(steps), 1))
+    line[:, axis] = steps
+    return line
 
 
 def _stretch(path: NDArray[np.integer], share: float, generator: torch.Generator | None) -> NDArray[np.integer]:
