@@ -61,7 +61,7 @@ def test_the_learned_random_walker_sees_the_sections_beside_one(data: Path, tmp_
 def test_parts_of_its_training_are_taken_away_one_by_one(data: Path, tmp_path: Path) -> None:
     training = ["--data", data, "--out", tmp_path, "--minutes", 0.03, "--width", 4, "--crop", 24, "--judged", 1]
     changes = ["as it is: the exact gradient", "gradient into 250 edges", "no gradient into edges at seeds"]
-    changes += ["expected variation beside the loss", "the hardest of three draws of seeds"]
+    changes += ["soft variation of information beside the loss", "the hardest of three draws of seeds"]
     options = ["--train-on", "test", "--choose-on", "test", "--split", "test", "--results", tmp_path / "a.json"]
     told = run("lrw/ablate.py", *training, *options, "--changes", *changes, "a tenth of the labels")
     assert "| a tenth of the labels |" in told

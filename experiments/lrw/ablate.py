@@ -36,7 +36,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "full resolution": {"stride": 1},
     "a tenth of the labels": {"known": 0.1},
     "membrane given to segments": {"grown": True},
-    "expected variation beside the loss": {"variation": 1.0},
+    "soft variation of information beside the loss": {"variation": 1.0},
     "the hardest of three draws of seeds": {"hardest": 3},
 }
 OF_THE_WALK = {

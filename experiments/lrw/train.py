@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from experiments.lrw.gradients import WithoutSeedEdges, partly_labelled
-from experiments.lrw.leaks import hardest, variation_loss
+from experiments.lrw.leaks import hardest
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
 from experiments.shared.command import Training, device_of, option, parsed
 from experiments.shared.stages import schedule_of, stage
@@ -50,7 +50,7 @@ class Config(Training):
     known: float = option(1.0, "share of the blocks of 16 pixels whose labels are known")
     samples: int = option(0, "edges that a gradient through the walk flows into, drawn anew at each step; 0: all")
     prune: bool = option(False, "let it flow into each edge through one label alone")
-    variation: float = option(0.0, "weight of the expected variation of information beside the loss of the walk")
+    variation: float = option(0.0, "weight of the soft variation of information beside the loss of the walk")
     hardest: int = option(1, "draws of seeds for a piece, of which it learns from those that the walk fails most")
     seed_edges: bool = option(True, "let it flow into edges that touch a seed; the authors' code does not")
     walk_share: float = option(0.5, "of the time that is spent on learning through the walk")
@@ -99,7 +99,8 @@ def train(config: Config) -> LearnedRandomWalker:
 
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
     minutes = {"edges": (1 - config.walk_share) * config.minutes, "walk": config.walk_share * config.minutes}
-    losses = {"edges": partial(edge_loss, model), "walk": _walk_loss(config, model)}
+    of_walk = partial(step_loss, model, side=config.side, variation=config.variation)
+    losses = {"edges": partial(edge_loss, model), "walk": of_walk}
     judges = {"edges": losses["edges"], "walk": partial(step_loss, model, side=0)}
     rates = {"edges": config.learning_rate, "walk": config.walk_rate}
     for name in ("edges", "walk") if config.walk_share else ("edges",):
@@ -122,12 +123,6 @@ def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], ju
             validate=partial(mean_loss, judges[name], parts),
         )
         model.save(config.out / f"{name}.safetensors")
-
-
-def _walk_loss(config: Config, model: LearnedRandomWalker) -> Callable[[Piece], Tensor]:
-    if config.variation:
-        return partial(variation_loss, model, weight=config.variation, side=config.side)
-    return partial(step_loss, model, side=config.side)
 
 
 def _drawn(

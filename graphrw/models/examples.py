@@ -75,11 +75,11 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
     raise ValueError(f"No part of {crop} pixels with two segments was found in {names}: make `crop` larger.")
 
 
-def step_loss(model: LearnedRandomWalker, part: Piece, *, side: float = 1e-2) -> Tensor:
+def step_loss(model: LearnedRandomWalker, part: Piece, *, side: float = 1e-2, variation: float = 0.0) -> Tensor:
     """The loss of the model on one piece, brought to where it is."""
     device = next(model.parameters()).device
     given = (part.image.to(device), part.seeds.to(device), part.target.to(device))
-    return model.loss(*given, side=side, closed_index=CLOSED)
+    return model.loss(*given, side=side, variation=variation, closed_index=CLOSED)
 
 
 def validation_pieces(examples: Sequence[Example], *, crop: int, stride: int, seed: int = 0) -> list[Piece]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from graphrw.build.affinity import above
 from graphrw.core.arrays import as_tensor
 from graphrw.core.whole import check_flag, check_id, check_positive
-from graphrw.losses import cross_entropy, weight_side_loss
+from graphrw.losses import cross_entropy, soft_variation_of_information, weight_side_loss
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
@@ -192,7 +192,14 @@ class LearnedRandomWalker(Model):
         return pixel_probabilities(cells, marks) if return_full_prob else pixel_labels(cells, marks, labels)
 
     def loss(
-        self, image: Tensor, seeds: Tensor, target: Tensor, *, side: float = 1e-2, closed_index: int | None = None
+        self,
+        image: Tensor,
+        seeds: Tensor,
+        target: Tensor,
+        *,
+        side: float = 1e-2,
+        variation: float = 0.0,
+        closed_index: int | None = None,
     ) -> Tensor:
         """CE(Z) + `side` · CE(w): the paper's loss; with a large `side`, its pre-training.
 
@@ -200,16 +207,21 @@ class LearnedRandomWalker(Model):
             image, seeds: as in `forward`.
             target: labels of the shape of `seeds`; −1 does not count.
             side: ≥ 0, weight of the side loss on the edge weights.
+            variation: ≥ 0, weight of `losses.soft_variation_of_information` of Z, against leaks.
             closed_index: target of pixels between segments, such as membrane: their labels do not count, and the side
                 loss closes their edges, as in `weight_side_loss`. None: there are none.
         """
         check_factor("side", side)
+        check_factor("variation", variation)
         target = as_tensor("target", target, "int64 labels of the shape of `seeds`")
         affinity = self.edge_affinities(image)
         labels = target
         if closed_index is not None:
             labels = torch.where(target == check_id("closed_index", closed_index), -1, target)
-        fit = cross_entropy(self._walked(self._contrasted(affinity), image, seeds), labels)
+        probability = self._walked(self._contrasted(affinity), image, seeds)
+        fit = cross_entropy(probability, labels)
+        if variation:
+            fit = fit + variation * soft_variation_of_information(probability, labels)
         return fit + side * self._edge_loss(affinity, target, closed_index) if side else fit
 
     def edge_loss(self, image: Tensor, target: Tensor, *, closed_index: int | None = None) -> Tensor:
