@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+import graphrw as rw
 from graphrw import losses
 
 Loss = Callable[..., Tensor]
 SHAPES = {"nodes": (12, 4), "image": (2, 4, 3, 5), "volume": (2, 4, 2, 3, 2)}
 
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
-every_loss = pytest.mark.parametrize("loss", [losses.cross_entropy, losses.mean_squared_error, losses.dice])
+SOFT = losses.soft_variation_of_information  # which does not care how labels are called
+OF_PIXELS = [losses.cross_entropy, losses.mean_squared_error]  # means over pixels, not over images
+every_loss = pytest.mark.parametrize("loss", [*OF_PIXELS, losses.dice, SOFT])
 every_ignore = pytest.mark.parametrize("ignore_index", [-1, 255])
 
 
@@ -104,11 +107,11 @@ def test_columns_that_an_image_does_not_use_change_nothing(loss: Loss) -> None:
     batch, target = torch.cat([wide, padded]), torch.cat([wide_target, narrow_target])
     parts = torch.stack([loss(wide, wide_target), loss(narrow, narrow_target)])
     share = numbers(0.5, 0.5)
-    if loss is not losses.dice:  # a mean over pixels, not over images
+    if loss in OF_PIXELS:
         share = torch.stack([(wide_target >= 0).sum(), (narrow_target >= 0).sum()]).double()
     torch.testing.assert_close(loss(batch, target), share.dot(parts) / share.sum())
     (gradient,) = torch.autograd.grad(loss(batch, target), padded)
-    assert bool((gradient[:, 3:] == 0).all())
+    assert bool((gradient[:, 3:] == 0).all() if loss is not SOFT else gradient.isfinite().all())
 
 
 @every_loss
@@ -126,7 +129,7 @@ def test_the_truth_itself_loses_nothing(loss: Loss, shape: tuple[int, ...]) -> N
     assert loss(probability, target) == 0
 
 
-@every_loss
+@pytest.mark.parametrize("loss", [*OF_PIXELS, losses.dice])
 def test_a_confident_mistake_loses_most(loss: Loss) -> None:
     mistake, doubt = numbers(1, 0, 1, 0).reshape(2, 2), numbers(0.5, 0.5, 0.5, 0.5).reshape(2, 2)
     target = torch.ones(2, dtype=torch.int64)
@@ -137,6 +140,29 @@ def test_a_confident_mistake_scores_two_in_squares_and_one_in_dice() -> None:
     probability, target = numbers(1, 0).reshape(1, 2), torch.tensor([1])
     assert losses.mean_squared_error(probability, target) == 2
     assert losses.dice(probability, target) == 1
+
+
+@every_ignore
+def test_the_soft_variation_of_information_is_the_metric_where_labels_are_sure(ignore_index: int) -> None:
+    found, target = torch.randint(5, (6, 7), generator=torch.Generator().manual_seed(0)), labels((1, 5, 6, 7))[0]
+    target = torch.where(target == -1, ignore_index, target)
+    probability = functional.one_hot(found, 5).movedim(-1, 0)[None].double()
+    expected = rw.metrics.variation_of_information(found, target, ignore_index=ignore_index).total
+    assert float(SOFT(probability, target[None], ignore_index=ignore_index)) == pytest.approx(expected)
+    renamed = probability[:, [3, 1, 4, 0, 2]]
+    torch.testing.assert_close(
+        SOFT(renamed, target[None], ignore_index=ignore_index),
+        SOFT(probability, target[None], ignore_index=ignore_index),
+    )
+
+
+def test_one_leak_of_many_pixels_is_told_from_as_many_small_mistakes() -> None:
+    target = torch.arange(4).repeat_interleave(25)
+    right = functional.one_hot(target, 4).double()
+    leak, doubt = right.clone(), 0.85 * right + 0.05
+    leak[:15] = right[-1]
+    assert SOFT(leak, target) < SOFT(doubt, target)
+    assert losses.mean_squared_error(leak, target) > losses.mean_squared_error(doubt, target)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])

@@ -35,6 +35,7 @@ CALLS = (
     ),
     call(losses.cross_entropy, **LABELLED, weight=floats(torch.ones(N), -1.0).optional().without("dtype: int64")),
     call(losses.dice, **LABELLED),
+    call(losses.soft_variation_of_information, **LABELLED),
     call(losses.edge_side_loss, weight=WEIGHT, edges=EDGES, target=TARGET.without("shape: a row more"), **INDICES),
     call(
         losses.kernel_matching,
