@@ -67,9 +67,11 @@ def about(found: list[dict[str, Any]]) -> str:
     for result in found:
         first, config, machine = result["figures"][0], result["config"], result["machine"]
         runs = max(line["runs"] for line in result["summary"])
+        few = [str(n) for n in dict.fromkeys(line["labels"] for line in result["summary"]) if n != "all"]
         longest = max(row["seconds"] for row in result["figures"])
         lines.append(
-            f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}: {first['splits']} split, "
+            f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}"
+            f"{', ' * bool(few)}{', '.join(few)}{' labels a class' * bool(few)}: {first['splits']} split, "
             f"homophily {first['homophily']}, {runs} run{'s' * (runs > 1)}, {config['split']} nodes, a run takes up to "
             f"{longest:.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
         )
