@@ -269,7 +269,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: diffusion_distance(MOVED, 1.0, 2, torch.zeros(4, 3, dtype=torch.int64)),
         r"`pairs` must be \(P, 2\) int64; got \(4, 3\)",
     ),
-    "pairs' type": (lambda: diffusion_distance(MOVED, 1.0, 2, PAIRS.float()), "int64; got .*float32"),
+    "pairs' type": (
+        lambda: diffusion_distance(MOVED, 1.0, 2, PAIRS.float()),
+        r"\(P, 2\) int64; got \(\d, 2\) torch.float32",
+    ),
     "pairs' range": (lambda: diffusion_distance(MOVED, 1.0, 2, PAIRS + 5), "names node 6, but nodes run from 0 to 5"),
     "rows' shape": (
         lambda: diffusion_distance(MOVED, 1.0, 2, rows=PAIRS),

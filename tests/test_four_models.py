@@ -244,3 +244,15 @@ def test_an_image_with_fewer_cells_than_eigenpairs_is_refused() -> None:
     for call in (lambda: model(image(32, 40)), lambda: model.segment(image(32, 40), [2])):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_labels_beyond_those_of_a_segmenter_are_named_at_every_stride() -> None:
+    model, seeds = RAWKS(3, 3, 4, stride=2), torch.full((1, 8, 8), 255)
+    seeds[0, 0, 0] = 1
+    with pytest.raises(ValueError, match="`seeds` holds label 255, but labels run from 0 to 2; −1 is for pixels"):
+        model.propagate(torch.rand(1, 3, 8, 8), seeds)
+
+
+def test_channels_that_nobody_told_of_are_named() -> None:
+    with pytest.raises(ValueError, match="If its last axis holds channels, say `channel_axis=-1`"):
+        RWN(3, 2, 4).as_input(torch.zeros(8, 9, 3).numpy())

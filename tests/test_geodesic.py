@@ -126,3 +126,11 @@ def test_heat_that_cannot_be_told_from_zero_is_said_to_be():
 def test_without_sources_there_is_no_distance():
     with pytest.raises(ValueError, match="`sources` must name at least one vertex"):
         rw.geodesic_distance(*MESHES["cube"], torch.tensor([], dtype=torch.int64))
+
+
+def test_faces_without_area_are_refused_by_name():
+    vertices, faces = sphere()
+    vertices = vertices.clone()
+    vertices[faces[0, 1]] = vertices[faces[0, 0]]
+    with pytest.raises(ValueError, match=r"`faces` holds \d+ faces without area"):
+        rw.geodesic_distance(vertices, faces, torch.tensor([5]))

@@ -178,6 +178,8 @@ def test_an_unfinished_run_of_other_inputs_or_options_is_refused_in_words(tmp_pa
         random_walker_blocks(image, labels, out, beta=90, block=8)
     with pytest.raises(ValueError, match=r"`image and labels`.*delete the folder"):
         random_walker_blocks(image + 1, labels, out, block=8)
+    with pytest.raises(ValueError, match=r"options \(`block`: 8 then, 16 now\)"):
+        random_walker_blocks(image, labels, out, block=16)
     random_walker_blocks(image, labels, out, block=8, rtol=1e-3)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphrw.build.knn import edge_length
-from graphrw.build.mesh import checked_mesh, side_edges
+from graphrw.build.mesh import check_areas, checked_mesh, side_edges
 from graphrw.core.graph import Graph, unchecked
 from graphrw.core.opaque import opaque
 
@@ -85,6 +85,7 @@ def intrinsic_delaunay(vertices: Tensor, faces: Tensor) -> IntrinsicMesh:
     [[0, 1], [0, 3], [1, 2], [1, 3], [2, 3]]
     """
     vertices, faces = checked_mesh(vertices, faces)
+    check_areas(vertices, faces)
     graph, side = side_edges(faces, len(vertices))
     length, (twin, covered) = edge_length(graph, vertices)[side], _twins(faces, side.flatten())
     if covered:

@@ -181,6 +181,11 @@ def _side_vectors(vertices: Tensor, faces: Tensor) -> Tensor:
     return sides / unit_of(sides, (1, 2))
 
 
+def check_areas(vertices: Tensor, faces: Tensor) -> None:
+    """Raise `ValueError` for a face without area."""
+    _normals(_side_vectors(vertices.detach(), faces), faces)
+
+
 def _normals(sides: Tensor, faces: Tensor) -> Tensor:
     """(F, 3): (b − a) × (c − a), twice the area long, along the normal of a face that runs counter-clockwise."""
     normals: Tensor = torch.linalg.cross(sides[:, 1], sides[:, 2])
@@ -210,7 +215,8 @@ def checked_mesh(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"`vertices` must be (V, 3) float32 or float64; got {got}. In the plane, let z = 0.")
     if faces.ndim != 2 or faces.shape[1] != 3 or faces.dtype not in (torch.int32, torch.int64):
         got = f"{tuple(faces.shape)} {faces.dtype}"
-        raise ValueError(f"`faces` must be (F, 3) int32 or int64; got {got}. Split larger polygons into triangles.")
+        cure = "Split larger polygons into triangles" if faces.ndim == 2 and faces.shape[1] > 3 else "Convert them"
+        raise ValueError(f"`faces` must be (F, 3) int32 or int64; got {got}. {cure}.")
     if faces.device != vertices.device:
         raise ValueError(f"`faces` is on {faces.device} but `vertices` on {vertices.device}; move one with `.to`.")
     require_values("vertices", vertices)

@@ -36,7 +36,8 @@ class Commands(TyperGroup):
                 typer.echo(_sentence(error), err=True)
                 raise typer.Exit(INTERRUPTED if isinstance(error, Cancelled) else WRONG) from error
             except KeyboardInterrupt as error:
-                typer.echo("Interrupted.", err=True)
+                again = " The same command goes on where it was." if ctx.params.get("blocks") else ""
+                typer.echo(f"Interrupted.{again}", err=True)
                 raise typer.Exit(INTERRUPTED) from error
 
 

@@ -26,6 +26,7 @@ class Source:
     symmetrise: str = ""
     one_way: str = "pass `directed=True` for a walk that may go one way only"
     node: Callable[[int], str] = str
+    count: str = "num_nodes={}"  # where the number of nodes comes from
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def check_nodes(index: Tensor, num_nodes: int, source: Source, *, loops: bool = 
         node = int(index[outside][0])
         raise ValueError(
             f"{source.entries} names node {node}, but nodes are numbered from 0 and there are {num_nodes} "
-            f"(num_nodes={num_nodes})."
+            f"({source.count.format(num_nodes)})."
         )
     if num_nodes > MOST_KEYED:
         raise ValueError(

@@ -107,8 +107,8 @@ def checked_nodes(graph: Graph, pairs: Tensor | None, rows: Tensor | None) -> tu
         raise ValueError("Give `pairs` or `rows`, not both.")
     if pairs is not None:
         pairs = as_tensor("pairs", pairs, "(P, 2) int64")
-        if pairs.ndim != 2 or pairs.shape[1] != 2:
-            raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)}.")
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype != torch.int64:
+            raise ValueError(f"`pairs` must be (P, 2) int64; got {tuple(pairs.shape)} {pairs.dtype}.")
         check_nodes(graph, pairs.reshape(-1), "pairs")
     if rows is not None:
         rows = as_tensor("rows", rows, "(R,) int64")

@@ -69,6 +69,8 @@ class Model(nn.Module):
             axes = "channels and " if self.in_channels > 1 else ""
             grey = self.in_channels == 1 and channel_axis is not None
             cure = " It sees grey alone: `skimage.color.rgb2gray` makes that of colours." if grey else ""
+            if channel_axis is None and self.in_channels > 1 and np.shape(image)[-1:] == (self.in_channels,):
+                cure = " If its last axis holds channels, say `channel_axis=-1`."
             raise ValueError(
                 f"`image` must have {axes}{self.axes} axes, and {self.in_channels} channel(s) along `channel_axis`; "
                 f"got {np.shape(image)} with `channel_axis` {channel_axis}.{cure}"

@@ -172,7 +172,7 @@ class RAWKS(Model):
 
     def _spread(self, image: Tensor, seeds: Tensor, guess_rate: float = 0.0) -> Tensor:
         boundary = self.boundary(image)
-        check_seeds(seeds, image)
+        check_seeds(seeds, image, self.classes.out_channels)
         given = coarse_seeds(seeds, self.stride)
         if guess_rate:
             return self._spread_with_guesses(boundary, given, guess_rate * torch.softmax(self._logits(image), 1))

@@ -28,8 +28,10 @@ def coarse_seeds(seeds: Tensor, stride: int) -> Tensor:
     return coarse
 
 
-def check_seeds(seeds: Tensor, image: Tensor) -> None:
+def check_seeds(seeds: Tensor, image: Tensor, num_labels: int | None = None) -> None:
     """Raise `ValueError` unless there is a seed, or −1, for each pixel of the images (B, C, H, W).
+
+    Where labels are known to be fewer than `num_labels`, others are refused, such as 255 for what has no label.
 
     At a stride seeds of a size that is off by one would fit the cells as well, in silence.
     """
@@ -39,6 +41,11 @@ def check_seeds(seeds: Tensor, image: Tensor) -> None:
         raise ValueError(f"`seeds` must be a torch tensor {wanted}, one for each pixel of `image`, int64; got {got}.")
     if bool((seeds < -1).any()):
         raise ValueError(f"`seeds` must be labels ≥ 0, or −1 where there is none; got {int(seeds.min())}.")
+    if num_labels is not None and bool((seeds >= num_labels).any()):
+        raise ValueError(
+            f"`seeds` holds label {int(seeds.max())}, but labels run from 0 to {num_labels - 1}; −1 is for pixels "
+            "without one."
+        )
 
 
 def block_maximum(values: Tensor, stride: int) -> Tensor:

@@ -21,7 +21,7 @@ Given = Graph | Tensor
 """A `Graph`; PyG's edge_index (2, M), of torch or NumPy; or its adj_t, a sparse matrix of torch or torch_sparse."""
 
 ONE_WAY = "make the layer with `directed=True`, as for attention weights and for edges dropped in one direction alone"
-LAYER = replace(SOURCE, one_way=ONE_WAY)
+LAYER = replace(SOURCE, one_way=ONE_WAY, count="features, or seeds, for {} nodes")
 ADJ_T = replace(LAYER, entries="`adj_t`", values="`adj_t`", symmetrise="`(adj_t + adj_t.t()) / 2`")
 
 

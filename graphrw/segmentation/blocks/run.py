@@ -11,7 +11,7 @@ from graphrw.segmentation.blocks.hitting import Answers, Outcome, solve_all
 from graphrw.segmentation.blocks.pieces import Pieces, find_pieces
 from graphrw.segmentation.blocks.sources import Sources
 from graphrw.segmentation.blocks.telling import READY, SOLVED, Telling
-from graphrw.segmentation.blocks.workplace import Workplace
+from graphrw.segmentation.blocks.workplace import DIGEST, Workplace
 from graphrw.segmentation.blocks.writing import Solved
 from graphrw.solvers.streamed import Level, build_hierarchy
 
@@ -45,7 +45,7 @@ def begin(sources: Sources, folder: Path, *, beta: float, block: int, warns: boo
             "data_range": volume.data_range,
             "block": block,
             "shape": volume.shape,
-            "image and labels": overview.digest,
+            DIGEST: overview.digest,
         }
     )
     return Run(Weights(volume, overview, beta, sources.spacing), parts, place, telling)
