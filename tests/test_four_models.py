@@ -256,3 +256,16 @@ def test_labels_beyond_those_of_a_segmenter_are_named_at_every_stride() -> None:
 def test_channels_that_nobody_told_of_are_named() -> None:
     with pytest.raises(ValueError, match="If its last axis holds channels, say `channel_axis=-1`"):
         RWN(3, 2, 4).as_input(torch.zeros(8, 9, 3).numpy())
+
+
+def test_a_target_of_another_shape_is_named_as_a_segmenter_has_it() -> None:
+    with pytest.raises(ValueError, match=r"`target` must be \(1, 8, 8\).* it is `target\[None\]`"):
+        RWN(3, 2, 4, stride=2).loss(torch.rand(1, 3, 8, 8), torch.zeros(8, 8, dtype=torch.int64))
+
+
+def test_an_image_without_scribbles_is_named_unless_walkers_end_in_guesses() -> None:
+    model, seeds = RAWKS(3, 2, 4), torch.full((2, 8, 8), -1)
+    seeds[0, 0, 0], seeds[0, 7, 7] = 0, 1
+    with pytest.raises(ValueError, match="none for image 1 of the batch"):
+        model.propagate(torch.rand(2, 3, 8, 8), seeds)
+    assert model.propagate(torch.rand(2, 3, 8, 8), seeds, guess_rate=0.1).shape == (2, 2, 8, 8)

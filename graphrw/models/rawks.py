@@ -176,6 +176,12 @@ class RAWKS(Model):
         given = coarse_seeds(seeds, self.stride)
         if guess_rate:
             return self._spread_with_guesses(boundary, given, guess_rate * torch.softmax(self._logits(image), 1))
+        bare = (given < 0).flatten(1).all(1)
+        if bool(bare.any()):
+            raise ValueError(
+                f"`seeds` holds none for image {int(bare.nonzero()[0])} of the batch, and without them nothing spreads. "
+                "Leave it out; or `propagate(…, guess_rate=0.1)` lets walkers end in guesses."
+            )
         probability: Tensor = self.walk(boundary, given)
         return probability
 

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from graphrw.convert.pyg import from_pyg
+from graphrw.core.errors import SingularWalkError
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_flag, check_whole
@@ -66,9 +67,12 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
         seeds = self._seeds(data)
         num_labels = self.num_labels or int(data.y.max()) + 1
         fill = weight.new_full((num_labels,), 1 / num_labels) if self.unreachable else None
-        data[self.attr_name] = hitting_probabilities(
-            walk(graph, weight), seeds, num_labels, unreachable=fill, solver=self.solver
-        )
+        try:
+            data[self.attr_name] = hitting_probabilities(
+                walk(graph, weight), seeds, num_labels, unreachable=fill, solver=self.solver
+            )
+        except SingularWalkError as error:
+            raise SingularWalkError(f"{error} Here `unreachable=True` gives each label the same share.") from error
         return data
 
     def _seeds(self, data: Data) -> Tensor:
