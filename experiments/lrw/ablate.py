@@ -39,14 +39,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "soft variation of information beside the loss": {"variation": 1.0},
     "the hardest of three draws of seeds": {"hardest": 3},
 }
-OF_THE_WALK = {
-    "samples",
-    "prune",
-    "seed_edges",
-    "side",
-    "variation",
-    "hardest",
-}  # what these change the first stage does not see
+# What these change the first stage does not see.
+OF_THE_WALK = {"samples", "prune", "seed_edges", "side", "variation", "hardest"}
 BEST = "LRW, the power that is best for the section"  # the truth chooses it: no power learned per image does better
 WATERSHED = "seeded watershed"
 MEASURES = ("VOI split", "VOI merge", "VOI", "ARAND")

@@ -179,7 +179,7 @@ class RAWKS(Model):
         bare = (given < 0).flatten(1).all(1)
         if bool(bare.any()):
             raise ValueError(
-                f"`seeds` holds none for image {int(bare.nonzero()[0])} of the batch, and without them nothing spreads. "
+                f"`seeds` holds none for image {int(bare.nonzero()[0])} of the batch, and nothing spreads without. "
                 "Leave it out; or `propagate(…, guess_rate=0.1)` lets walkers end in guesses."
             )
         probability: Tensor = self.walk(boundary, given)
