@@ -262,3 +262,13 @@ def test_sparse_points_are_refused_by_scikit_learn():
 def test_what_has_no_class_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_samples_without_a_label_do_not_count_in_a_score() -> None:
+    points, truth = [[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]], np.array([0, 0, 0, 1, 1, 1])
+    classifier = RandomWalkClassifier(n_neighbors=3).fit(points, [0, -1, -1, -1, -1, 1])
+    assert classifier.score(points, truth) == classifier.score(points, [-1, 0, -1, -1, 1, -1]) == 1.0
+    weight = np.array([1.0, 9.0, 1.0, 1.0, 1.0, 1.0])
+    assert classifier.score(points, [0, -1, 1, -1, -1, -1], sample_weight=weight) == 0.5
+    with pytest.raises(ValueError, match="−1 everywhere"):
+        classifier.score(points, np.full(6, -1))

@@ -20,6 +20,7 @@ from graphrw.solvers import Auto, Solver
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.metrics import accuracy_score
+    from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -79,9 +80,12 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy on the samples whose label is known, of the others (−1) nothing is; see `ClassifierMixin`."""
-        known = _labelled(np.asarray(y))
+        predicted, y = self.predict(X), column_or_1d(y)
+        check_consistent_length(predicted, y, sample_weight)
+        known = _labelled(y)
+        assert_all_finite(y)
         weight = None if sample_weight is None else np.asarray(sample_weight)[known]
-        return float(accuracy_score(np.asarray(y)[known], self.predict(X)[known], sample_weight=weight))
+        return float(accuracy_score(y[known], predicted[known], sample_weight=weight))
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
         """(N, L) for seeds (N,), some of them −1."""

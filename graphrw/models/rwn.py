@@ -145,11 +145,12 @@ class RWN(Model):
         """
         check_factor("side", side)
         target = as_tensor("target", target, "(B, H, W) int64 classes")
+        scores = self(image)
         wanted = (len(image), *image.shape[2:])
         if target.shape != wanted:
             cure = " Of a single image it is `target[None]`." if (1, *target.shape) == wanted else ""
             raise ValueError(f"`target` must be {wanted}, as `image` asks; got {tuple(target.shape)}.{cure}")
-        fit = cross_entropy(torch.softmax(self(image), 1), target)
+        fit = cross_entropy(torch.softmax(scores, 1), target)
         if side == 0:
             return fit
         features = self.early_features(image)

@@ -42,8 +42,8 @@ def read_pixels(
     pixels = _finite(values if single else values.double(), inside)
     if data_range is not None:
         return pixels / check_positive("data_range", data_range, reason=", or None")
-    if values.dtype == torch.bool:
-        return pixels
+    if values.dtype == torch.bool or (values.is_floating_point() and channel_axis is not None):
+        return pixels  # colours of Lab, and features, have ranges of their own
     seen = pixels.detach() if bool(inside.all()) else pixels.detach()[inside.reshape(-1)]
     if seen.numel():
         low, high = torch.aminmax(seen)

@@ -83,8 +83,8 @@ def random_walker(
 
     Integer images are first divided by the largest value of their type, as scikit-image does: the same picture in
     another type has other edges, and 12-bit data in uint16 a sixteenth of the contrast that they have as floats in
-    [0, 1]. Where less than a tenth is used, or floats span more than 20, a warning says so. With `data_range` β
-    means the same for every type.
+    [0, 1]. Where less than a tenth is used, or floats without channels span more than 20, a warning says so. With
+    `data_range` β means the same for every type.
 
     What differs: the system is solved by `solver`, whatever `mode` and `tol`; label ids survive (seed 7
     comes out as 7); with `return_full_prob` the label axis is always first; pixels that no seed reaches are −1, with a

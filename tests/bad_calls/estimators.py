@@ -71,6 +71,12 @@ CALLS = (
     call(estimators.RandomWalkClassifier, used=fitted, **COMMON, class_mass=shares()),
     call(estimators.RandomWalkClassifier(3).fit, X=A_SAMPLE, y=Argument(CLASSES, IDS, words=("",))),
     call(fitted(estimators.RandomWalkClassifier(3)).predict, X=A_SAMPLE),
+    call(
+        fitted(estimators.RandomWalkClassifier(3)).score,
+        X=A_SAMPLE,
+        y=Argument(CLASSES, IDS, words=("",)),
+        sample_weight=Argument(None, {"shape: five": np.ones(5)}, words=("",)),
+    ),
     call(fitted(estimators.RandomWalkClassifier(3)).predict_proba, X=A_SAMPLE),
     call(estimators.PoissonClassifier, used=fitted, **COMMON, prior=shares()),
     call(fitted(estimators.PoissonClassifier(3)).decision_function, X=A_SAMPLE),

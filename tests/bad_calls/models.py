@@ -95,6 +95,7 @@ CALLS = (
         seeds=SEEDED,
         target=TARGET,
         side=number(0.01, -1.0),
+        variation=number(0.0, -1.0),
         closed_index=whole(-2).optional(),
     ),
     call(LRW.edge_affinities, image=AN_IMAGE),

@@ -70,7 +70,7 @@ def first_pass(volume: Volume, boxes: list[Box], *, warns: bool, tick: Callable[
     if not found.ids:
         raise ValueError("No seeds provided in `labels`: mark at least one pixel with a label > 0.")
     kind = np.dtype(volume.image.dtype)
-    if warns and kind.kind in "uif" and found.low <= found.high:
+    if warns and (kind.kind in "ui" or (kind.kind == "f" and found.channels == 1)) and found.low <= found.high:
         warn_of_range(found.low, found.high, as_tensor("image", np.zeros(1, kind), "").dtype)
     deviation = math.sqrt(found.moments.squares / found.moments.count)
     return Overview(deviation, found.channels, torch.tensor(sorted(found.ids)), found.digest.hexdigest())
