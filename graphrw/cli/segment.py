@@ -139,8 +139,7 @@ def walk(
     """Label an image or a volume from seeds by the plain walk over pixels: scikit-image's `random_walker`.
 
     Whole numbers are divided by the most that their type holds, as scikit-image does, unless --data-range says by what.
-    The spacing, and the place in
-    space that NIfTI, NRRD and OME-Zarr tell of, are kept.
+    The spacing, and the place in space that NIfTI, NRRD and OME-Zarr tell of, are kept.
 
     For example: graphrw walk volume.nii.gz seeds.nii.gz -o labels.nii.gz --beta 500
     """

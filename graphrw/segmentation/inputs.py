@@ -101,10 +101,8 @@ def check_channel_axis(image: Tensor, channel_axis: int | None) -> None:
 def warn_of_range(low: float, high: float, kind: torch.dtype) -> None:
     """Warn of integers that use little of their type, by whose largest value they are divided; of floats far from 1."""
     if kind.is_floating_point:
-        wrong, why = (
-            high - low > MOST_RANGE,
-            "Floats are taken as they are, and so far from [0, 1] noise is an edge, too",
-        )
+        wrong = high - low > MOST_RANGE
+        why = "Floats are taken as they are, and so far from [0, 1] noise is an edge, too"
     else:
         most = torch.iinfo(kind).max
         wrong = 0 < high - low < LEAST_RANGE * most
