@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from graphrw.core.whole import check_positive
 from graphrw.files import ImageFile, read_image, read_labels
+from graphrw.segmentation.inputs import relative
 
 SAME_PLACE = 0.5  # of a voxel: headers round
 
@@ -107,7 +108,7 @@ class Inputs:
             raise ValueError(
                 f"`{self.image}` gives its pixels the distances {steps}. Say with --spacing what is right."
             )
-        return tuple(step / min(steps) for step in steps)
+        return relative(steps)
 
 
 def check_same_place(image: ImageFile, other: ImageFile, paths: tuple[Path, Path]) -> None:
