@@ -156,7 +156,7 @@ def test_the_soft_variation_of_information_is_the_metric_where_labels_are_sure(i
     )
 
 
-def test_one_leak_of_many_pixels_is_told_from_as_many_small_mistakes() -> None:
+def test_in_bits_doubt_everywhere_is_dearer_than_one_leak_and_in_squares_it_is_not() -> None:
     target = torch.arange(4).repeat_interleave(25)
     right = functional.one_hot(target, 4).double()
     leak, doubt = right.clone(), 0.85 * right + 0.05

@@ -103,10 +103,10 @@ def soft_variation_of_information(probability: Tensor, target: Tensor, *, ignore
     """H(L | S) + H(S | L) in bits, of the label L that a walk ends in and the segment S of a pixel drawn at random.
 
     With the table p(s, l) = mean over the labelled pixels x of [t(x) = s] Z(x, l), both entropies are those of
-    `metrics.variation_of_information`, which this is where Z is 0 or 1. A leak is one entry of the table that holds
-    many pixels; a mean over pixels tells it little from small mistakes everywhere. How labels are called does not
-    matter, so that it stands beside a loss that says which is which, such as `cross_entropy`. Images of a batch have
-    tables of their own, and are averaged, without those that have no labelled pixel; nodes (N, L) are one image.
+    `metrics.variation_of_information`, which this is where Z is 0 or 1. Doubt that is spread over many pairs
+    of a segment and a label is dearer than one leak from a segment into another. How labels are called does not matter,
+    so that it stands beside a loss that says which is which, such as `cross_entropy`. Images of a batch have tables of
+    their own, and are averaged, without those that have no labelled pixel; nodes (N, L) are one image.
 
     Source: M. Meilă, Comparing clusterings, COLT 2003, with expected counts in the place of counts.
 

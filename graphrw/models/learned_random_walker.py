@@ -207,7 +207,7 @@ class LearnedRandomWalker(Model):
             image, seeds: as in `forward`.
             target: labels of the shape of `seeds`; −1 does not count.
             side: ≥ 0, weight of the side loss on the edge weights.
-            variation: ≥ 0, weight of `losses.soft_variation_of_information` of Z, against leaks.
+            variation: ≥ 0, weight of `losses.soft_variation_of_information` of Z. This is not in the paper.
             closed_index: target of pixels between segments, such as membrane: their labels do not count, and the side
                 loss closes their edges, as in `weight_side_loss`. None: there are none.
         """
