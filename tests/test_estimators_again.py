@@ -17,7 +17,6 @@ from sklearn.neighbors import kneighbors_graph
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import graphrw as rw
-from graphrw.core.errors import SingularWalkError
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 from graphrw.functional import class_mass_normalize, hitting_probabilities
 
@@ -244,12 +243,6 @@ def test_all_samples_labelled_need_no_walk():
     assert not reports
     assert (fitted.transduction_ == side).all()
     assert fitted.label_distributions_.sum(1).tolist() == [1.0] * 120
-
-
-def test_a_part_without_label_still_is_an_error_by_default():
-    points, _, given = moons()
-    with pytest.raises(SingularWalkError, match=r"pass `unreachable=prior`"):
-        RandomWalkClassifier().fit(np.concatenate([points, points + 100]), np.concatenate([given, np.full(120, -1)]))
 
 
 @pytest.mark.skipif(not os.environ.get("GRAPHRW_DATA"), reason="needs the folder in GRAPHRW_DATA")

@@ -3,16 +3,24 @@
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from sklearn.utils.validation import check_non_negative
 from torch import Tensor
 
-from graphrw.convert import from_scipy
+from graphrw.convert.fold import Source, fold
 from graphrw.core.graph import Graph
 
 WHOM = "a classifier with `precomputed=True`, as affinities"
 PROJECTIONS = 4  # sums of a row with random factors: two different rows have four equal ones by no chance
+_SOURCE = Source(
+    entries="`X`",
+    values="`X`",
+    drop_loops="`X - numpy.diag(numpy.diag(X))`",
+    symmetrise="`(X + X.T) / 2`",
+    one_way="take `from_scipy(X, directed=True)` and `hitting_probabilities` for walks that may go one way only",
+)
 SAME = 1e-10  # relative difference of such sums up to which rows are one: what rounding leaves of equal affinities
 
 
@@ -22,9 +30,10 @@ def graph_of(matrix: Any) -> tuple[Graph, Tensor]:
     if entries.shape[0] != entries.shape[1]:
         raise ValueError(f"`X` must be a square matrix of affinities (`precomputed=True`); got {entries.shape}.")
     check_non_negative(matrix, WHOM)
-    row, column = entries.coords
-    apart = (row != column) & (entries.data != 0)
-    return from_scipy(coo_array((entries.data[apart], (row[apart], column[apart])), shape=entries.shape))
+    index, value = np.stack(entries.coords).astype(np.int64), np.array(entries.data)
+    apart = (index[0] != index[1]) & (value != 0)
+    edges, weight = torch.from_numpy(index[:, apart]), torch.from_numpy(value[apart])
+    return fold(edges, weight, entries.shape[0], directed=False, source=_SOURCE).pair
 
 
 def rows_of(matrix: Any) -> "csr_array[Any]":

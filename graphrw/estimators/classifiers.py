@@ -14,7 +14,6 @@ from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
 from graphrw.functional import hitting_probabilities
 from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, poisson_labels
-from graphrw.functional.seeds import check_distribution
 from graphrw.solvers import Auto, Solver
 
 try:
@@ -26,6 +25,7 @@ try:
 
     from graphrw.estimators.affinities import graph_of, group_of, prints_of, rows_of
     from graphrw.estimators.equals import Known, keep, number_equal
+    from graphrw.estimators.labels import check_reached, labelled, shares
     from graphrw.estimators.points import Neighbourhoods
 except ImportError as error:
     raise MissingDependencyError("`graphrw.estimators` needs scikit-learn ≥ 1.6: pip install scikit-learn") from error
@@ -57,7 +57,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """
         check_flag("precomputed", self.precomputed)
         X, y = self._validated(X, y=y, ensure_min_samples=2)
-        self.labelled_ = _labelled(y)
+        self.labelled_ = labelled(y)
         check_classification_targets(y[self.labelled_])
         self.classes_, place = np.unique(y[self.labelled_], return_inverse=True)
         seeds = torch.full((len(y),), -1)
@@ -67,7 +67,10 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         if self.labelled_.all():
             scores = torch.nn.functional.one_hot(seeds, len(self.classes_)).double()
         else:
-            scores = self._scores(walk(graph, weight), seeds, unreachable)
+            moved = walk(graph, weight)
+            if unreachable is None:
+                check_reached(moved, seeds)
+            scores = self._scores(moved, seeds, unreachable)
         self.label_distributions_ = scores.numpy()
         self.transduction_ = self.classes_[self.label_distributions_.argmax(1)]
         return self
@@ -82,7 +85,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """The accuracy on the samples whose label is known, of the others (−1) nothing is; see `ClassifierMixin`."""
         predicted, y = self.predict(X), column_or_1d(y)
         check_consistent_length(predicted, y, sample_weight)
-        known = _labelled(y)
+        known = labelled(y)
         assert_all_finite(y)
         weight = None if sample_weight is None else np.asarray(sample_weight)[known]
         return float(accuracy_score(y[known], predicted[known], sample_weight=weight))
@@ -102,7 +105,7 @@ class _TransductiveClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def _unreachable(self) -> Tensor | None:
         """(L,): the caller's distribution, checked whether it is needed or not."""
         like = torch.zeros(1, len(self.classes_), dtype=torch.float64)
-        return None if self.unreachable is None else _shares("unreachable", self.unreachable, like)
+        return None if self.unreachable is None else shares("unreachable", self.unreachable, like)
 
     def _from_affinity(self, X: Any) -> tuple[Graph, Tensor]:
         graph, weight = graph_of(X)
@@ -228,7 +231,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
         """`probability` by class mass, as `class_mass` says."""
         if self.class_mass is None:
             return by_expected_shares(probability, seeds)
-        prior = None if self.class_mass is True else _shares("class_mass", self.class_mass, probability)
+        prior = None if self.class_mass is True else shares("class_mass", self.class_mass, probability)
         return class_mass_normalize(probability, seeds, prior)
 
 
@@ -271,30 +274,5 @@ class PoissonClassifier(_TransductiveClassifier):
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
         like = torch.zeros(1, len(self.classes_), dtype=torch.float64)
-        prior = None if self.prior is None else _shares("prior", self.prior, like)
+        prior = None if self.prior is None else shares("prior", self.prior, like)
         return poisson_labels(walk, seeds, prior=prior, unreachable=unreachable, solver=self._solver)
-
-
-def _shares(name: str, values: ArrayLike, like: Tensor) -> Tensor:
-    """(L,): a distribution over the columns of `like` (N, L)."""
-    try:
-        shares = torch.tensor(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`{name}` must be numbers, one for each class; got {values!r}.") from error
-    return check_distribution(name, shares, like)
-
-
-def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
-    """(N,): where `y` holds a class, not −1."""
-    labels = y.tolist()
-    if "-1" in labels:
-        raise ValueError(
-            "`y` holds the string '-1', as NumPy makes it of a −1 among strings. Mark unlabelled samples by the number "
-            "in an array of dtype object: `numpy.array(['a', -1, 'b'], dtype=object)`."
-        )
-    if None in labels:
-        raise ValueError("`y` holds None. Unlabelled samples are −1.")
-    known = np.array([label != -1 for label in labels], dtype=bool)
-    if not known.any():
-        raise ValueError("`y` is −1 everywhere: without a labelled sample there is no class. Label at least one.")
-    return known
