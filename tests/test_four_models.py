@@ -163,6 +163,17 @@ def test_rwn_takes_scores_at_a_stride_and_walks_on_pixels(stride: int) -> None:
     assert model.early_features(picture).shape == (1, 33, 18, 23)
 
 
+def test_the_loss_of_affinities_does_not_see_the_contrast_of_the_walk() -> None:
+    """The walk has w^p; what w is asked to be, 1 within a class and 0 across, says nothing of p."""
+    model, plain = RWN(1, 2, 8, radius=2.0, training_radius=2.0), RWN(1, 2, 8, radius=2.0, contrast=None)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    picture, target = image(9, 11), halves(9, 11)
+    torch.testing.assert_close(model.coefficients, 8 * plain.coefficients)
+    torch.testing.assert_close(model.affinities(picture)[1], plain.affinities(picture)[1] ** 8, atol=1e-5, rtol=1e-4)
+    (both, fit), p = (model.loss(picture, target, side=side) for side in (1.0, 0.0)), model.log_contrast
+    torch.testing.assert_close(*(torch.autograd.grad(loss, p)[0] for loss in (both, fit)))
+
+
 def test_rwn_draws_coarse_scores_to_the_edges_of_the_image() -> None:
     """What the walk is for: scores at a stride of 8 know the halves, affinities their border."""
     torch.manual_seed(0)

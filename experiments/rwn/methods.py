@@ -18,7 +18,7 @@ except ImportError:  # the only peer that needs it is left out, and said so
     DenseCRF2D = None
 
 ALPHAS = (0.2, 0.5, 0.8, 0.9)
-POWERS = (1.0, 4.0, 8.0)  # of learned weights: balanced, they are wide open; 16 and 32 were no better
+POWERS = (0.5, 1.0, 2.0)  # of the weights of the learned walk
 BETAS = (10.0, 30.0, 100.0)  # of L1 distances of RGB
 SIGMAS = (0.03, 0.1)  # of RGB, in Gaussian weights
 STEPS = (1, 2, 4, 8, 16)
@@ -56,8 +56,8 @@ class Scored:
             return rw.build.above(rw.build.l1_affinity(graph, image, number))
         if weights == "gaussian":
             return rw.build.above(rw.gaussian_affinity(graph, image, 0.5 / number**2))
-        learned = self.model.affinity(self.scene.early_features(self.model), graph)
-        return rw.build.above(learned**number)
+        features = self.scene.early_features(self.model)[0].flatten(1).T
+        return rw.build.above(rw.build.l1_affinity(graph, features, number * self.model.coefficients))
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def walked(scored: Scored, setting: Setting) -> Tensor:
 
 def settings(weights: str) -> list[Setting]:
     """All that is tried on the split that chooses."""
+    if weights == "as learned":
+        return [Setting("learned", 1.0, 0.9)]
     numbers = {"learned": POWERS, "colours": BETAS, "gaussian": SIGMAS}.get(weights, (1.0,))
     limits = [Setting(weights, number, alpha) for number in numbers for alpha in ALPHAS]
     return [Setting(weights, number, steps=steps) for number in numbers for steps in (1, 4, 8)] + limits

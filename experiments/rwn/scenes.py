@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 from experiments.data.photographs import CAMVID_CLASSES, camvid, weizmann_horses
 from graphrw.models import RWN, EfficientNetLite0
 from graphrw.models.cells import upsampled
-from graphrw.models.early import CONTRAST
+from graphrw.models.early import HUNDREDTHS
 
 SETS = {"camvid_subset": (camvid, CAMVID_CLASSES), "weizmann_horses": (weizmann_horses, 2)}
 STRIDE, STAGES = 8, (8, 16, 32)
@@ -73,7 +73,7 @@ class Scene:
     def early_features(self, model: RWN) -> Tensor:
         """As `model.early_features(image)`, but from the fine features."""
         cells = model.affinity_trunk.head(self.fine)
-        return torch.cat([CONTRAST * self.image, upsampled(cells, FINE_STRIDE, self.image.shape[2:])], 1)
+        return torch.cat([HUNDREDTHS * self.image, upsampled(cells, FINE_STRIDE, self.image.shape[2:])], 1)
 
 
 def made(classes: int, **options: Any) -> RWN:

@@ -1,9 +1,10 @@
 """Train a coarse segmenter, and then once more with a walk behind it: learned, unlearned, or none.
 
 In the first stage the network learns without a walk. In the second, which starts from there, it goes on to learn
-through one step of a walk, as in Bertasius et al. (CVPR 2017): `--walk learned`, with the affinity branch and its loss;
-or of a walk whose weights are not learned: `colours`, exp(−β · L1 distance of RGB), or `uniform`; or it goes on without
-any: `none`, so that all have had the same steps. `--alpha` goes through the limit that predicts in place of one step.
+through a walk (Bertasius et al., CVPR 2017): `--walk learned`, with the affinity branch and its loss, through the limit
+that predicts, or with `--alpha 0` through one step, as in the paper; or through one step of a walk whose weights are
+not learned: `colours`, exp(−β · L1 distance of RGB), or `uniform`; or it goes on without any: `none`, so that all have
+had the same steps.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -41,8 +42,9 @@ class Config(Training):
     steps: int = option(400, "of the first stage, each on one photograph")
     walk_steps: int = option(600, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
-    radius: float = option(7.0, "of the step in training, in pixels")
-    alpha: float = option(0.0, "learn through the limit with this α, within 5 pixels; 0: through one step")
+    radius: float = option(7.0, "of one step, in pixels, and of the loss of affinities")
+    alpha: float = option(0.9, "learn through the limit with this α, within 5 pixels; 0: through one step")
+    contrast: float = option(8.0, "the power of learned weights to start from; 0: none")
     side: float = option(1.0, "weight of the loss of affinities")
     learning_rate: float = option(3e-3, "of both stages")
 
@@ -56,7 +58,7 @@ def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -
 def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
     """Through one step, on a piece."""
     part = piece(scenes, model, config.crop, _chance(config, step))
-    f, target, theta = part.f, part.classes, model.affinity.coefficients
+    f, target = part.f, part.classes
     if bool((target < 0).all()):
         return 0 * f.sum()
     if config.walk == "none":
@@ -64,15 +66,16 @@ def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> 
     if config.walk != "learned":
         return cross_entropy(local_step(f, part.image, BETA[config.walk], config.radius), target, ignore_index=-1)
     fit = cross_entropy(walked(config, model, part), target, ignore_index=-1)
-    return fit + config.side * local_affinity_loss(part.features, theta, target, config.radius)
+    affinity = local_affinity_loss(part.features, model.affinity.coefficients, target, config.radius)
+    return fit + config.side * affinity
 
 
 def walked(config: Config, model: RWN, part: Piece) -> Tensor:
     """The scores after the learned walk, (1, L, H, W)."""
     if not config.alpha:
-        return local_step(part.f, part.features, model.affinity.coefficients, config.radius)
+        return local_step(part.f, part.features, model.coefficients, config.radius)
     graph = nearby(tuple(part.f.shape[2:]))
-    weight = rw.build.above(model.affinity(part.features, graph))
+    weight = rw.build.above(rw.build.l1_affinity(graph, part.features[0].flatten(1).T, model.coefficients))
     y = limit(rw.walk(graph, weight), part.f[0].flatten(1).T, config.alpha, rtol=1e-3)
     return y.T.reshape(part.f.shape)
 
@@ -88,7 +91,7 @@ def train(config: Config) -> RWN:
     if config.walk not in ("learned", "none", *BETA):
         raise SystemExit(f"There is no walk `{config.walk}`: learned, colours, uniform, none.")
     torch.manual_seed(config.seed)
-    model = made(SETS[config.set][1], training_radius=config.radius)
+    model = made(SETS[config.set][1], training_radius=config.radius, contrast=config.contrast or None)
     scenes = read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
     plans = {"fcn": (loss_of_scores, config.steps), config.walk: (loss_of_walk, config.walk_steps)}
     for name, (loss, steps) in plans.items():

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 # Neighbours differ by a few hundredths of the range of an image. Without this factor all weights start near 1, and θ
 # would have to grow a hundredfold before the walk respects an edge, which at usual learning rates takes thousands of
 # steps.
-CONTRAST = 100.0
+HUNDREDTHS = 100.0
 
 
 class EarlyFeatures(nn.Module):
@@ -26,4 +26,4 @@ class EarlyFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         first = torch.relu(self.first(image))
-        return CONTRAST * torch.cat([first, torch.relu(self.second(first))], 1)
+        return HUNDREDTHS * torch.cat([first, torch.relu(self.second(first))], 1)

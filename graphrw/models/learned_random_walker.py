@@ -1,6 +1,5 @@
 """The Learned Random Walker, ready to train: image and seeds in, label probabilities out."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -10,11 +9,12 @@ from torch import Tensor, nn
 
 from graphrw.build.affinity import above
 from graphrw.core.arrays import as_tensor
-from graphrw.core.whole import check_flag, check_id, check_positive
+from graphrw.core.whole import check_flag, check_id
 from graphrw.losses import cross_entropy, soft_variation_of_information, weight_side_loss
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
+from graphrw.models.contrast import exponent, log_contrast
 from graphrw.models.features import channels_of, check_image, reach_of
 from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
 from graphrw.models.scale import InputScale
@@ -77,7 +77,7 @@ class LearnedRandomWalker(Model):
             arguments={"contrast": contrast},
         )
         self.head = EdgeWeightsCNN(channels_of(self.trunk), axes=axes)
-        self.log_contrast = None if contrast is None else nn.Parameter(torch.tensor(_log_of(contrast)))
+        self.log_contrast = log_contrast(contrast)
         self.walk = HarmonicLabels(solver=solver)
 
     @classmethod
@@ -240,12 +240,8 @@ class LearnedRandomWalker(Model):
         return weight_side_loss(affinity, target[every], closed_index=closed_index)
 
     def _contrasted(self, affinity: Tensor) -> Tensor:
-        return affinity if self.log_contrast is None else above(affinity ** self.log_contrast.exp())
+        return affinity if self.log_contrast is None else above(affinity ** exponent(self.log_contrast))
 
     def _walked(self, weight: Tensor, image: Tensor, seeds: Tensor) -> Tensor:
         check_seeds(seeds, image)
         return upsampled(self.walk(weight, coarse_seeds(seeds, self.stride)), self.stride, image.shape[2:])
-
-
-def _log_of(contrast: float) -> float:
-    return math.log(check_positive("contrast", contrast))

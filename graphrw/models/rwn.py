@@ -6,6 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from graphrw.build.affinity import above, l1_affinity
 from graphrw.build.grid import check_radius
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
@@ -19,7 +20,8 @@ from graphrw.losses import cross_entropy
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.early import CONTRAST, EarlyFeatures
+from graphrw.models.contrast import exponent, log_contrast
+from graphrw.models.early import HUNDREDTHS, EarlyFeatures
 from graphrw.models.features import channels_of, checked_trunk, stride_of
 from graphrw.models.scale import InputScale
 from graphrw.nn import FeatureAffinity
@@ -30,11 +32,14 @@ class RWN(Model):
     """A segmenter, an affinity branch, and a walk between them (Bertasius, Torresani, Yu & Shi, CVPR 2017).
 
     The walk carries the logits f of a coarse CNN, brought to the pixels, along edges whose weights fall with the L1
-    distances of features: in training one step, A f, with a large radius; in evaluation the limit (1 − α)(I − αA)⁻¹ f
-    with a small one. Features are the image and those of two convolutions on it, as the paper takes RGB and the first
-    two layers: what is fine, while f is coarse. Departs from the paper: the trunk is our own small U-Net unless you
-    give one, the two convolutions are not part of it, and α is 0.2, where the 0.01 printed there hardly spreads
-    anything and 0.5 was seen to cost more than it gains: choose it on images that nothing was trained on.
+    distances of features, to the limit (1 − α)(I − αA)⁻¹ f. Features are the image and those of two convolutions on it,
+    as the paper takes RGB and the first two layers: what is fine, while f is coarse.
+
+    Departs from the paper: the trunk is our own small U-Net unless you give one, and the two convolutions are not part
+    of it. It learns through the limit that predicts, where the paper has one step, A f, with a large radius
+    (`training_radius`). α is 0.9, where the 0.01 printed there hardly spreads anything. The walk has the weights w^p:
+    near 1 within a class and near 0 across, as the loss asks of w, weights are too wide open for a pixel with 80
+    neighbours, most of them of its own class, and blur with such an α. p is learned through the walk alone.
 
     Args:
         in_channels: C of the image.
@@ -44,10 +49,12 @@ class RWN(Model):
             the walk has little to repair.
         early: channels of each of the two convolutions for affinities.
         affinity_trunk: any `FeatureTrunk` in their place, with features of about unit size: pretrained ones, say.
-        alpha: α in (0, 1), for evaluation.
+        contrast: p to start from, > 0. None: w as it is; then take an α of 0.2 to 0.5.
+        alpha: α in (0, 1).
         rtol: to which residual the limit is computed; see `functional.limit.limit`.
-        radius: R of the walk in evaluation, in pixels, ≥ 1.
-        training_radius: R of the step in training.
+        radius: R of the walk to the limit, in pixels, ≥ 1.
+        training_radius: R of the one step in training that the paper has in place of the limit; None: it learns through
+            the limit with which it predicts.
         axes: 2 for images, 3 for volumes.
         trunk: any `FeatureTrunk` in place of our own.
         input_scale: how `as_input` reads a NumPy image.
@@ -68,16 +75,17 @@ class RWN(Model):
         *,
         stride: int | None = None,
         early: int = 16,
-        alpha: float = 0.2,
+        contrast: float | None = 8.0,
+        alpha: float = 0.9,
         rtol: float = 1e-4,
         radius: float = 5.0,
-        training_radius: float = 10.0,
+        training_radius: float | None = None,
         axes: int = 2,
         trunk: nn.Module | None = None,
         affinity_trunk: nn.Module | None = None,
         input_scale: InputScale = InputScale(),
     ) -> None:
-        arguments = {"num_classes": num_classes, "early": early, "alpha": alpha, "rtol": rtol}
+        arguments = {"num_classes": num_classes, "early": early, "contrast": contrast, "alpha": alpha, "rtol": rtol}
         super().__init__(
             in_channels,
             width,
@@ -97,16 +105,19 @@ class RWN(Model):
             self._given["affinity_trunk"] = type(affinity_trunk).__name__
         self.affinity_trunk = checked_trunk(affinity_trunk, "affinity_trunk")
         self.affinity = FeatureAffinity(in_channels + channels_of(self.affinity_trunk))
+        self.log_contrast = log_contrast(contrast)
         self.alpha, self.rtol = check_alpha(alpha), check_share("rtol", rtol)
         self.radius = check_radius("radius", radius)
-        self.training_radius = check_radius("training_radius", training_radius)
+        if training_radius is not None:
+            training_radius = check_radius("training_radius", training_radius)
+        self.training_radius = training_radius
         self._grids = Grids()
 
     def forward(self, image: Tensor) -> Tensor:
         """The logits after the walk: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
         f = self.scores(image)
-        if self.training:
-            return local_step(f, self.early_features(image), self.affinity.coefficients, self.training_radius)
+        if self.training and self.training_radius is not None:
+            return local_step(f, self.early_features(image), self.coefficients, self.training_radius)
         rows = f.movedim(1, -1)
         moved = walk(*self.affinities(image))
         walked = limit(moved, widened(rows.flatten(0, -2)), self.alpha, rtol=self.rtol)
@@ -124,16 +135,21 @@ class RWN(Model):
     def early_features(self, image: Tensor) -> Tensor:
         """What the weights of the walk come from: the image, and what `affinity_trunk` sees, (B, C + F, H, W)."""
         fine = self._features(image, self.affinity_trunk)
-        return torch.cat([CONTRAST * image, upsampled(fine, stride_of(self.affinity_trunk), image.shape[2:])], 1)
+        return torch.cat([HUNDREDTHS * image, upsampled(fine, stride_of(self.affinity_trunk), image.shape[2:])], 1)
 
     def affinities(self, image: Tensor) -> tuple[Graph, Tensor]:
         """The graph of the pixels of all images of the batch within `radius`, and its weights (E,).
 
-        The step in training has no such list: see `functional.local.local_step`.
+        One step, where `training_radius` asks for it, has no such list: see `functional.local.local_step`.
         """
         features = self.early_features(image)
         graph = self._grids.batch(len(features), tuple(features.shape[2:]), features.device, self.radius)
-        return graph, self.affinity(features, graph)
+        return graph, above(l1_affinity(graph, widened(features.movedim(1, -1).flatten(0, -2)), self.coefficients))
+
+    @property
+    def coefficients(self) -> Tensor:
+        """θ of the walk, (C + F,): those of `affinity`, times the contrast."""
+        return exponent(self.log_contrast) * self.affinity.coefficients
 
     def loss(self, image: Tensor, target: Tensor, *, side: float = 1.0) -> Tensor:
         """Cross entropy of the classes + `side` · squared error of the weights against the true affinity, balanced.
