@@ -118,6 +118,7 @@ EMPTIES: dict[str, tuple[tuple[int, ...], Callable[[], Tensor]]] = {
         (0, 0, 16, 16),
         lambda: rw.models.LearnedRandomWalker(1)(zeros(0, 1, 16, 16), NONE.view(0, 16, 16)),
     ),
+    "limit": ((0, 2), lambda: functional.limit(rw.walk(EMPTY, zeros(0)), zeros(0, 2), 0.5)),
     "RWN": ((0, 2, 16, 16), lambda: rw.models.RWN(1, 2)(zeros(0, 1, 16, 16))),
 }
 

@@ -123,8 +123,8 @@ class _Steps:
         if torch.is_grad_enabled():  # λ depends on the weights, too
             raise NotImplementedError("`limit` can be differentiated once; take `damp` and `resolvent` for more.")
         with torch.no_grad():
-            rate = self.rate[:, None]
-            return (rate * self.limit(upon.reshape(len(upon), -1) / rate)).reshape(upon.shape)
+            rate, columns = self.rate[:, None], upon[:, None] if upon.ndim == 1 else upon
+            return (rate * self.limit(columns / rate)).reshape(upon.shape)
 
     @cached_property
     def _share(self) -> Tensor:
