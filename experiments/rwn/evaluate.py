@@ -24,7 +24,18 @@ import torch
 from torch import Tensor
 
 from experiments.data.folders import if_there
-from experiments.rwn.methods import KERNELS, STEPS, DenseCRF2D, Kernel, Scored, Setting, crf, settings, walked
+from experiments.rwn.methods import (
+    AS_LEARNED,
+    KERNELS,
+    STEPS,
+    DenseCRF2D,
+    Kernel,
+    Scored,
+    Setting,
+    crf,
+    settings,
+    walked,
+)
 from experiments.rwn.scenes import SETS, CoarseNetwork, FineNetwork, Scene, read
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import spread, table, told, write
@@ -34,7 +45,7 @@ from graphrw.models import RWN
 WIDTHS = (1, 2, 4, 8, 16)  # of the bands, in pixels of the reduced photographs
 BOUNDARY_TOLERANCE = 0.0075
 CHOSEN: dict[str, Any] = {  # about what was best on val
-    "learned": Setting("learned", 1.0, 0.9),
+    "learned": AS_LEARNED,
     "uniform": Setting("uniform", 1.0, 0.2),
     "gaussian": Setting("gaussian", 0.03, 0.5),
     "colours": Setting("colours", 100.0, 0.5),

@@ -56,8 +56,8 @@ class Scored:
             return rw.build.above(rw.build.l1_affinity(graph, image, number))
         if weights == "gaussian":
             return rw.build.above(rw.gaussian_affinity(graph, image, 0.5 / number**2))
-        features = self.scene.early_features(self.model)[0].flatten(1).T
-        return rw.build.above(rw.build.l1_affinity(graph, features, number * self.model.coefficients))
+        features = number * self.model.contrast * self.scene.early_features(self.model)
+        return rw.build.above(self.model.affinity(features, graph))
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Setting:
     alpha: float | None = None  # of the limit; None: steps
     steps: int = 1
 
+
+AS_LEARNED = Setting("learned", 1.0, 0.9)  # as it was trained, unless `train.py` was told otherwise
 
 Answer = Callable[[Scored], Tensor]
 
@@ -84,7 +86,7 @@ def walked(scored: Scored, setting: Setting) -> Tensor:
 def settings(weights: str) -> list[Setting]:
     """All that is tried on the split that chooses."""
     if weights == "as learned":
-        return [Setting("learned", 1.0, 0.9)]
+        return [AS_LEARNED]
     numbers = {"learned": POWERS, "colours": BETAS, "gaussian": SIGMAS}.get(weights, (1.0,))
     limits = [Setting(weights, number, alpha) for number in numbers for alpha in ALPHAS]
     return [Setting(weights, number, steps=steps) for number in numbers for steps in (1, 4, 8)] + limits

@@ -72,10 +72,11 @@ def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> 
 
 def walked(config: Config, model: RWN, part: Piece) -> Tensor:
     """The scores after the learned walk, (1, L, H, W)."""
+    features = model.contrast * part.features
     if not config.alpha:
-        return local_step(part.f, part.features, model.coefficients, config.radius)
+        return local_step(part.f, features, model.affinity.coefficients, config.radius)
     graph = nearby(tuple(part.f.shape[2:]))
-    weight = rw.build.above(rw.build.l1_affinity(graph, part.features[0].flatten(1).T, model.coefficients))
+    weight = rw.build.above(model.affinity(features, graph))
     y = limit(rw.walk(graph, weight), part.f[0].flatten(1).T, config.alpha, rtol=1e-3)
     return y.T.reshape(part.f.shape)
 

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graphrw.core.whole import check_positive
 
@@ -11,8 +11,3 @@ from graphrw.core.whole import check_positive
 def log_contrast(contrast: float | None) -> nn.Parameter | None:
     """log p, to learn from this start; None where weights stay as they are."""
     return None if contrast is None else nn.Parameter(torch.tensor(math.log(check_positive("contrast", contrast))))
-
-
-def exponent(log: Tensor | None) -> Tensor | float:
-    """p > 0."""
-    return 1.0 if log is None else log.exp()

@@ -14,7 +14,7 @@ from graphrw.losses import cross_entropy, soft_variation_of_information, weight_
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.contrast import exponent, log_contrast
+from graphrw.models.contrast import log_contrast
 from graphrw.models.features import channels_of, check_image, reach_of
 from graphrw.models.prediction import marks_of, masked, pixel_labels, pixel_probabilities, walked
 from graphrw.models.scale import InputScale
@@ -240,7 +240,7 @@ class LearnedRandomWalker(Model):
         return weight_side_loss(affinity, target[every], closed_index=closed_index)
 
     def _contrasted(self, affinity: Tensor) -> Tensor:
-        return affinity if self.log_contrast is None else above(affinity ** exponent(self.log_contrast))
+        return affinity if self.log_contrast is None else above(affinity ** self.log_contrast.exp())
 
     def _walked(self, weight: Tensor, image: Tensor, seeds: Tensor) -> Tensor:
         check_seeds(seeds, image)

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from graphrw.build.affinity import above, l1_affinity
+from graphrw.build.affinity import above
 from graphrw.build.grid import check_radius
 from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
@@ -20,7 +20,7 @@ from graphrw.losses import cross_entropy
 from graphrw.losses.propagation import check_factor
 from graphrw.models.base import Model
 from graphrw.models.cells import upsampled
-from graphrw.models.contrast import exponent, log_contrast
+from graphrw.models.contrast import log_contrast
 from graphrw.models.early import HUNDREDTHS, EarlyFeatures
 from graphrw.models.features import channels_of, checked_trunk, stride_of
 from graphrw.models.scale import InputScale
@@ -49,7 +49,7 @@ class RWN(Model):
             the walk has little to repair.
         early: channels of each of the two convolutions for affinities.
         affinity_trunk: any `FeatureTrunk` in their place, with features of about unit size: pretrained ones, say.
-        contrast: p to start from, > 0. None: w as it is; then take an α of 0.2 to 0.5.
+        contrast: p to start from, > 0. None: w as it is; then take an α of 0.5 to 0.8.
         alpha: α in (0, 1).
         rtol: to which residual the limit is computed; see `functional.limit.limit`.
         radius: R of the walk to the limit, in pixels, ≥ 1.
@@ -117,7 +117,8 @@ class RWN(Model):
         """The logits after the walk: (B, C, H, W) → (B, L, H, W); (B, C, D, H, W) likewise."""
         f = self.scores(image)
         if self.training and self.training_radius is not None:
-            return local_step(f, self.early_features(image), self.coefficients, self.training_radius)
+            features = self.contrast * self.early_features(image)
+            return local_step(f, features, self.affinity.coefficients, self.training_radius)
         rows = f.movedim(1, -1)
         moved = walk(*self.affinities(image))
         walked = limit(moved, widened(rows.flatten(0, -2)), self.alpha, rtol=self.rtol)
@@ -142,14 +143,14 @@ class RWN(Model):
 
         One step, where `training_radius` asks for it, has no such list: see `functional.local.local_step`.
         """
-        features = self.early_features(image)
+        features = self.contrast * self.early_features(image)  # exp(−θ |p φ_i − p φ_j|) is w^p, and p w^(p − 1) never ∞
         graph = self._grids.batch(len(features), tuple(features.shape[2:]), features.device, self.radius)
-        return graph, above(l1_affinity(graph, widened(features.movedim(1, -1).flatten(0, -2)), self.coefficients))
+        return graph, above(self.affinity(features, graph))
 
     @property
-    def coefficients(self) -> Tensor:
-        """θ of the walk, (C + F,): those of `affinity`, times the contrast."""
-        return exponent(self.log_contrast) * self.affinity.coefficients
+    def contrast(self) -> Tensor | float:
+        """p > 0."""
+        return 1.0 if self.log_contrast is None else self.log_contrast.exp()
 
     def loss(self, image: Tensor, target: Tensor, *, side: float = 1.0) -> Tensor:
         """Cross entropy of the classes + `side` · squared error of the weights against the true affinity, balanced.
