@@ -10,6 +10,7 @@ from typing import Any
 from graphrw.files import replacing
 
 FACTS, DIGEST = "run.json", "image and labels"
+DONE = ".graphrw-run-done.json"  # no name of anybody else's: a folder that has it is deleted
 FEW, MANY, LABEL = 400, 800, 8  # bytes a voxel: for two labels, for more, and for each (`larger_than_memory.py`)
 
 
@@ -25,9 +26,11 @@ class Workplace:
         Raises:
             ValueError: if it had others.
         """
+        if (self.folder / DONE).exists():
+            self.clear()
         path, now = self.folder / FACTS, json.loads(json.dumps(facts))
         if not path.exists():
-            if self.folder.exists() and any(self.folder.iterdir()):
+            if self._holds_something():
                 raise ValueError(
                     f"`{self.folder}` is to hold an unfinished run, and holds something else. Name another."
                 )
@@ -65,5 +68,18 @@ class Workplace:
         return folder
 
     def clear(self) -> None:
-        """All is done."""
-        shutil.rmtree(self.folder)
+        """All is done. What is killed on the way is no run that goes on, nor something else: `claim` ends it."""
+        done = self.folder / DONE
+        if not done.exists():
+            (self.folder / FACTS).replace(done)
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != done:
+                path.unlink()
+        done.unlink()
+        self.folder.rmdir()
+
+    def _holds_something(self) -> bool:
+        """Whether there is more than the beginnings of `FACTS`, as a run leaves them that is killed there."""
+        return self.folder.exists() and any(not path.match(f".*.{FACTS}") for path in self.folder.iterdir())
