@@ -85,14 +85,13 @@ def _networks(config: Config, part: Task, chosen: dict[str, Options], run: int) 
             yield _row(config, part, "MLP, PyG C&S", smoothed(part, done.scores), **more)
 
 
-def _row(config: Config, part: Task, name: str, scores: Tensor, **more: Any) -> dict[str, Any]:
-    accuracy = {"val": part.accuracy(scores, part.val)}
-    accuracy[config.split] = part.accuracy(scores, getattr(part, config.split))
-    return {"method": name, **accuracy, **more}
+def _row(config: Config, part: Task, method: str, scores: Tensor, **more: Any) -> dict[str, Any]:
+    quality = {name: part.quality(scores, getattr(part, name)) for name in dict.fromkeys(("val", config.split))}
+    return {"method": method, **quality, **more}
 
 
 def summary(found: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
-    """A line for each graph, number of labels and method: mean ± deviation in per cent."""
+    """A line for each graph, number of labels and method: mean ± deviation of `Task.quality` in per cent."""
     lines = []
     for graph, labels, method in dict.fromkeys((row["graph"], row["labels"], row["method"]) for row in found):
         mine = [row for row in found if (row["graph"], row["labels"], row["method"]) == (graph, labels, method)]

@@ -5,7 +5,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torch_geometric.utils import to_torch_csr_tensor
 
 import graphrw as rw
 from experiments.data.graphs import NodeLabels, Split
@@ -38,6 +40,11 @@ class Task:
         return rw.to_edge_index(graph, torch.ones(graph.num_edges))[0]
 
     @cached_property
+    def adjacency(self) -> Tensor:
+        """The same as a matrix: with a million entries PyG's GCN takes a fifth of the time it takes with pairs."""
+        return to_torch_csr_tensor(self.edge_index, size=(len(self.y), len(self.y)))
+
+    @cached_property
     def degree(self) -> Tensor:
         graph = self.data.graph
         return torch.bincount(graph.edges.flatten(), minlength=graph.num_nodes).double()
@@ -51,7 +58,14 @@ class Task:
         """What is said where no walk leads to a label."""
         return torch.full((self.num_labels,), 1 / self.num_labels, dtype=torch.float64)
 
-    def accuracy(self, scores: Tensor, nodes: Tensor) -> float:
+    def quality(self, scores: Tensor, nodes: Tensor) -> float:
+        """The share of nodes labelled rightly; of two classes the area under the curve of ROC.
+
+        The graphs of two classes have few nodes of one of them, so that whoever names the other is right at four of
+        five nodes; their authors score them so (Platonov et al., ICLR 2023).
+        """
+        if self.num_labels == 2:
+            return float(roc_auc_score(self.y[nodes].numpy(), scores[nodes, 1].numpy()))
         return float((scores[nodes].argmax(1) == self.y[nodes]).double().mean())
 
 

@@ -128,7 +128,7 @@ class GCN(Network):
         self.second = GCNConv(HIDDEN, task.num_labels, cached=True)
 
     def scores(self) -> Tensor:
-        share, edges = self.options.own, self.task.edge_index
+        share, edges = self.options.own, self.task.adjacency
         hidden = torch.relu(self.mix(self.first(share), edges))
         return self.second(dropout(hidden, share, self.training), edges).log_softmax(1)
 

@@ -28,7 +28,7 @@ def cell(line: dict[str, Any]) -> str:
     return f"{line['mean']:.1f}{deviation}"
 
 
-def accuracies(lines: list[dict[str, Any]]) -> str:
+def qualities(lines: list[dict[str, Any]]) -> str:
     """A row for each method, a column for each graph and number of labels; the best in bold."""
     rows: dict[str, dict[str, str]] = {}
     for column in dict.fromkeys(name_of(line) for line in lines):
@@ -58,7 +58,7 @@ def tables(found: list[dict[str, Any]]) -> str:
         )
     }
     parts |= {f"{graph}, few labels": [x for x in few if x["graph"] == graph] for graph in {x["graph"]: 0 for x in few}}
-    return "\n\n".join(f"{title}:\n\n{accuracies(part)}" for title, part in parts.items() if part)
+    return "\n\n".join(f"{title}:\n\n{qualities(part)}" for title, part in parts.items() if part)
 
 
 def about(found: list[dict[str, Any]]) -> str:

@@ -12,16 +12,16 @@ from torch_geometric.nn import CorrectAndSmooth
 from experiments.node_labels.inputs import Task
 from experiments.node_labels.networks import DECAYS, Network, Options
 
-STEPS, PATIENCE = 300, 100  # of Adam at most, and how many without a better validation end a run
+STEPS, PATIENCE = 300, 100  # of Adam at most, and how many without better validation end a run
 SMOOTHING = tuple(itertools.product((0.5, 0.8, 0.95), (0.5, 0.8)))  # α of correction and of smoothing
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The scores at the step that labelled most validation nodes rightly; of several, that of the smallest loss."""
+    """The scores at the step that is best on the validation nodes; of several, that of the smallest loss."""
 
     scores: Tensor  # (N, L): logarithms of probabilities
-    accuracy: float  # on the validation nodes
+    quality: float  # on the validation nodes
     seconds: float  # of the processor
     steps: int
 
@@ -40,7 +40,7 @@ def trained(kind: type[Network], task: Task, options: Options, seed: int, *, ste
         optimizer.step()
         with torch.no_grad():
             scores = network.eval().scores()
-            judged = (task.accuracy(scores, task.val), -float(nll_loss(scores[task.val], task.y[task.val])))
+            judged = (task.quality(scores, task.val), -float(nll_loss(scores[task.val], task.y[task.val])))
         best, kept, since = (judged, scores, 0) if judged > best else (best, kept, since + 1)
         if since > PATIENCE:
             break
@@ -48,9 +48,9 @@ def trained(kind: type[Network], task: Task, options: Options, seed: int, *, ste
 
 
 def tuned(kind: type[Network], task: Task, seed: int, *, steps: int = STEPS) -> Options:
-    """Of six combinations the one that labels most validation nodes rightly."""
+    """Of six combinations the one that is best on the validation nodes."""
     grid = [Options(decay, own) for own in kind.own for decay in DECAYS]
-    return max(grid, key=lambda options: trained(kind, task, options, seed, steps=steps).accuracy)
+    return max(grid, key=lambda options: trained(kind, task, options, seed, steps=steps).quality)
 
 
 def smoothed(task: Task, scores: Tensor) -> Tensor:
@@ -59,5 +59,5 @@ def smoothed(task: Task, scores: Tensor) -> Tensor:
     for correction, smoothing in SMOOTHING:
         both = CorrectAndSmooth(50, correction, 50, smoothing, autoscale=False, scale=1.0)
         y = task.y[task.train]
-        found.append(both.smooth(both.correct(scores.exp(), y, mask, task.edge_index), y, mask, task.edge_index))
-    return max(found, key=lambda each: task.accuracy(each, task.val))
+        found.append(both.smooth(both.correct(scores.exp(), y, mask, task.adjacency), y, mask, task.adjacency))
+    return max(found, key=lambda each: task.quality(each, task.val))
