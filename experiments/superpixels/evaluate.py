@@ -1,9 +1,10 @@
-"""How much is lost, and how much time won, where a walk goes over superpixels instead of pixels.
+"""How much is lost, and how much time won, where a walk goes over superpixels, or squares, instead of pixels.
 
-Both walks see the same seeds and the same colours (or the same map of boundaries); times are those of the processor
-for all that is done from an image and seeds to labels, superpixels included where they do not come with the data. The
-score is the share of the pixels with a known label and without a seed that get it. β, and the size of superpixels, are
-those of the best mean score on images of `--tune-on`, for each set and method, or the usual ones where there are none.
+All walks see the same seeds and the same colours (or the same map of boundaries); times are those of the processor
+for all that is done from an image and seeds to labels, superpixels included where they do not come with the data; they
+are made of the image as it is, and of one of half its sides. The score is the share of the pixels with a known label
+and without a seed that get it. β, and the size of superpixels, are those of the best mean score on images of
+`--tune-on`, for each set and method, or the usual ones where there are none.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -24,11 +25,14 @@ import numpy as np
 from experiments.data.folders import if_there
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import table, write
-from experiments.superpixels.methods import METHODS, OF_IMAGES, OF_VOLUMES, USUAL, USUAL_OF_VOLUMES, Option
+from experiments.superpixels.methods import METHODS, OF_IMAGES, OF_VOLUMES, PIXELS, USUAL, USUAL_OF_VOLUMES, Option
 from experiments.superpixels.scenes import SCENES, Scene, Some
 
 # These have no splits, and medscribble may have none: nothing is chosen on what is scored.
 TUNED_ON = dict.fromkeys(("medscribble, 0", "berkeley, clicks", "coco_mval, clicks"), "grabcut, robot")
+
+
+TITLES = {"labels": "labels", "% right": "accuracy", "s": "seconds"}  # of columns, for what is in rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class Config(Evaluation):
     sets: tuple[str, ...] = option(tuple(SCENES), f"some of: {'; '.join(SCENES)}")
     images: int = option(0, "at most so many of each set, spread evenly; 0: all")
     tune_on: str = option("train", "the split on which β and sizes are chosen")
-    tune_images: int = option(8, "so many of it")
+    tune_images: int = option(20, "so many of it")
     side: int = option(0, "take the middle of a volume where β is chosen, so many voxels along each axis; 0: all")
 
 
@@ -58,10 +62,14 @@ def tuning(config: Config, name: str) -> list[Scene]:
 
 
 def tuned(scenes: list[Scene], method: str, *, volumes: bool) -> Option:
-    options = (OF_VOLUMES if volumes else OF_IMAGES)[method]
     if not scenes:
         return (USUAL_OF_VOLUMES if volumes else USUAL)[method]
+    options = _options(volumes)[method]
     return max(options, key=lambda each: statistics.mean(score(scene, method, each)["accuracy"] for scene in scenes))
+
+
+def _options(volumes: bool) -> dict[str, list[Option]]:
+    return OF_VOLUMES if volumes else OF_IMAGES
 
 
 def figures(config: Config) -> Iterator[list[dict[str, Any]]]:
@@ -69,7 +77,7 @@ def figures(config: Config) -> Iterator[list[dict[str, Any]]]:
     for name in config.sets:
         scenes = list(SCENES[name](config.data, config.split, Some(config.images)))
         known, volumes = tuning(config, name), scenes[0].supervoxels is not None
-        chosen = {method: tuned(known, method, volumes=volumes) for method in METHODS}
+        chosen = {method: tuned(known, method, volumes=volumes) for method in _options(volumes)}
         for method, best in chosen.items():
             score((known or scenes)[0], method, best)  # what is loaded at the first call does not count
         for scene in scenes:
@@ -80,19 +88,22 @@ def figures(config: Config) -> Iterator[list[dict[str, Any]]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A line for each set: means over its images, and the ratio of the mean times."""
+    """A line for each set and method: means over its images, and the ratio of the mean times."""
     lines = []
     for name in dict.fromkeys(row["set"] for row in rows):
-        line: dict[str, Any] = {"set": name}
         for method in METHODS:
             mine = [row for row in rows if (row["set"], row["method"]) == (name, method)]
-            line["images"], line["labels"] = len(mine), f"{statistics.mean(row['labels'] for row in mine):.1f}"
-            line[f"{method}, %"] = statistics.mean(row["accuracy"] for row in mine)
-            line[f"{method}, s"] = statistics.mean(row["seconds"] for row in mine)
-            line[f"{method}, β"] = f"{mine[0]['beta']:g}"
-        line["times as fast"] = round(line["pixels, s"] / line["regions, s"], 1)
-        lines.append(line)
-    return lines
+            if mine:
+                lines.append({"set": name, "method": method, **_means(mine)})
+    seconds = {line["set"]: line["s"] for line in lines if line["method"] == PIXELS}
+    return [{**line, "times as fast": round(seconds[line["set"]] / line["s"], 1)} for line in lines]
+
+
+def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen = {"β": f"{rows[0]['beta']:g}", "pixels of a region": str(rows[0]["pixels"] or "")}
+    chosen["compactness"] = f"{rows[0]['compactness']:g}" if rows[0]["compactness"] else ""
+    means = {title: statistics.mean(row[key] for row in rows) for title, key in TITLES.items()}
+    return {"images": len(rows), **means, **chosen}
 
 
 def main(arguments: list[str] | None = None) -> None:
