@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = "experiments/node_labels/results"
 PAGE = ROOT / "docs" / "node_labels.md"
 MOSTLY = 0.5  # of the edges: homophily
+OF_TWO_CLASSES = {"minesweeper", "tolokers"}  # scored by the area under the curve of ROC
 BEGIN, END = "<!-- made by experiments/node_labels/report.py -->", "<!-- end -->"
 
 
@@ -46,18 +47,18 @@ def name_of(line: dict[str, Any]) -> str:
 
 
 def tables(found: list[dict[str, Any]]) -> str:
-    """Of graphs whose neighbours mostly agree, and of the others, with all labels of their splits; then of few."""
+    """Of graphs whose neighbours mostly agree, of others, and of two classes, with all labels; then of few labels."""
     agree = {row["graph"]: row["homophily"] >= MOSTLY for result in found for row in result["figures"]}
-    lines = [line for result in found for line in result["summary"]]
-    few = [line for line in lines if line["labels"] != "all"]
-    parts = {
-        title: [line for line in lines if line["labels"] == "all" and agree[line["graph"]] == agreeing]
-        for title, agreeing in (
-            ("Most neighbours have the same label", True),
-            ("Most neighbours have another one", False),
-        )
+    titles = {
+        graph: "Two classes, one of them rare: area under the curve of ROC"
+        if graph in OF_TWO_CLASSES
+        else f"Most neighbours have {'the same label' if agree[graph] else 'another one'}"
+        for graph in sorted(agree, key=lambda graph: (graph in OF_TWO_CLASSES, not agree[graph], graph))
     }
-    parts |= {f"{graph}, few labels": [x for x in few if x["graph"] == graph] for graph in {x["graph"]: 0 for x in few}}
+    parts: dict[str, list[dict[str, Any]]] = {title: [] for title in titles.values()}
+    for line in (line for result in found for line in result["summary"]):
+        title = titles[line["graph"]] if line["labels"] == "all" else f"{line['graph']}, few labels"
+        parts.setdefault(title, []).append(line)
     return "\n\n".join(f"{title}:\n\n{qualities(part)}" for title, part in parts.items() if part)
 
 
