@@ -47,7 +47,7 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "the photograph as seeds": ("image.png photo.png -o o.png", WRONG, "Is it a photograph"),
     "seeds in JPEG": ("image.png seeds.jpg -o o.png", WRONG, "`seeds.jpg`: JPEG changes labels"),
     "seeds that are fractions": ("image.png fractions.npy -o o.png", WRONG, "must hold whole numbers; got 0.5"),
-    "NaN in the image": ("nan.npy seeds.png -o o.png", WRONG, "NaN"),
+    "NaN in the image": ("nan.npy seeds.png -o o.png", WRONG, "NaN or infinite values at 2400 of 2400 pixels. Fill"),
     "words in an array": ("words.npy seeds.png -o o.png", WRONG, "must hold real numbers"),
     "objects in an array": ("objects.npy seeds.png -o o.png", WRONG, "cannot be read as an array of numbers"),
     "too few numbers of spacing": ("image.png seeds.png -o o.png --spacing 1,2,3", WRONG, "--spacing has 3 numbers"),

@@ -65,7 +65,21 @@ class Inputs:
             raise ValueError(f"`{self.seeds}` holds no seed{' inside' * (inside is not None)}: no number above 0.")
         if not (labels == 0).any():
             raise ValueError(self._nothing_asked(labels))
+        self._check_finite(image, labels >= 0)
         return Task(self._as_told(image), np.ascontiguousarray(labels), self.relative_spacing(image))
+
+    def _check_finite(self, image: ImageFile, inside: NDArray[np.bool_]) -> None:
+        """Raise `ValueError` where a value inside is none, in words of the command; outside anything may stand."""
+        values = image.values
+        if values.dtype.kind != "f":
+            return
+        channels = values[None] if image.channel_axis is None else np.moveaxis(values, image.channel_axis, 0)
+        wrong = int((~np.isfinite(channels).all(0) & inside).sum())
+        if wrong:
+            raise ValueError(
+                f"`{self.image}` holds NaN or infinite values at {wrong} of {inside.size} pixels. Fill them, or leave "
+                f"them out: with a --mask that is 0 there, or numbers below 0 in `{self.seeds}`."
+            )
 
     def _as_told(self, image: ImageFile) -> ImageFile:
         """In units of its range, and with the spacing that no file has told."""
