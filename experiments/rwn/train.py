@@ -45,7 +45,7 @@ class Config(Training):
     radius: float = option(7.0, "of one step, in pixels, and of the loss of affinities")
     alpha: float = option(0.9, "learn through the limit with this α, within 5 pixels; 0: through one step")
     contrast: float = option(8.0, "the power of learned weights to start from; 0: none")
-    side: float = option(1.0, "weight of the loss of affinities")
+    side: float = option(0.1, "weight of the loss of affinities")
     learning_rate: float = option(3e-3, "of both stages")
 
 

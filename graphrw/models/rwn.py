@@ -152,7 +152,7 @@ class RWN(Model):
         """p > 0."""
         return 1.0 if self.log_contrast is None else self.log_contrast.exp()
 
-    def loss(self, image: Tensor, target: Tensor, *, side: float = 1.0) -> Tensor:
+    def loss(self, image: Tensor, target: Tensor, *, side: float = 0.1) -> Tensor:
         """Cross entropy of the classes + `side` · squared error of the weights against the true affinity, balanced.
 
         Args:
