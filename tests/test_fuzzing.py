@@ -34,6 +34,12 @@ KINDS = st.sampled_from(
 )
 
 
+@pytest.fixture(autouse=True)
+def _a_gibibyte_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a graph of 2³¹ nodes, which is valid, is refused and not built where 17 GB a number are free."""
+    monkeypatch.setattr("graphrw.core.memory.available_memory", lambda: 2**30)
+
+
 def assert_usable(made: Callable[[], tuple[rw.Graph, torch.Tensor]]) -> None:
     """What a converter takes is a graph with weights that a walk takes, and goes back and forth; or it is refused."""
     try:
