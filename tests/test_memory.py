@@ -52,3 +52,9 @@ def test_version_one_keeps_its_accounts_elsewhere(groups: Path) -> None:
 
 def test_where_there_are_no_groups_the_machine_decides(groups: Path) -> None:
     assert memory.available_memory() > 2**20
+
+
+def test_a_limit_beyond_the_machine_is_none(groups: Path) -> None:
+    (groups / "own").write_text("0::/inner\n", encoding="utf-8")
+    write(groups / "sys/inner", memory__max=f"{2**63 - 4096}\n", memory__current=f"{2**63 - 8192}\n", memory__stat="")
+    assert memory.available_memory() > 2**20

@@ -31,8 +31,8 @@ def available_memory() -> int:
     >>> available_memory() > 0
     True
     """
-    free = int(psutil.virtual_memory().available)
-    return max(0, min(free, _left_in_container(), _left_of_address_space()))
+    machine = psutil.virtual_memory()
+    return max(0, min(machine.available, _left_in_container(machine.total), _left_of_address_space()))
 
 
 def require_memory(needed: float, what: str, instead: str) -> None:
@@ -57,8 +57,8 @@ def _told(count: float) -> str:
     return f"{count / 2**40:,.2g} TiB" if count >= 2**40 else f"{count / 2**30:.2g} GiB"
 
 
-def _left_in_container() -> int:
-    """Within the limits of this process's control group and of all groups around it."""
+def _left_in_container(machine: int) -> int:
+    """Within the limits of this process's control group and of all groups around it, on a machine of so many bytes."""
     try:
         lines = OWN_GROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -71,21 +71,22 @@ def _left_in_container() -> int:
         root, accounts = (CGROUPS / "memory", FIRST) if controllers else (CGROUPS, SECOND)
         folder = root / group.lstrip("/")
         while folder.is_relative_to(root):
-            left = min(left, _left_in_group(folder, accounts))
+            left = min(left, _left_in_group(folder, accounts, machine))
             folder = folder.parent
     return left
 
 
-def _left_in_group(folder: Path, accounts: Accounts) -> int:
+def _left_in_group(folder: Path, accounts: Accounts, machine: int) -> int:
     try:
-        limit, used = ((folder / name).read_text(encoding="ascii").strip() for name in (accounts.limit, accounts.used))
+        limit = (folder / accounts.limit).read_text(encoding="ascii").strip()
+        if limit == "max" or int(limit) > machine:  # it binds nobody, and what follows is slow to read
+            return sys.maxsize
+        used = int((folder / accounts.used).read_text(encoding="ascii"))
         statistics = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
     except OSError:  # the outermost group has no limit; inside a container the path may not be there
         return sys.maxsize
-    if limit == "max":
-        return sys.maxsize
     given_up = sum(int(line.split()[1]) for line in statistics if line.split()[0] == accounts.reclaimable)
-    return int(limit) - int(used) + given_up
+    return int(limit) - used + given_up
 
 
 def _left_of_address_space() -> int:
