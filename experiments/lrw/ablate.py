@@ -38,6 +38,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "membrane given to segments": {"grown": True},
     "soft variation of information beside the loss": {"variation": 1.0},
     "the hardest of three draws of seeds": {"hardest": 3},
+    "a section by itself": {"slices": 1},
+    "half as wide": {"width": 16},
 }
 # What these change the first stage does not see.
 OF_THE_WALK = {"samples", "prune", "seed_edges", "side", "variation", "hardest"}
@@ -65,11 +67,17 @@ def trained(config: Config, name: str) -> LearnedRandomWalker:
     return LearnedRandomWalker.load(folder / "walk.safetensors")
 
 
-def figures(config: Config, sections: list[Section]) -> Iterator[dict[str, Any]]:
+def scored(config: Config, name: str) -> list[Section]:
+    """The sections as the model with that change sees them."""
+    slices = CHANGES[name].get("slices", config.slices)
+    return read(config.data, config.set, config.split, slices=slices)
+
+
+def figures(config: Config) -> Iterator[dict[str, Any]]:
     """A row for each change, method, section and draw of seeds."""
     for name in config.changes:
         model = trained(config, name)
-        for section in sections:
+        for section in scored(config, name):
             found = learned(model, model, model.as_input(section.image, section.channel_axis))
             for draw in range(config.draws):
                 for method in ("LRW", WATERSHED):
@@ -99,9 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     if config.out is None:
         raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
-    sections = read(config.data, config.set, config.split, slices=config.slices)
-    rows = list(figures(config, sections))
-    print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws\n")
+    rows = list(figures(config))
+    print(f"{config.set} {config.split}: {config.draws} draws\n")
     print(table(summary(rows)))
     write(config.results, config, rows, summary=summary(rows))
 
