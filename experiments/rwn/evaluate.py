@@ -77,6 +77,8 @@ ROWS = {
     "unlearned: uniform": ("none", "uniform"),
     "unlearned: Gaussian of colours": ("none", "gaussian"),
     "unlearned: L1 of colours": ("none", "colours"),
+    "unlearned: uniform, trained through it": ("uniform", "uniform"),
+    "unlearned: Gaussian of colours, trained through it": ("gaussian", "gaussian"),
     "unlearned: L1 of colours, trained through it": ("colours", "colours"),
     "dense CRF": ("none", "crf"),
 }

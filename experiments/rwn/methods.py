@@ -1,6 +1,5 @@
 """What is done with the scores f of a network: nothing, a walk with some weights, or a dense CRF."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +21,7 @@ POWERS = (0.5, 1.0, 2.0)  # of the weights of the learned walk
 BETAS = (10.0, 30.0, 100.0)  # of L1 distances of RGB
 SIGMAS = (0.03, 0.1)  # of RGB, in Gaussian weights
 STEPS = (1, 2, 4, 8, 16)
+UNLEARNED = {"uniform": 1.0, "gaussian": 0.03, "colours": 30.0}  # weights, and their number where a network learns
 
 
 @dataclass(eq=False)
@@ -49,15 +49,20 @@ class Scored:
         return y.argmax(1).view(self.scene.classes.shape)
 
     def _weight(self, graph: rw.Graph, weights: str, number: float) -> Tensor:
-        image = self.scene.image[0].flatten(1).T.contiguous()
-        if weights == "uniform":
-            return torch.ones(graph.num_edges)
-        if weights == "colours":
-            return rw.build.above(rw.build.l1_affinity(graph, image, number))
-        if weights == "gaussian":
-            return rw.build.above(rw.gaussian_affinity(graph, image, 0.5 / number**2))
+        if weights in UNLEARNED:
+            return unlearned(graph, self.scene.image, weights, number)
         features = number * self.model.contrast * self.scene.early_features(self.model)
         return rw.build.above(self.model.affinity(features, graph))
+
+
+def unlearned(graph: rw.Graph, image: Tensor, weights: str, number: float) -> Tensor:
+    """Weights (E,) of an image (1, 3, H, W): uniform, colours (β), gaussian (σ)."""
+    rows = image[0].flatten(1).T.contiguous()
+    if weights == "uniform":
+        return rows.new_ones(graph.num_edges)
+    if weights == "colours":
+        return rw.build.above(rw.build.l1_affinity(graph, rows, number))
+    return rw.build.above(rw.gaussian_affinity(graph, rows, 0.5 / number**2))
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,6 @@ class Setting:
 
 
 AS_LEARNED = Setting("learned", 1.0, 0.9)  # as it was trained, unless `train.py` was told otherwise
-
-Answer = Callable[[Scored], Tensor]
 
 
 def walked(scored: Scored, setting: Setting) -> Tensor:

@@ -1,10 +1,10 @@
 """Train a coarse segmenter, and then once more with a walk behind it: learned, unlearned, or none.
 
 In the first stage the network learns without a walk. In the second, which starts from there, it goes on to learn
-through a walk (Bertasius et al., CVPR 2017): `--walk learned`, with the affinity branch and its loss, through the limit
-that predicts, or with `--alpha 0` through one step, as in the paper; or through one step of a walk whose weights are
-not learned: `colours`, exp(−β · L1 distance of RGB), or `uniform`; or it goes on without any: `none`, so that all have
-had the same steps.
+through a walk (Bertasius et al., CVPR 2017): `--walk learned`, with the affinity branch and its loss; or through a walk
+whose weights are not learned: `colours`, exp(−β · L1 distance of RGB), `gaussian` of the same, or `uniform`; each
+through the limit that predicts, or with `--alpha 0` through one step, as in the paper. Or it goes on without any:
+`none`, so that all have had the same steps.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import graphrw as rw
+from experiments.rwn.methods import UNLEARNED, unlearned
 from experiments.rwn.scenes import SETS, Piece, Scene, made, piece, read
 from experiments.shared.command import Training, option, parsed
 from experiments.shared.stages import stage
@@ -29,7 +30,6 @@ from graphrw.functional import limit, local_affinity_loss, local_step
 from graphrw.models import RWN
 from graphrw.models.training import Schedule
 
-BETA = {"colours": 10.0, "uniform": 0.0}
 PREDICTING = 5.0  # pixels: the radius of walks that predict
 
 
@@ -38,11 +38,11 @@ class Config(Training):
     set: str = option("camvid_subset", "camvid_subset or weizmann_horses")
     train_on: str = option("train", "the split to learn from")
     reduce: int = option(2, "how many pixels along each axis of a photograph become one")
-    walk: str = option("learned", "learned, colours, uniform or none")
+    walk: str = option("learned", "learned, colours, gaussian, uniform or none")
     steps: int = option(400, "of the first stage, each on one photograph")
     walk_steps: int = option(600, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
-    radius: float = option(7.0, "of one step, in pixels, and of the loss of affinities")
+    radius: float = option(7.0, "of one step of the learned walk, in pixels, and of the loss of affinities")
     alpha: float = option(0.9, "learn through the limit with this α, within 5 pixels; 0: through one step")
     contrast: float = option(8.0, "the power of learned weights to start from; 0: none")
     side: float = option(0.1, "weight of the loss of affinities")
@@ -56,41 +56,45 @@ def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -
 
 
 def loss_of_walk(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
-    """Through one step, on a piece."""
+    """Through a walk, on a piece."""
     part = piece(scenes, model, config.crop, _chance(config, step))
     f, target = part.f, part.classes
     if bool((target < 0).all()):
         return 0 * f.sum()
     if config.walk == "none":
         return cross_entropy(f, target, ignore_index=-1)
-    if config.walk != "learned":
-        return cross_entropy(local_step(f, part.image, BETA[config.walk], config.radius), target, ignore_index=-1)
     fit = cross_entropy(walked(config, model, part), target, ignore_index=-1)
+    if config.walk != "learned":
+        return fit
     affinity = local_affinity_loss(part.features, model.affinity.coefficients, target, config.radius)
     return fit + config.side * affinity
 
 
 def walked(config: Config, model: RWN, part: Piece) -> Tensor:
-    """The scores after the learned walk, (1, L, H, W)."""
+    """The scores after the walk, (1, L, H, W)."""
     features = model.contrast * part.features
-    if not config.alpha:
+    if config.walk == "learned" and not config.alpha:
         return local_step(part.f, features, model.affinity.coefficients, config.radius)
-    graph = nearby(tuple(part.f.shape[2:]))
-    weight = rw.build.above(model.affinity(features, graph))
-    y = limit(rw.walk(graph, weight), part.f[0].flatten(1).T, config.alpha, rtol=1e-3)
+    graph, f = nearby(tuple(part.f.shape[2:])), part.f[0].flatten(1).T
+    if config.walk == "learned":
+        weight = rw.build.above(model.affinity(features, graph))
+    else:
+        weight = unlearned(graph, part.image, config.walk, UNLEARNED[config.walk])
+    moves = rw.walk(graph, weight)
+    y = limit(moves, f, config.alpha, rtol=1e-3) if config.alpha else rw.step(moves, f)
     return y.T.reshape(part.f.shape)
 
 
 @cache
 def nearby(shape: tuple[int, ...]) -> rw.Graph:
-    """The graph on which walks predict."""
+    """The graph on which walks predict, and all but one learned step train."""
     return rw.grid_graph(shape, radius=PREDICTING)
 
 
 def train(config: Config) -> RWN:
     """Both stages; the models after each are in `config.out`."""
-    if config.walk not in ("learned", "none", *BETA):
-        raise SystemExit(f"There is no walk `{config.walk}`: learned, colours, uniform, none.")
+    if config.walk not in ("learned", "none", *UNLEARNED):
+        raise SystemExit(f"There is no walk `{config.walk}`: learned, {', '.join(UNLEARNED)}, none.")
     torch.manual_seed(config.seed)
     model = made(SETS[config.set][1], training_radius=config.radius, contrast=config.contrast or None)
     scenes = read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
