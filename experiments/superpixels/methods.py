@@ -112,10 +112,10 @@ METHODS: dict[str, Method] = {
     HALF: partial(by_superpixels, shrink=2),
     SQUARES: by_squares,
 }
-_BETAS, _COMPACT = (0.3, 1.0, 3.0, 10.0, 30.0), (10.0, 40.0)
+_BETAS, _COMPACT = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (10.0, 40.0)
 _SMALL, _FAST = (30, 100, 300), (100, 200, 300)  # pixels of a region: where accuracy is sought, and where speed is
 OF_IMAGES = {
-    PIXELS: [Option(beta) for beta in (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)],
+    PIXELS: [Option(beta) for beta in (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)],
     REGIONS: [Option(*each) for each in product(_BETAS, _SMALL, _COMPACT)],
     HALF: [Option(*each) for each in product(_BETAS, _FAST, _COMPACT)],
     SQUARES: [Option(*each) for each in product(_BETAS, _FAST)],
