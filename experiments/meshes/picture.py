@@ -1,4 +1,6 @@
-"""The figure of docs/meshes.md: one mesh as a person parted it, and as some methods do from one seed in each part.
+"""A picture of meshes as a person parted them, and as some methods do from one seed in each part.
+
+No page shows it: the meshes may not be passed on.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -23,14 +25,14 @@ from experiments.meshes.surfaces import Surface
 from experiments.shared.command import Evaluation, option, parsed
 
 SHOWN = ("geodesic Voronoi, paths", "vertices, cotangent", "faces, crease_weight")
-PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "meshes.png"
+PICTURE = Path("results/meshes.png")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
     meshes: tuple[str, ...] = option(("fourleg_399", "hand_199"), "names of meshes of the split, a row for each")
     person: int = option(0, "whose parts")
-    out: Path | None = option(PICTURE, "the picture")
+    out: Path = option(PICTURE, "the picture")
 
 
 def draw(axis: Axes, surface: Surface, labels: Tensor, title: str) -> None:
@@ -71,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
             labels = METHODS[method](surface, seeds)
             draw(axis, surface, labels, f"{method}: {100 * surface.accuracy(labels, parts):.0f} %")
     figure.subplots_adjust(left=0, right=1, bottom=0, top=0.95, wspace=0, hspace=0.1)
+    config.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(config.out, dpi=110)
 
 
