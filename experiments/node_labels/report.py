@@ -70,9 +70,11 @@ def about(found: list[dict[str, Any]]) -> str:
         runs = max(line["runs"] for line in result["summary"])
         few = [str(n) for n in dict.fromkeys(line["labels"] for line in result["summary"]) if n != "all"]
         longest = max(row["seconds"] for row in result["figures"])
+        methods = {line["method"] for line in result["summary"]}
+        alone = f" ({methods.pop()} alone)" if len(methods) == 1 else ""
         lines.append(
             f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}"
-            f"{', ' * bool(few)}{', '.join(few)}{' labels a class' * bool(few)}: {first['splits']} split, "
+            f"{', ' * bool(few)}{', '.join(few)}{' labels a class' * bool(few)}{alone}: {first['splits']} split, "
             f"homophily {first['homophily']}, {runs} run{'s' * (runs > 1)}, {config['split']} nodes, a run takes up to "
             f"{longest:.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
         )
