@@ -4,12 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_sets import make_sets
 
 import graphrw
+from experiments.lrw import train as lrw
+from experiments.ndd import train as ndd
+from experiments.rawks import train as rawks
 
 ROOT = Path(graphrw.__file__).parents[1]
 
@@ -83,7 +88,11 @@ def test_scenes_are_segmented_with_and_without_a_walk(data: Path, tmp_path: Path
     told = run("rwn/evaluate.py", *scoring, "--tune-on", "test", "--out", out)
     assert "learned walk" in told
     rows = figures(out)
-    assert {row["method"] for row in rows} >= {"network alone", "learned walk", "unlearned: uniform, trained through it"}
+    assert {row["method"] for row in rows} >= {
+        "network alone",
+        "learned walk",
+        "unlearned: uniform, trained through it",
+    }
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
 
 
@@ -221,31 +230,21 @@ def test_stages_of_features_are_compared_by_the_same_strokes(data: Path, tmp_pat
 def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "nodes.json"
     methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]
-    run(
-        "node_labels/evaluate.py",
-        "--data",
-        data,
-        "--split",
-        "test",
-        "--out",
-        out,
-        "--runs",
-        1,
-        "--steps",
-        40,
-        "--methods",
-        *methods,
-    )
+    options = ["--split", "test", "--out", out, "--runs", 1, "--steps", 40, "--methods", *methods]
+    run("node_labels/evaluate.py", "--data", data, *options)
     rows = figures(out)
     assert {row["graph"] for row in rows} == {"citations", "ring"}
     assert {row["method"] for row in rows} == {*methods, "MLP, PyG C&S"}
     assert all(row["test"] > 0.5 for row in rows if row["method"] != "MLP")
 
 
-def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path) -> None:
-    told = run("node_labels/few_labels.py", "--data", data, "--split", "val", "--draws", 1)
+def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
+    told = run(
+        "node_labels/few_labels.py", "--data", data, "--split", "val", "--draws", 1, "--out", tmp_path / "few.json"
+    )
     assert "| citations | 1 a class |" in told
     assert "| mean | 20 % of nodes |" in told
+    assert all(0 <= row["default"] <= 1 for row in figures(tmp_path / "few.json"))
 
 
 def test_meshes_are_parted_and_the_weights_learned_on_other_categories(data: Path, tmp_path: Path) -> None:
@@ -278,3 +277,40 @@ def test_costs_of_creases_are_chosen(data: Path, tmp_path: Path) -> None:
 def test_without_data_a_script_says_what_it_needs(tmp_path: Path) -> None:
     assert "Give --data DIR" in run("lrw/evaluate.py", expect=1)
     assert "There is no folder" in run("lrw/evaluate.py", "--data", tmp_path / "none", expect=1)
+
+
+@pytest.mark.parametrize(
+    "script", ["lrw.ablate", "lrw.train", "ndd.train", "pretrained.train", "rawks.train", "rwn.train"]
+)
+def test_a_training_on_a_device_that_is_not_there_ends_with_words(script: str) -> None:
+    training = import_module(f"experiments.{script}")
+    for device, words in (("cuda:99", "CUDA devices, and not `cuda:99`"), ("gpu", "no device `gpu`")):
+        with pytest.raises(SystemExit, match=words):
+            training.Config(device=device)
+
+
+@pytest.mark.parametrize(
+    "script", ["lrw.evaluate", "meshes.evaluate", "ndd.weak", "node_labels.evaluate", "ndd.picture"]
+)
+def test_what_a_script_does_not_heed_it_does_not_offer(script: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        import_module(f"experiments.{script}").main(["--device", "cpu"])
+    assert "unrecognized arguments: --device" in capsys.readouterr().err
+
+
+def test_a_gpu_trains_a_larger_variant_and_numbers_that_are_given_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cuda, width, steps in ((False, 32, 500), (True, 64, 2000)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        assert (lrw.Config().width, ndd.Config().distance_steps, rawks.Config().steps) == (width, steps, steps)
+        assert (lrw.Config(width=4).width, ndd.Config(tuned_steps=0).tuned_steps) == (4, 0)
+        assert lrw.Config(device="cpu").width == 32
+
+
+@pytest.mark.parametrize("system", ["rawks", "rwn"])
+def test_time_ends_a_training_in_steps(system: str, data: Path, tmp_path: Path) -> None:
+    where = ["--data", data, "--set", "weizmann_horses", "--out", tmp_path, "--train-on", "test", "--steps", 10**6]
+    more = ["--rows", "joint"] if system == "rawks" else ["--walk-steps", 10**6, "--crop", 16, "--reduce", 1]
+    run(f"{system}/train.py", *where, *more, "--minutes", 0.05)
+    log = next(tmp_path.rglob("log.txt")).read_text(encoding="utf-8")
+    assert log.count("done on c") == (1 if system == "rawks" else 2)

@@ -39,7 +39,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "soft variation of information beside the loss": {"variation": 1.0},
     "the hardest of three draws of seeds": {"hardest": 3},
     "a section by itself": {"slices": 1},
-    "half as wide": {"width": 16},
+    "half as wide": {"width": lambda config: config.width // 2},
 }
 # What these change the first stage does not see.
 OF_THE_WALK = {"samples", "prune", "seed_edges", "side", "variation", "hardest"}
@@ -56,6 +56,12 @@ class Config(train.Config):
     results: Path | None = option(None, "a JSON file for the results")
 
 
+def changed(config: Config, name: str) -> Config:
+    """The options with that change."""
+    values = {key: value(config) if callable(value) else value for key, value in CHANGES[name].items()}
+    return replace(config, **values)
+
+
 def trained(config: Config, name: str) -> LearnedRandomWalker:
     """The model with that change, from the edges of the first one if they serve."""
     folder = config.out / str(list(CHANGES).index(name))
@@ -63,14 +69,13 @@ def trained(config: Config, name: str) -> LearnedRandomWalker:
     if set(CHANGES[name]) <= OF_THE_WALK and edges.exists() and not (folder / "edges.pt").exists():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(edges, folder / "edges.pt")
-    train.train(replace(config, out=folder, **CHANGES[name]))
+    train.train(replace(changed(config, name), out=folder))
     return LearnedRandomWalker.load(folder / "walk.safetensors")
 
 
 def scored(config: Config, name: str) -> list[Section]:
     """The sections as the model with that change sees them."""
-    slices = CHANGES[name].get("slices", config.slices)
-    return read(config.data, config.set, config.split, slices=slices)
+    return read(config.data, config.set, config.split, slices=changed(config, name).slices)
 
 
 def figures(config: Config) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from torch import Tensor
 from experiments.lrw.gradients import WithoutSeedEdges, partly_labelled
 from experiments.lrw.leaks import hardest
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
-from experiments.shared.command import Training, device_of, option, parsed
+from experiments.shared.command import Training, device_of, larger, option, parsed
 from experiments.shared.stages import schedule_of, stage
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, validation_pieces
@@ -35,7 +35,7 @@ class Config(Training):
     set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
     train_on: str = option("train", "the split to learn from")
     choose_on: str = option("val", "the split whose pieces tell which weights are best")
-    width: int = option(32, "of the trunk")
+    width: int = larger(32, 64, "of the trunk")
     stride: int = option(2, "pixels for each node of the walk: 1 is full resolution")
     crop: int = option(160, "pixels of a piece to learn from, along each axis")
     walk_crop: int = option(0, "the same where it learns through the walk; 0: as `crop`")

@@ -67,9 +67,9 @@ class Method:
     setting: Setting
 
 
-def load(config: Config, path: Path) -> Segmenter:
-    """A model that `train.py` has left."""
-    model = Segmenter(config.k)
+def load(path: Path, k: int) -> Segmenter:
+    """A model that `train.py` has left, of so many eigenpairs."""
+    model = Segmenter(k)
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return model.eval()
 
@@ -82,7 +82,7 @@ def methods(config: Config) -> list[Method]:
         chosen = {**CHOSEN, "untrained network, diffusion distance": LEARNED["learned features, diffusion distance"]}
         found = [Method(name, blank, each) for name, setting in chosen.items() for each in tried(config, setting)]
     for path in config.models:
-        model, stage = load(config, path), path.stem
+        model, stage = load(path, config.k), path.stem
         for name, setting in LEARNED.items():
             found += [Method(f"{stage}: {name}", model, each) for each in tried(config, setting)]
     return found

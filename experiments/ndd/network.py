@@ -30,6 +30,11 @@ class Early:
         """(h, w), at stride 8."""
         return cell_shape(self.shape, STRIDE)
 
+    def to(self, device: torch.device) -> "Early":
+        """The same there."""
+        fine, middle, coarse = (stage.to(device) for stage in self.stages)
+        return Early(self.shape, (fine, middle, coarse), self.colours.to(device))
+
 
 @dataclass(frozen=True)
 class Window:

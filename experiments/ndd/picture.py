@@ -1,4 +1,4 @@
-"""Draw nested segments of a photograph that nothing was trained on, by three kinds of weights: docs/pictures/ndd.png.
+"""Draw nested segments of a photograph that nothing was trained on, by three kinds of weights.
 
 The photograph comes with scikit-image. `experiments/README.md` says how to run this.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from skimage import data
 from skimage.segmentation import mark_boundaries
@@ -22,9 +23,9 @@ from experiments.ndd.evaluate import CHOSEN, LEARNED, load
 from experiments.ndd.methods import Setting, hierarchy
 from experiments.ndd.network import Segmenter
 from experiments.ndd.scenes import Scene, pixels
-from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.command import Script, option, parsed
 
-OUT = Path(__file__).parents[2] / "docs" / "pictures" / "ndd.png"
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "ndd.png"
 SIDE = 320  # pixels of the shorter side, about as in training
 COUNTS = (3, 6, 12, 24)
 ROWS = {
@@ -35,10 +36,11 @@ ROWS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Evaluation):
+class Config(Script):
     model: Path | None = option(None, "weights that `train.py` has left")
     k: int = option(50, "eigenpairs, as in training")
     photograph: str = option("coffee", "a photograph of `skimage.data`, by name")
+    out: Path = option(PICTURE, "the picture")
 
 
 def photograph(name: str) -> NDArray[np.uint8]:
@@ -49,7 +51,7 @@ def photograph(name: str) -> NDArray[np.uint8]:
     return (255 * resize(image, shape, anti_aliasing=True)).round().astype(np.uint8)
 
 
-def draw(image: NDArray[np.uint8], model: Segmenter, rows: dict[str, Setting]) -> None:
+def draw(image: NDArray[np.uint8], model: Segmenter, rows: dict[str, Setting]) -> Figure:
     """A row for each kind of weights, a column for each number of segments."""
     figure, axes = plt.subplots(
         len(rows), len(COUNTS), figsize=(11, 2.1 * len(rows)), layout="constrained", squeeze=False
@@ -64,8 +66,7 @@ def draw(image: NDArray[np.uint8], model: Segmenter, rows: dict[str, Setting]) -
             if setting is next(iter(rows.values())):
                 axis.set_title(f"{count} segments", fontsize=11)
         line[0].set_ylabel(name, fontsize=10)
-    figure.savefig(OUT, dpi=80, pil_kwargs={"optimize": True})
-    plt.close(figure)
+    return figure
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -73,7 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
     if config.model is None:
         raise SystemExit("Which weights? Give --model, as `experiments/ndd/train.py` has left them.")
     plt.switch_backend("agg")
-    draw(photograph(config.photograph), load(config, config.model), ROWS)
+    figure = draw(photograph(config.photograph), load(config.model, config.k), ROWS)
+    figure.savefig(config.out, dpi=80, pil_kwargs={"optimize": True})
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ class Scene:
     _early: dict[bool, Early] = field(default_factory=dict)
 
     def early(self, network: Network, mirrored: bool = False) -> Early:
-        """What the layers that stay as they are say of it; computed once."""
+        """What the layers that stay as they are say of it; computed once, and kept on the CPU, which holds all."""
+        device = next(network.parameters()).device
         if mirrored not in self._early:
-            self._early[mirrored] = network.early(self.image.flip(3) if mirrored else self.image)
-        return self._early[mirrored]
+            image = self.image.flip(3) if mirrored else self.image
+            self._early[mirrored] = network.early(image.to(device)).to(self.image.device)
+        return self._early[mirrored].to(device)
 
     def forget(self) -> None:
         """Give back the memory of `early`."""

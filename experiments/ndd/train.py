@@ -12,7 +12,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 import graphrw as rw
 from experiments.ndd.network import STRIDE, Segmenter, Window
 from experiments.ndd.scenes import Scene, read
-from experiments.shared.command import Training, option, parsed
+from experiments.shared.command import TrainingInSteps, device_of, larger, option, parsed
 from experiments.shared.stages import stage
 from graphrw.losses import kernel_matching, segment_matching
 from graphrw.models.training import Schedule
@@ -30,14 +29,13 @@ SHARES = {"affinity": 0.2, "distance": 0.5, "tuned": 0.3}  # of the time, if tha
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Training):
-    minutes: float = option(math.inf, "for how long to train at most, also of a run that was stopped and goes on")
+class Config(TrainingInSteps):
     train_on: str = option("train", "the split to learn from")
     images: int = option(0, "how many of it; 0: all")
     k: int = option(50, "eigenpairs")
-    affinity_steps: int = option(400, "of the first stage, each on one photograph")
-    distance_steps: int = option(500, "of the second")
-    tuned_steps: int = option(500, "of the third; 0: leave it out")
+    affinity_steps: int = larger(400, 1600, "of the first stage, each on one photograph")
+    distance_steps: int = larger(500, 2000, "of the second")
+    tuned_steps: int = larger(500, 2000, "of the third; 0: leave it out")
     high: float = option(1.0, "weight of the loss at high resolution; 0: none")
     rows: int = option(20, "cells whose rows of the similarity are compared at high resolution")
     window: int = option(20, "cells along each axis of the piece of the photograph in which they are")
@@ -58,6 +56,10 @@ class Draw:
         """A whole number from 0 to `count` − 1."""
         return int(torch.randint(count, (), generator=self.generator))
 
+    def truth(self, stride: int, place: Tensor) -> Tensor:
+        """(⌈H / stride⌉, ⌈W / stride⌉): the person's segments in the middles of cells, where `place` is."""
+        return self.scene.truth(stride, self.mirrored)[self.person].to(place.device)
+
 
 def draw(config: Config, scenes: list[Scene], step: int) -> Draw:
     """All photographs before any comes again; all chance is in the seed and the step."""
@@ -72,8 +74,8 @@ def draw(config: Config, scenes: list[Scene], step: int) -> Draw:
 def affinity_loss(config: Config, model: Segmenter, drawn: Draw) -> Tensor:
     """Balanced cross entropy of the weights between near cells."""
     features = model.network.late(drawn.scene.early(model.network, drawn.mirrored))
-    labels = drawn.scene.truth(STRIDE, drawn.mirrored)[drawn.person].flatten()
-    graph = rw.grid_graph(tuple(features.shape[2:]), radius=model.ndd.radius)
+    labels = drawn.truth(STRIDE, features).flatten()
+    graph = rw.grid_graph(tuple(features.shape[2:]), radius=model.ndd.radius).to(features.device)
     weight = rw.gaussian_affinity(graph, features[0].flatten(1).T, model.ndd.mu).clamp(1e-6, 1 - 1e-6)
     same = labels[graph.edges[0]] == labels[graph.edges[1]]
     parts = [-torch.log(weight[same]), -torch.log1p(-weight[~same])]
@@ -84,7 +86,7 @@ def distance_loss(config: Config, model: Segmenter, drawn: Draw) -> Tensor:
     """Kernel matching at the cells, and segment matching of some of their rows at stride 2."""
     early = drawn.scene.early(model.network, drawn.mirrored)
     similarity = model.ndd.similarity(model.network.late(early))[0]
-    low = kernel_matching(similarity, drawn.scene.truth(STRIDE, drawn.mirrored)[drawn.person].flatten())
+    low = kernel_matching(similarity, drawn.truth(STRIDE, similarity).flatten())
     if config.high == 0:
         return low
     return low + config.high * high_loss(config, model, drawn, similarity)
@@ -98,10 +100,10 @@ def high_loss(config: Config, model: Segmenter, drawn: Draw, similarity: Tensor)
     row, column = (drawn.below(side - size + 1) for side, size in zip(early.cells, sides, strict=True))
     window = Window(row, column, *sides)
     cells = window.cut(torch.arange(height * width).view(height, width)).flatten()
-    cells = cells[torch.randint(len(cells), (config.rows,), generator=drawn.generator)]
+    cells = cells[torch.randint(len(cells), (config.rows,), generator=drawn.generator)].to(similarity.device)
     rows = model.raised(similarity[cells].view(1, -1, height, width), early, window)[0]
     # The window may reach beyond the photograph, whose last cells are not whole.
-    truth = window.cut(drawn.scene.truth(2, drawn.mirrored)[drawn.person], STRIDE // 2)
+    truth = window.cut(drawn.truth(2, rows), STRIDE // 2)
     rows = rows[:, : truth.shape[0], : truth.shape[1]]
     middle = [4 * (cells // width - row) + 2, 4 * (cells % width - column) + 2]
     middle = [place.clamp(max=side - 1) for place, side in zip(middle, truth.shape, strict=True)]
@@ -112,7 +114,8 @@ def high_loss(config: Config, model: Segmenter, drawn: Draw, similarity: Tensor)
 def train(config: Config) -> Segmenter:
     """All stages; the weights after each are in `config.out`."""
     torch.manual_seed(config.seed)
-    model, scenes = Segmenter(config.k), read(config.data, config.train_on, config.images or None)
+    model = Segmenter(config.k).to(device_of(config))
+    scenes = read(config.data, config.train_on, config.images or None)
     plans = {
         "affinity": (affinity_loss, config.affinity_steps, config.learning_rate),
         "distance": (distance_loss, config.distance_steps, config.learning_rate),

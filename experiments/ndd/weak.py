@@ -137,7 +137,7 @@ def overlaps(layer: RegionClassifier, cells: list[Cells], way: str) -> Tensor:
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     torch.manual_seed(0)
-    model = Segmenter(config.k).eval() if config.model is None else load(config, config.model)
+    model = Segmenter(config.k).eval() if config.model is None else load(config.model, config.k)
     ways: dict[str, Setting | None] = {"no pooling": None, "colours": CHOSEN["colours, diffusion distance"]}
     if config.model is not None:
         ways["learned diffusion distance"] = Setting("learned", "distance")

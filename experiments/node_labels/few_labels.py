@@ -29,6 +29,7 @@ from scipy.sparse import csr_array
 import graphrw as rw
 from experiments.data.graphs import graph_names, read_graph
 from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.results import write
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 
 METHODS = ("flat", "shares", "default", "equal", "Poisson")
@@ -82,10 +83,13 @@ def rows(config: Config) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
 
 def main() -> None:
     config = parsed(Config, __doc__)
-    found = []
+    found, figures = [], []
     print("| graph | seeds | " + " | ".join(METHODS) + " |\n|---|---|" + "---:|" * len(METHODS))
     for name, seeds, shares in rows(config):
         found.append((seeds, shares))
+        accuracy = {method: float(share) for method, share in zip(METHODS, shares, strict=True)}
+        figures.append({"graph": name, "seeds": seeds, **accuracy})
+        write(config.out, config, figures)
         print(f"| {name} | {seeds} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |", flush=True)
     for kind in SEEDS:
         mean = np.mean([shares for seeds, shares in found if seeds == kind], axis=0)

@@ -1,4 +1,4 @@
-"""Draw what the weights that come with graphrw make of an image each: docs/pictures/NAME.png.
+"""Draw what the weights that come with graphrw make of an image each: NAME.png in --out.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from skimage.segmentation import find_boundaries
 
@@ -26,7 +27,7 @@ from experiments.pretrained.recipes import RECIPES
 from experiments.shared.command import Evaluation, option, parsed
 from graphrw.models import LearnedRandomWalker, pretrained_names
 
-OUT = Path(__file__).parents[2] / "docs" / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 BETA = 10.0  # of the random walker on the image
 PLACES = {"em_membranes_2d": 3, "em_membranes_3d": 0, "nuclei_2d": 5}  # which image of the split
 COLOURS = ListedColormap(plt.get_cmap("tab20").colors)
@@ -36,6 +37,7 @@ COLOURS = ListedColormap(plt.get_cmap("tab20").colors)
 class Config(Evaluation):
     side: int = option(160, "pixels along each axis")
     names: tuple[str, ...] = option(pretrained_names(), "which networks")
+    out: Path | None = option(PICTURES, "the folder of the pictures")
 
 
 def flat(values: NDArray) -> NDArray:
@@ -52,7 +54,7 @@ def draw_labels(axis: Any, section: Section, labels: NDArray) -> None:
     axis.imshow(np.ma.masked_where(~border, border), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
 
 
-def draw(name: str, section: Section) -> None:
+def draw(name: str, section: Section) -> Figure:
     """The image, borders as the network sees them, the learned walk, and the walk that knows the image alone."""
     kind: Any = nuclei if section.has_ground else tissue
     model, seeds = LearnedRandomWalker.from_pretrained(name), kind.seeds_of(section, 0)
@@ -69,16 +71,18 @@ def draw(name: str, section: Section) -> None:
     for axis, title in zip(axes, titles, strict=True):
         axis.set_title(title, fontsize=11)
         axis.axis("off")
-    figure.savefig(OUT / f"{name}.png", dpi=80, pil_kwargs={"optimize": True})
-    plt.close(figure)
+    return figure
 
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     plt.switch_backend("agg")
+    config.out.mkdir(parents=True, exist_ok=True)
     for name in config.names:
         sections = read(config.data, RECIPES[name]["set"], config.split, grey=True)
-        draw(name, middle(sections[PLACES[name]], config.side))
+        figure = draw(name, middle(sections[PLACES[name]], config.side))
+        figure.savefig(config.out / f"{name}.png", dpi=80, pil_kwargs={"optimize": True})
+        plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -53,15 +53,17 @@ def sparse_loss(model: RAWKS, scene: Scene) -> Tensor:
     return cross_entropy(model(scene.features), scene.seeds, ignore_index=-1)
 
 
-def dense_loss(model: RAWKS, scene: Scene, labels: Tensor) -> Tensor:
-    """The cross entropy with labels (1, H, W) of all pixels; −1: not known."""
-    return cross_entropy(scene.at_pixels(model(scene.features)), labels, ignore_index=-1)
+def dense_loss(model: RAWKS, scene: Scene) -> Tensor:
+    """The cross entropy with a target (1, H, W) of all pixels; −1: not known."""
+    assert scene.target is not None
+    return cross_entropy(scene.at_pixels(model(scene.features)), scene.target, ignore_index=-1)
 
 
 @torch.no_grad()
 def spread(model: RAWKS, scene: Scene, guess_rate: float = 0.0) -> Tensor:
-    """P at the cells, (1, L, h, w), as `RAWKS.propagate` has it."""
-    return model.propagate(scene.features, scene.seeds, guess_rate=guess_rate)
+    """P at the cells, (1, L, h, w), as `RAWKS.propagate` has it; wherever the model is, on the CPU."""
+    seen = scene.to(next(model.parameters()).device)
+    return model.propagate(seen.features, seen.seeds, guess_rate=guess_rate).cpu()
 
 
 def optimum(scene: Scene, classes: int, count: int, *, consistent: bool) -> Tensor:

@@ -1,7 +1,7 @@
 """Photographs with scribbles, and what a frozen network says of them at a lower resolution."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,13 @@ class Scene:
     features: Tensor  # (1, C, ⌈H / stride⌉, ⌈W / stride⌉)
     seeds: Tensor  # (1, ⌈H / stride⌉, ⌈W / stride⌉): the scribbles there
     stride: int
+    target: Tensor | None = None  # (1, …): what Q is taught beside the seeds, if that does not learn
+
+    def to(self, device: torch.device) -> "Scene":
+        """The same there: all that a step takes; the image and the scribbles, which none does, stay where they are."""
+        given = {"classes": self.classes, "features": self.features, "seeds": self.seeds}
+        moved = {name: value.to(device) for name, value in given.items()}
+        return replace(self, **moved, target=None if self.target is None else self.target.to(device))
 
     def at_pixels(self, cells: Tensor) -> Tensor:
         """(1, K, H, W) from values at the cells of the features."""

@@ -22,7 +22,7 @@ from torch.nn.functional import nll_loss
 
 from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
 from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
-from experiments.shared.command import Training, option, parsed
+from experiments.shared.command import TrainingInSteps, device_of, larger, option, parsed
 from experiments.shared.stages import stage
 from graphrw.losses import propagation_loss
 from graphrw.models import RAWKS, rawks
@@ -32,7 +32,7 @@ ROWS = ("sparse", "joint", "then_q", "dense", "spopt", "spcon")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(TrainingInSteps):
     set: str = option("camvid_subset", "camvid_subset, weizmann_horses, interactive_grabcut, interactive_medscribble")
     strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
@@ -41,7 +41,7 @@ class Config(Training):
     seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
     rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
-    steps: int = option(500, "of each row, each on one photograph")
+    steps: int = larger(500, 2000, "of each row, each on one photograph")
     learning_rate: float = option(2e-3, "of all rows")
     superpixels: int = option(200, "of `spopt` and `spcon`")
     seed_weight: float = option(1.0, "of the cross entropy at the seeds, in all rows but `sparse`, which has no more")
@@ -87,24 +87,29 @@ def joint_loss(config: Config, model: RAWKS | Tempered, scene: Scene, share: flo
     )
 
 
-def loss_of(config: Config, row: str, scenes: list[Scene], joint: RAWKS | None) -> Loss:
-    """What `row` minimises; labels that do not learn are made once."""
+def loss_of(config: Config, row: str) -> Loss:
+    """What `row` minimises."""
     if row == "sparse":
         return lambda model, scene, share: sparse_loss(model, scene)
     if row == "joint":
         return partial(joint_loss, config)
     if row == "then_q":
-        if joint is None:
-            raise SystemExit("`then_q` learns from `joint`: give both in --rows.")
-        shares = {each: spread(joint, each, config.guess_rate) for each in scenes}
         return lambda model, scene, share: (
-            model.label_loss(scene.features, shares[scene], alpha=config.alpha)
+            model.label_loss(scene.features, scene.target, alpha=config.alpha)
             + config.seed_weight * sparse_loss(model, scene)
         )
-    labels = {each: labels_of(config, row, each) for each in scenes}
-    return lambda model, scene, share: (
-        dense_loss(model, scene, labels[scene]) + config.seed_weight * sparse_loss(model, scene)
-    )
+    return lambda model, scene, share: dense_loss(model, scene) + config.seed_weight * sparse_loss(model, scene)
+
+
+def taught(config: Config, row: str, scenes: list[Scene], joint: RAWKS | None) -> list[Scene]:
+    """The scenes with what `row` learns from beside the seeds, which is made once, since it does not learn."""
+    if row in ("sparse", "joint"):
+        return scenes
+    if row != "then_q":
+        return [replace(each, target=labels_of(config, row, each)) for each in scenes]
+    if joint is None:
+        raise SystemExit("`then_q` learns from `joint`: give both in --rows.")
+    return [replace(each, target=spread(joint, each, config.guess_rate)) for each in scenes]
 
 
 def labels_of(config: Config, row: str, scene: Scene) -> Tensor:
@@ -124,14 +129,16 @@ def begun(config: Config, scenes: list[Scene]) -> RAWKS:
     return model
 
 
-def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Scene]) -> RAWKS:
+def trained(config: Config, row: str, model: RAWKS, scenes: list[Scene]) -> RAWKS:
     """The same model, with the library's gain again, whatever it was trained with."""
+    device, done = device_of(config), [0.0]
 
     def loss_of_step(step: int) -> Tensor:
         chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
-        return loss(learner, scenes[int(torch.randint(len(scenes), (), generator=chance))], step / config.steps)
+        scene = scenes[int(torch.randint(len(scenes), (), generator=chance))]
+        return loss_of(config, row)(learner, scene.to(device), done[0])
 
-    learner = Tempered(model) if config.temperature and row == "joint" else model
+    learner = (Tempered(model) if config.temperature and row == "joint" else model).to(device)
     usual = rawks.GAIN
     rawks.GAIN = config.gain  # a constant; only this ablation of its value has another
     stage(
@@ -139,7 +146,8 @@ def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Sce
         learner,
         loss_of_step,
         command=config,
-        schedule=Schedule(config.steps, learning_rate=config.learning_rate, clip=1.0),
+        schedule=Schedule(config.steps, seconds_of_row(config), learning_rate=config.learning_rate, clip=1.0),
+        heard=partial(done.__setitem__, 0),
     )
     rawks.GAIN = usual
     with torch.no_grad():
@@ -148,11 +156,16 @@ def trained(config: Config, row: str, model: RAWKS, loss: Loss, scenes: list[Sce
     return model
 
 
+def seconds_of_row(config: Config) -> float:
+    """At most: an equal part of all."""
+    return 60 * config.minutes / (len(config.rows) * max(1, len(config.seeds)))
+
+
 def train(config: Config, scenes: list[Scene]) -> None:
     """All rows of one seed; the model of each is in `config.out`."""
     joint = None
     for row in sorted(config.rows, key=ROWS.index):
-        model = trained(config, row, begun(config, scenes), loss_of(config, row, scenes, joint), scenes)
+        model = trained(config, row, begun(config, scenes), taught(config, row, scenes, joint))
         if joint is not None and row == "then_q":  # it has learned no walls of its own
             model.boundary_trunk, model.edges = joint.boundary_trunk, joint.edges
         model.save(config.out / f"{row}.safetensors")

@@ -65,6 +65,11 @@ class Scene:
     features: Tensor  # (1, C, ⌈H / 8⌉, ⌈W / 8⌉)
     fine: Tensor  # (1, F, ⌈H / 2⌉, ⌈W / 2⌉)
 
+    def to(self, device: torch.device) -> "Scene":
+        """The same there."""
+        parts = (self.image, self.classes, self.features, self.fine)
+        return Scene(self.name, *(part.to(device) for part in parts))
+
     def scores(self, model: RWN) -> Tensor:
         """f, as `model.scores(image)`, but from the features."""
         cells = model.classes(model.trunk.head(self.features))
@@ -116,10 +121,15 @@ class Piece:
     classes: Tensor  # (1, H, W)
 
 
+def drawn(scenes: list[Scene], model: RWN, generator: torch.Generator) -> Scene:
+    """One of the scenes, where the model is."""
+    return scenes[int(torch.randint(len(scenes), (), generator=generator))].to(next(model.parameters()).device)
+
+
 def piece(scenes: list[Scene], model: RWN, size: int, seed: int) -> Piece:
-    """A square somewhere in a scene; all of its chance is in `seed`."""
+    """A square somewhere in a scene, where the model is; all of its chance is in `seed`."""
     generator = torch.Generator().manual_seed(seed)
-    scene = scenes[int(torch.randint(len(scenes), (), generator=generator))]
+    scene = drawn(scenes, model, generator)
     window: list[slice] = [slice(None)]
     for side in scene.classes.shape[1:]:
         start = int(torch.randint(max(1, side - size + 1), (), generator=generator))

@@ -23,8 +23,8 @@ from torch.nn.functional import cross_entropy
 
 import graphrw as rw
 from experiments.rwn.methods import UNLEARNED, unlearned
-from experiments.rwn.scenes import SETS, Piece, Scene, made, piece, read
-from experiments.shared.command import Training, option, parsed
+from experiments.rwn.scenes import SETS, Piece, Scene, drawn, made, piece, read
+from experiments.shared.command import TrainingInSteps, device_of, larger, option, parsed
 from experiments.shared.stages import stage
 from graphrw.functional import limit, local_affinity_loss, local_step
 from graphrw.models import RWN
@@ -34,13 +34,13 @@ PREDICTING = 5.0  # pixels: the radius of walks that predict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Training):
+class Config(TrainingInSteps):
     set: str = option("camvid_subset", "camvid_subset or weizmann_horses")
     train_on: str = option("train", "the split to learn from")
     reduce: int = option(2, "how many pixels along each axis of a photograph become one")
     walk: str = option("learned", "learned, colours, gaussian, uniform or none")
-    steps: int = option(400, "of the first stage, each on one photograph")
-    walk_steps: int = option(600, "of the second stage, each on one piece")
+    steps: int = larger(400, 1600, "of the first stage, each on one photograph")
+    walk_steps: int = larger(600, 2400, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
     radius: float = option(7.0, "of one step of the learned walk, in pixels, and of the loss of affinities")
     alpha: float = option(0.9, "learn through the limit with this α, within 5 pixels; 0: through one step")
@@ -51,7 +51,7 @@ class Config(Training):
 
 def loss_of_scores(config: Config, model: RWN, scenes: list[Scene], step: int) -> Tensor:
     """Without a walk, on a whole photograph."""
-    scene = scenes[int(torch.randint(len(scenes), (), generator=torch.Generator().manual_seed(_chance(config, step))))]
+    scene = drawn(scenes, model, torch.Generator().manual_seed(_chance(config, step)))
     return cross_entropy(scene.scores(model), scene.classes, ignore_index=-1)
 
 
@@ -75,7 +75,7 @@ def walked(config: Config, model: RWN, part: Piece) -> Tensor:
     features = model.contrast * part.features
     if config.walk == "learned" and not config.alpha:
         return local_step(part.f, features, model.affinity.coefficients, config.radius)
-    graph, f = nearby(tuple(part.f.shape[2:])), part.f[0].flatten(1).T
+    graph, f = nearby(tuple(part.f.shape[2:]), part.f.device), part.f[0].flatten(1).T
     if config.walk == "learned":
         weight = rw.build.above(model.affinity(features, graph))
     else:
@@ -86,9 +86,9 @@ def walked(config: Config, model: RWN, part: Piece) -> Tensor:
 
 
 @cache
-def nearby(shape: tuple[int, ...]) -> rw.Graph:
+def nearby(shape: tuple[int, ...], device: torch.device) -> rw.Graph:
     """The graph on which walks predict, and all but one learned step train."""
-    return rw.grid_graph(shape, radius=PREDICTING)
+    return rw.grid_graph(shape, radius=PREDICTING).to(device)
 
 
 def train(config: Config) -> RWN:
@@ -97,10 +97,12 @@ def train(config: Config) -> RWN:
         raise SystemExit(f"There is no walk `{config.walk}`: learned, {', '.join(UNLEARNED)}, none.")
     torch.manual_seed(config.seed)
     model = made(SETS[config.set][1], training_radius=config.radius, contrast=config.contrast or None)
+    model.to(device_of(config))
     scenes = read(config.data, config.set, config.train_on, config.reduce, mirrored=True)
     plans = {"fcn": (loss_of_scores, config.steps), config.walk: (loss_of_walk, config.walk_steps)}
     for name, (loss, steps) in plans.items():
-        schedule = Schedule(steps, learning_rate=config.learning_rate, clip=1.0)
+        seconds = 60 * config.minutes * steps / (config.steps + config.walk_steps)
+        schedule = Schedule(steps, seconds, learning_rate=config.learning_rate, clip=1.0)
         stage(name, model, lambda step, loss=loss: loss(config, model, scenes, step), command=config, schedule=schedule)
         model.save(config.out / f"{name}.safetensors")
     return model

@@ -1,7 +1,9 @@
 """Command lines from configurations: each field of a frozen dataclass is an option."""
 
 import argparse
+import math
 import os
+import re
 import types
 import typing
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -10,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-T = TypeVar("T", bound="Command")
+T = TypeVar("T", bound="Script")
 
 
 def option(default: Any, help: str) -> Any:
@@ -18,22 +20,47 @@ def option(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+def larger(cpu: int, cuda: int, help: str) -> Any:
+    """An option of a training that, if it is not given, is a larger number on a GPU."""
+    told = f"{help} ({cpu}; on CUDA {cuda})"
+    return field(default=None, metadata={"help": told, "larger": {"cpu": cpu, "cuda": cuda}})
+
+
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Script:
     """What every script takes."""
 
-    data: Path = option(None, "the folder that holds all sets; or the variable GRAPHRW_DATA")
-    device: str = option("auto", "cpu, cuda, or auto: cuda if it is there")
     threads: int = option(1, "of the processor")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Command):
-    """What every training takes."""
+class Command(Script):
+    """What every script takes that reads sets."""
 
+    data: Path = option(None, "the folder that holds all sets; or the variable GRAPHRW_DATA")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Command):
+    """What every training takes; what is `larger` on a GPU has its number once this is made."""
+
+    device: str = option("auto", "cpu, cuda, cuda:1 and so on, or auto: cuda if it is there")
     out: Path | None = option(None, "the folder, outside the repository, of checkpoints, the log and what is learned")
     seed: int = option(0, "of all chance")
     minutes: float = option(25.0, "of the processor for training, in all, also of a run that was stopped and goes on")
+
+    def __post_init__(self) -> None:
+        device = device_of(self)  # ends with words before anything is read
+        for each in fields(self):
+            if "larger" in each.metadata and getattr(self, each.name) is None:
+                object.__setattr__(self, each.name, each.metadata["larger"][device.type])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInSteps(Training):
+    """What a training takes whose stages are so many steps, unless time ends them first."""
+
+    minutes: float = option(math.inf, "for how long to train at most, also of a run that was stopped and goes on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +79,24 @@ def parsed(kind: type[T], about: str | None, arguments: list[str] | None = None)
         _add(parser, each, kinds[each.name])
     given = parser.parse_args(arguments)
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
-    chosen["data"] = _data(chosen["data"])
+    if "data" in chosen:
+        chosen["data"] = _data(chosen["data"])
     torch.set_num_threads(chosen["threads"])
     os.environ.setdefault("RAYON_NUM_THREADS", str(chosen["threads"]))  # of `Cholesky`, which spin where cores are few
     return kind(**chosen)
 
 
-def device_of(command: Command) -> torch.device:
-    """Where to compute."""
-    wanted = command.device
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted)
+def device_of(command: Training) -> torch.device:
+    """Where to train; ends with words if it is not there."""
+    count, wanted = torch.cuda.device_count() if torch.cuda.is_available() else 0, command.device
+    if wanted == "auto":
+        wanted = "cuda" if count else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
+        raise SystemExit(f"There is no device `{wanted}`: --device is cpu, cuda, cuda:1 and so on, or auto.")
+    device = torch.device(wanted)
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise SystemExit(f"torch finds {count} CUDA devices, and not `{wanted}`: give another --device, such as cpu.")
+    return device
 
 
 def _data(given: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """What an experiment has found: a JSON file, and tables of it."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.shared.command import Command
+from experiments.shared.command import Command, Training, device_of
 from graphrw.files.replacing import replacing
 
 NOT_OF_THE_RESULT = {"data", "out", "device", "threads"}  # of a configuration: matters of the machine
@@ -50,7 +51,7 @@ def write(path: Path | None, command: Command, figures: Sequence[Mapping[str, An
     result = {
         "config": _config(command),
         **more,
-        "machine": machine(),
+        "machine": machine(device_of(command) if isinstance(command, Training) else None),
         "date": time.strftime("%Y-%m-%d"),
         "processor_seconds": round(time.process_time(), 1),
         "figures": list(figures),
@@ -75,7 +76,8 @@ def read(path: Path | None, command: Command) -> list[dict[str, Any]]:
 
 def _config(command: Command) -> dict[str, Any]:
     config = {name: value for name, value in asdict(command).items() if name not in NOT_OF_THE_RESULT}
-    return {name: value for name, value in config.items() if not _is_place(value)}
+    # JSON has no word for what is without a limit.
+    return {name: None if value == math.inf else value for name, value in config.items() if not _is_place(value)}
 
 
 def _is_place(value: Any) -> bool:

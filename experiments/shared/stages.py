@@ -11,7 +11,7 @@ from types import FrameType
 import torch
 from torch import Tensor, nn
 
-from experiments.shared.command import Training
+from experiments.shared.command import Training, device_of
 from graphrw.cli.bars import bar
 from graphrw.core.errors import Cancelled
 from graphrw.core.progress import Listener
@@ -29,8 +29,11 @@ def stage(
     command: Training,
     schedule: Schedule,
     validate: Callable[[], Tensor] | None = None,
+    heard: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Train `model` as `fit` does, with all that belongs to it in the folder `command.out`.
+
+    `heard` is told before each step which share of the stage is done, of its steps or of its time.
 
     There are then `NAME.pt`, the weights, and `log.txt`. If `NAME.pt` is there already, the stage is done and its
     weights are read; a checkpoint, as Ctrl-C or a signal leaves it, is gone on from.
@@ -41,13 +44,14 @@ def stage(
     out.mkdir(parents=True, exist_ok=True)
     done = out / f"{name}.pt"
     if not done.exists():
-        with bar(quiet=False) as progress, _stopped_by_signals(progress, out / "log.txt", name) as listener:
+        with bar(quiet=False) as progress, _stopped_by_signals(progress, out / "log.txt", name, heard) as listener:
             began = time.process_time()
             checkpoint = out / f"{name}.checkpoint"
             found = fit(model, loss, schedule=schedule, validate=validate, checkpoint=checkpoint, progress=listener)
-        _log(out / "log.txt", f"{name}: done, {found}, {time.process_time() - began:.0f} s of the processor")
+        seconds = f"{time.process_time() - began:.0f} s of the processor"
+        _log(out / "log.txt", f"{name}: done on {device_of(command)}, {found}, {seconds}")
         with replacing(done) as unfinished:
-            torch.save(model.state_dict(), unfinished)
+            torch.save({key: value.cpu() for key, value in model.state_dict().items()}, unfinished)
     model.load_state_dict(torch.load(done, map_location="cpu", weights_only=True))
     model.eval()
 
@@ -59,7 +63,7 @@ def schedule_of(minutes: float, **options: float) -> Schedule:
 
 
 @contextmanager
-def _stopped_by_signals(progress: Listener, log: Path, name: str) -> Iterator[Listener]:
+def _stopped_by_signals(progress: Listener, log: Path, name: str, heard: Callable[[float], None]) -> Iterator[Listener]:
     """A listener that writes a log, and stops at the end of a step after Ctrl-C or a request to end."""
     asked: list[int] = []
     told = [0.0]
@@ -69,6 +73,7 @@ def _stopped_by_signals(progress: Listener, log: Path, name: str) -> Iterator[Li
         signal.signal(number, before[number])
 
     def listen(share: float, what: str) -> bool:
+        heard(share)
         progress(share, f"{name}: {what}")
         if time.monotonic() - told[0] > LOG_EVERY:
             told[0] = time.monotonic()
