@@ -54,6 +54,8 @@ def test_the_learned_random_walker_is_trained_goes_on_and_is_scored(data: Path, 
     rows = figures(out)
     assert len(rows) == 5 * 2 * 2
     assert all(0 <= row["VOI"] < 4 for row in rows)
+    (training_of,) = json.loads(out.read_text(encoding="utf-8"))["trainings"]
+    assert (training_of["stage"], training_of["width"], training_of["minutes"]) == ("walk", 4, 0.05)
 
 
 def test_the_learned_random_walker_sees_the_sections_beside_one(data: Path, tmp_path: Path) -> None:

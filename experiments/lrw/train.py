@@ -7,14 +7,13 @@ second it learns through the walk, with the side loss beside it and an exponent 
 `experiments/README.md` says how to run this and which data it needs.
 """
 
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -92,7 +91,6 @@ def train(config: Config) -> LearnedRandomWalker:
         model.walk = layer(num_samples=config.samples or None, prune=config.prune)
     made = partial(examples, config.set, scale=model.input_scale, grown=config.grown, walled=config.walled)
     learned, judged = made(sections, zooms=config.zooms), made(chosen)
-    _keep(config)
     _both(config, model, learned, judged)
     return model
 
@@ -135,14 +133,6 @@ def _drawn(
     if config.vary:
         part = varied(part, step, config.seed)
     return part if walker is None else hardest(walker, part, config.hardest, step, config.seed)
-
-
-def _keep(config: Config) -> None:
-    """The options beside what is learned."""
-    if config.out is not None:
-        config.out.mkdir(parents=True, exist_ok=True)
-        options = {name: value for name, value in asdict(config).items() if not isinstance(value, Path)}
-        (config.out / "config.json").write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def machine(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def write(path: Path | None, command: Command, figures: Sequence[Mapping[str, Any]], **more: Any) -> None:
-    """Keep the figures, one row each, with all that they depend on: options, seeds, machine, processor time so far.
+    """Keep the figures, one row each, with all that they depend on: options, those of the trainings, seeds, machine.
 
     Args:
         path: the JSON file; None: keep nothing.
@@ -49,7 +49,8 @@ def write(path: Path | None, command: Command, figures: Sequence[Mapping[str, An
     if path is None:
         return
     result = {
-        "config": _config(command),
+        "config": options_of(command),
+        "trainings": trainings(command),
         **more,
         "machine": machine(device_of(command) if isinstance(command, Training) else None),
         "date": time.strftime("%Y-%m-%d"),
@@ -69,15 +70,24 @@ def read(path: Path | None, command: Command) -> list[dict[str, Any]]:
     if path is None or not path.exists():
         return []
     result = json.loads(path.read_text(encoding="utf-8"))
-    if result["config"] != json.loads(json.dumps(_config(command))):
+    if result["config"] != json.loads(json.dumps(options_of(command))):
         raise SystemExit(f"`{path}` holds results of other options: delete it, or give another --out.")
     return list(result["figures"])
 
 
-def _config(command: Command) -> dict[str, Any]:
+def options_of(command: Command) -> dict[str, Any]:
+    """All but those of the machine, and places."""
     config = {name: value for name, value in asdict(command).items() if name not in NOT_OF_THE_RESULT}
     # JSON has no word for what is without a limit.
     return {name: None if value == math.inf else value for name, value in config.items() if not _is_place(value)}
+
+
+def trainings(command: Command) -> list[dict[str, Any]]:
+    """The options of the trainings that left `--models`, files or folders of weights, as `stage` has kept them."""
+    places = [Path(place) for place in getattr(command, "models", ())]
+    files = [file for place in places for file in (sorted(place.glob("*.pt")) if place.is_dir() else [place])]
+    kept = [file.with_suffix(".json") for file in files]
+    return [{"stage": each.stem, **json.loads(each.read_text(encoding="utf-8"))} for each in kept if each.is_file()]
 
 
 def _is_place(value: Any) -> bool:

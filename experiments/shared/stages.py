@@ -1,5 +1,6 @@
 """Trainings in stages, each of which can be stopped, and is done once."""
 
+import json
 import math
 import signal
 import time
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from experiments.shared.command import Training, device_of
+from experiments.shared.results import options_of
 from graphrw.cli.bars import bar
 from graphrw.core.errors import Cancelled
 from graphrw.core.progress import Listener
@@ -33,10 +35,9 @@ def stage(
 ) -> None:
     """Train `model` as `fit` does, with all that belongs to it in the folder `command.out`.
 
-    `heard` is told before each step which share of the stage is done, of its steps or of its time.
-
-    There are then `NAME.pt`, the weights, and `log.txt`. If `NAME.pt` is there already, the stage is done and its
-    weights are read; a checkpoint, as Ctrl-C or a signal leaves it, is gone on from.
+    There are then `NAME.pt`, the weights, `NAME.json`, the options, and `log.txt`. If `NAME.pt` is there already, the
+    stage is done and its weights are read; a checkpoint, as Ctrl-C or a signal leaves it, is gone on from. `heard` is
+    told before each step which share of the stage is done, of its steps or of its time.
     """
     out = command.out
     if out is None:
@@ -44,6 +45,8 @@ def stage(
     out.mkdir(parents=True, exist_ok=True)
     done = out / f"{name}.pt"
     if not done.exists():
+        options = json.dumps(options_of(command), indent=1, ensure_ascii=False)
+        (out / f"{name}.json").write_text(options + "\n", encoding="utf-8")
         with bar(quiet=False) as progress, _stopped_by_signals(progress, out / "log.txt", name, heard) as listener:
             began = time.process_time()
             checkpoint = out / f"{name}.checkpoint"
