@@ -120,6 +120,25 @@ def test_a_block_keeps_nothing_along_its_edges_for_backward(monkeypatch: pytest.
     assert totals[1] < 0.6 * gathered
 
 
+def test_many_small_steps_keep_no_more_than_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, f = sample_walk(grid_graph((12, 12), radius=4)), features(grid_graph((12, 12)), 8).requires_grad_()
+    gathered = moved.graph.num_edges * 8
+    monkeypatch.setattr(transitions, "KEPT", 4 * gathered)
+    monkeypatch.setattr(transitions, "AT_ONCE", 2000)
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.data_ptr()] = tensor.numel()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        y = step(moved, f, 20)
+    assert sum(kept.values()) < 4 * gathered
+    (slope,) = torch.autograd.grad(y.square().sum(), f)
+    # Blocks cannot be differentiated by `torch.func`, so that there each step is taken as a whole.
+    torch.testing.assert_close(torch.func.grad(lambda f: step(moved, f, 20).square().sum())(f.detach()), slope)
+
+
 # --- the resolvent --------------------------------------------------------------------------------------------------
 
 

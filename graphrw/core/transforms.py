@@ -69,15 +69,20 @@ def refuse_forward_over_forward() -> None:
 def refuse_transforms(name: str, instead: str, *values: Tensor) -> None:
     """Raise `NotImplementedError` within any transform of `torch.func`, or if one of `values` has a tangent of forward
     mode; `name` has no derivative there."""
-    if _functorch.peek_interpreter_stack() is not None:
+    if transformed():
         raise NotImplementedError(f"`{name}` does not take `torch.func` transforms; take {instead}.")
     if any(unpack_dual(value).tangent is not None for value in values):
         raise NotImplementedError(f"`{name}` has no derivative in forward mode; take {instead}.")
 
 
+def transformed() -> bool:
+    """Whether a transform of `torch.func` is under way."""
+    return _functorch.peek_interpreter_stack() is not None
+
+
 def differentiated(*values: Tensor) -> bool:
     """Whether a derivative may be asked of what is made of `values`: in reverse or forward mode, or by `torch.func`."""
-    if _functorch.peek_interpreter_stack() is not None:
+    if transformed():
         return True
     backward = torch.is_grad_enabled() and any(value.requires_grad for value in values)
     return backward or any(unpack_dual(value).tangent is not None for value in values)

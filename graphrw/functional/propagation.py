@@ -35,8 +35,9 @@ def step(
     With r = 1 − α that is ŷ_{t+1} = αAŷ_t + (1 − α) f of Convolutional Random Walk Networks (Bertasius et al., CVPR
     2017), and APPNP (Klicpera et al., ICLR 2019). It tends to r · `resolvent` of the walk that `damp` makes with α.
 
-    Where E × K is large, edges are visited in blocks, and again in backward, so that memory does not grow with them.
-    This is torch's `checkpoint`, which the reverse-mode transforms of `torch.func` refuse; autograd takes any order.
+    Where E × K × t is large, edges are visited in blocks, and again in backward, so that memory does not grow with it.
+    This is torch's `checkpoint`, which the reverse-mode transforms of `torch.func` refuse (there E × K alone may not be
+    as large); autograd takes any order.
 
     Args:
         walk: N nodes, E edges.

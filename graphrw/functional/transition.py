@@ -13,7 +13,7 @@ from graphrw.core.blocks import AT_ONCE, KEPT
 from graphrw.core.finite import check_finite, kept_in
 from graphrw.core.graph import unchecked
 from graphrw.core.scale import common_unit, is_usual, unit_of
-from graphrw.core.transforms import differentiated
+from graphrw.core.transforms import differentiated, transformed
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk, neighbour_sum
 from graphrw.solvers.operator import csr, multiply
 from graphrw.solvers.pattern import row_pattern
@@ -37,7 +37,7 @@ class Neighbours:
         """W y."""
         soon_paid = self.columns >= SOON_PAID or self.walk.graph.has_plan("rows")
         if not soon_paid or differentiated(self.walk.weight, y):
-            return _by_edges(self.walk, y)
+            return _by_edges(self.walk, y, self.columns)
         return multiply(self.matrix, y)
 
     @cached_property
@@ -49,10 +49,12 @@ class Neighbours:
         return csr(pattern.indptr, pattern.indices, values, (size, size))
 
 
-def _by_edges(walk: Walk, y: Tensor) -> Tensor:
-    """W y; above `KEPT` block by block, so that the gathered rows are never all in memory."""
+def _by_edges(walk: Walk, y: Tensor, planned: float) -> Tensor:
+    """W y; block by block if the rows that all products together gather for backward are more than `KEPT`."""
     graph, columns = walk.graph, max(y.shape[1], 1)
-    if graph.num_edges * columns <= KEPT:
+    # `torch.func` refuses blocks, so that there they are left to products that are too large by themselves.
+    together = max(columns, planned) if math.isfinite(planned) and not transformed() else columns
+    if graph.num_edges * together <= KEPT:
         return neighbour_sum(graph, walk.weight, y)
     size = max(graph.num_nodes, AT_ONCE // columns)  # so adding up a block costs no more than gathering it
     total = torch.zeros_like(y)
