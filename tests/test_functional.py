@@ -254,6 +254,15 @@ def test_effective_resistance_knows_the_ground_and_separate_parts():
     assert grounded.tolist() == pytest.approx([3.0, 3.5, float("inf")])
 
 
+def test_effective_resistance_refuses_a_gradient_in_killing_where_nothing_kills():
+    graph = rw.Graph(torch.tensor([[0, 2], [1, 3]]), 5)
+    killing = torch.tensor([1.0, 0, 0, 0, 0], dtype=torch.float64, requires_grad=True)
+    moved = rw.walk(graph, torch.ones(2, dtype=torch.float64), killing)
+    rw.effective_resistance(moved, torch.tensor([[0, 1], [1, 2], [3, 3]])).sum()  # killed, apart, one node
+    with pytest.raises(ValueError, match=r"component of pair 1, \[2, 3\], where .* `killing\.detach\(\)`"):
+        rw.effective_resistance(moved, torch.tensor([[0, 1], [2, 3]]))
+
+
 def test_effective_resistance_has_exact_gradients():
     sample, pairs = sample_walk(GRAPHS["batched"]), torch.tensor([[0, 1], [4, 6]])
     weight = sample.weight.detach().requires_grad_()

@@ -237,3 +237,23 @@ def test_hitting_time_is_an_absorption_time_with_one_label():
     seeds = torch.full((12,), -1)
     seeds[[3, 7]] = 0
     torch.testing.assert_close(rw.hitting_time(moved, torch.tensor([3, 7])), rw.absorption_time(moved, seeds)[:, 0])
+
+
+def test_commute_times_have_their_gradient_in_killing_where_nothing_kills():
+    moved, pairs = sample_walk(rw.grid_graph((3, 4))), torch.tensor([[1, 10], [0, 3]])
+
+    def times(killing):
+        return rw.commute_time(rw.walk(moved.graph, moved.weight, killing), pairs).sum()
+
+    none, step = torch.zeros(12, dtype=DOUBLE), 1e-7
+    (slope,) = torch.autograd.grad(times(start := none.clone().requires_grad_()), start)
+    differences = torch.stack([(times(none + step * one) - times(none)) / step for one in torch.eye(12, dtype=DOUBLE)])
+    torch.testing.assert_close(slope, differences, rtol=1e-4, atol=1e-4)
+
+
+def test_commute_times_that_are_infinite_leave_the_gradients_of_others_alone():
+    weight = torch.ones(2, dtype=DOUBLE, requires_grad=True)
+    time = rw.commute_time(rw.walk(rw.Graph(torch.tensor([[0, 1], [1, 2]]), 4), weight), torch.tensor([[0, 2], [0, 3]]))
+    assert time.tolist() == pytest.approx([8, math.inf])
+    (slope,) = torch.autograd.grad(time[time.isfinite()].sum(), weight)
+    assert slope.tolist() == pytest.approx([0, 0], abs=1e-12)  # 2 (a + b) (1/a + 1/b) is least where both are equal

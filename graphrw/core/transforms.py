@@ -80,6 +80,13 @@ def transformed() -> bool:
     return _functorch.peek_interpreter_stack() is not None
 
 
+def asked_of(value: Tensor) -> bool:
+    """Whether a derivative may be asked in `value` itself, in reverse or forward mode or by `torch.func`."""
+    if torch.is_grad_enabled() and value.requires_grad:
+        return True
+    return _functorch.is_functorch_wrapped_tensor(value) if transformed() else unpack_dual(value).tangent is not None
+
+
 def differentiated(*values: Tensor) -> bool:
     """Whether a derivative may be asked of what is made of `values`: in reverse or forward mode, or by `torch.func`."""
     if transformed():

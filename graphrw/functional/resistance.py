@@ -7,6 +7,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
+from graphrw.core.transforms import asked_of
 from graphrw.core.walk import Walk, check_nodes, check_walk
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
@@ -19,7 +20,8 @@ PAIRS_AT_ONCE = 64  # columns of one solve: memory is N × 64 however many pairs
 def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> Tensor:
     """The resistance between two nodes when weights are conductances: R_ij = (e_i − e_j)ᵀ A⁺ (e_i − e_j).
 
-    Klein & Randić 1993. Killing is conductance to the ground, through which current may also flow.
+    Klein & Randić 1993. Killing is conductance to the ground, through which current may also flow. Where there is none
+    at all R has no gradient in it: what a little of it changes depends on where it is, and not in proportion.
 
     Args:
         walk: on an undirected graph.
@@ -30,7 +32,8 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         (P,): ≥ 0; infinite between nodes of different components where nothing kills.
 
     Raises:
-        ValueError: for a directed graph, or pairs of a wrong shape, type or range.
+        ValueError: for a directed graph; for pairs of a wrong shape, type or range; and for a derivative in killing at
+            a pair in whose component nothing kills.
 
     >>> from graphrw import grid_graph, walk
     >>> effective_resistance(walk(grid_graph((3,)), torch.tensor([1.0, 0.5])), torch.tensor([[0, 2], [1, 2]]))
@@ -44,6 +47,7 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
     what = f"A potential for each of {width} pairs on {walk.graph.num_nodes} nodes"
     require_room(walk.graph.num_nodes * width, what, "Take fewer pairs at a time, or `torch.no_grad`.")
     grounded, held, component = ground(walk)
+    _require_slope(walk, pairs, component)
     factor = Factor.of(grounded, solver)
     resistances = [walk.weight.new_zeros(0)]
     for first, second in (chunk.T for chunk in pairs.split(PAIRS_AT_ONCE)):
@@ -55,6 +59,19 @@ def effective_resistance(walk: Walk, pairs: Tensor, solver: Solver = Auto()) -> 
         resistances.append(potential[first, columns] - potential[second, columns])
     apart = component[pairs[:, 0]] != component[pairs[:, 1]]
     return torch.where(apart, torch.inf, torch.cat(resistances))
+
+
+def _require_slope(walk: Walk, pairs: Tensor, component: Tensor) -> None:
+    """Raise `ValueError` if a derivative in killing is asked where there is none; `component` is that of `ground`."""
+    if not asked_of(walk.killing):
+        return
+    first, second = component[pairs].T
+    without = ((first == second) & (first < walk.graph.num_nodes) & (pairs[:, 0] != pairs[:, 1])).nonzero()
+    if len(without):
+        raise ValueError(
+            f"Nothing kills in the component of pair {int(without[0])}, {pairs[without[0, 0]].tolist()}, where a "
+            "resistance has no gradient in `killing`. Give its nodes some, or take `killing.detach()`."
+        )
 
 
 def checked_pairs(graph: Graph, pairs: Tensor) -> Tensor:

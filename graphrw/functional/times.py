@@ -10,7 +10,7 @@ from graphrw.core.errors import SingularWalkError
 from graphrw.core.finite import narrowed
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import components
-from graphrw.core.transforms import plainly
+from graphrw.core.transforms import asked_of, plainly
 from graphrw.core.walk import Walk, check_walk, node_mask
 from graphrw.core.whole import is_number
 from graphrw.functional.arrivals import Arrivals, arrivals
@@ -163,8 +163,9 @@ def commute_time(walk: Walk, pairs: Tensor, *, self_loops: Tensor | float = 0.0,
     """The expected number of steps from one node of a pair to the other and back: C_ij = t_ij + t_ji.
 
     On an undirected graph where nothing kills it is R_ij Σ_m (d_m + s_m), the sum over the component of the pair
-    (Chandra et al. 1989), for all pairs with one factor of `effective_resistance`. Elsewhere it is the sum of two
-    `hitting_time`, of walkers that arrive, with one factor for each node that occurs.
+    (Chandra et al. 1989), for all pairs with one factor of `effective_resistance`. Elsewhere, and where a derivative in
+    killing is asked, it is the sum of two `hitting_time`, of walkers that arrive, with one factor for each node that
+    occurs.
 
     Args:
         walk: N nodes.
@@ -186,10 +187,14 @@ def commute_time(walk: Walk, pairs: Tensor, *, self_loops: Tensor | float = 0.0,
     check_walk(walk)
     pairs = checked_pairs(walk.graph, pairs)
     loops = loop_weights(walk, self_loops)
-    if not walk.graph.directed and not plainly(lambda killing: bool(killing.any()), walk.killing):
+    none_killed = not plainly(lambda killing: bool(killing.any()), walk.killing)
+    if none_killed and not walk.graph.directed and not asked_of(walk.killing):  # it holds for no killing but 0
         component = components(walk.graph, walk.weight.detach())
         volume = torch.zeros_like(walk.killing).index_add(0, component, walk.degree + loops)
-        return effective_resistance(walk, pairs, solver) * volume[component[pairs[:, 0]]]
+        resistance = effective_resistance(walk, pairs, solver)
+        apart = resistance.detach().isinf()  # whose gradient would be 0 · ∞
+        times = torch.where(apart, 0.0, resistance) * volume[component[pairs[:, 0]]]
+        return torch.where(apart, torch.inf, times)
     to_first, to_second = (_between(walk, *ends, loops=loops, solver=solver) for ends in (pairs.flip(1).T, pairs.T))
     return to_first + to_second
 
