@@ -63,3 +63,26 @@ def test_a_target_beyond_the_labels_is_named() -> None:
     walk, seeds = seeded(rw.grid_graph((3, 3)), 3)
     with pytest.raises(ValueError, match="`target` must lie from −1 to 2"):
         target_probability(walk, seeds, torch.full((9,), 3))
+
+
+def test_weights_changed_in_place_before_backward_change_no_gradient() -> None:
+    walk, seeds = seeded(rw.grid_graph((5, 5)), 2)
+    target = right_labels(25, 2)
+    slopes = []
+    for change in (False, True):
+        weight = torch.nn.Parameter(walk.weight.clone())
+        found = target_probability(rw.walk(walk.graph, weight, 0.1), seeds, target)
+        if change:
+            with torch.no_grad():
+                weight.add_(0.5)  # as a step of an optimiser
+        found.square().sum().backward()
+        slopes.append(weight.grad)
+    torch.testing.assert_close(*slopes, rtol=0, atol=0)
+
+
+def test_transforms_of_torch_are_refused_in_words() -> None:
+    walk, seeds = seeded(rw.grid_graph((3, 3)), 2)
+    with pytest.raises(NotImplementedError, match="take `hitting_probabilities`"):
+        torch.func.grad(lambda w: target_probability(rw.walk(walk.graph, w), seeds, right_labels(9, 2)).sum())(
+            walk.weight
+        )

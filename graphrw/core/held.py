@@ -22,10 +22,9 @@ class Held:
     def ended(self) -> Walk:
         """The walk that ends on them, as `absorb` gives it."""
         walk, (tail, head) = self.walk, self.walk.graph.edges
-        moved = walk.weight[self._touching]  # few, as seeds are: moving them alone costs less than all E
-        killing = walk.killing.index_add(0, tail[self._touching], moved)
+        killing = walk.killing.index_add(0, tail[self._touching], self._moved)
         if not walk.graph.directed:
-            killing = killing.index_add(0, head[self._touching], moved)
+            killing = killing.index_add(0, head[self._touching], self._moved)
         killing = torch.where(self.nodes & (killing == 0), torch.ones_like(killing), killing)
         # Cut edges stay, with weight 0: a changed pattern would throw away all that solvers have planned for the graph.
         return Walk(walk.graph, walk.weight.index_fill(0, self._touching, 0.0), killing)
@@ -39,7 +38,7 @@ class Held:
         for origin, target, crossing in sides[:1] if self.walk.graph.directed else sides:
             across = crossing.nonzero().squeeze(1)
             nodes.append(origin[across])
-            flows.append(self.walk.weight[self._touching[across], None] * values[target[across]])
+            flows.append(self._moved[across, None] * values[target[across]])
         return torch.zeros_like(values).index_add_(0, torch.cat(nodes), torch.cat(flows))
 
     def joined(self, values: Tensor, others: Tensor) -> Tensor:
@@ -51,6 +50,14 @@ class Held:
         """(T,) int64: the edges of which one end or both are held."""
         tail, head = self.walk.graph.edges
         return (self.nodes[tail] | self.nodes[head]).nonzero().squeeze(1)
+
+    @cached_property
+    def _moved(self) -> Tensor:
+        """(T,): their weights as they are when first asked for; what is made again in backward sees no later ones.
+
+        They are few, as seeds are: moving them alone costs less than all E.
+        """
+        return self.walk.weight[self._touching]
 
 
 @opaque

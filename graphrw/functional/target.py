@@ -8,6 +8,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.held import Held
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
+from graphrw.core.transforms import transformed
 from graphrw.core.walk import Walk, check_walk
 from graphrw.functional.most_probable import LABELS_AT_ONCE
 from graphrw.functional.seeds import count_labels
@@ -37,6 +38,7 @@ def target_probability(
 
     Raises:
         ConvergenceError: if the solver cannot reach its tolerance.
+        NotImplementedError: within transforms of `torch.func`, which cannot make answers again in backward.
         ValueError: for wrong shapes, types or values; for targets of L or more; for seeds that are all −1 without
             `num_labels`.
 
@@ -46,6 +48,10 @@ def target_probability(
     tensor([1.0000, 0.6667, 0.3333, 1.0000], dtype=torch.float64)
     """
     check_walk(walk)
+    if transformed():
+        raise NotImplementedError(
+            "`target_probability` does not take `torch.func` transforms; take `hitting_probabilities` and `gather`."
+        )
     nodes = walk.graph.num_nodes
     seeds = as_tensor("seeds", seeds, f"({nodes},) int64")
     num_labels = count_labels(walk, seeds, num_labels, None, streamed=True)
