@@ -195,7 +195,10 @@ def _check_k(graph: Graph, k: int) -> None:
 def scaled_map(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
     rate = walk.rate / unit_of(walk.rate)  # whose sum is held
-    return rate.sum().sqrt() * inverse_root(rate)[:, None] * z
+    total = rate.sum()
+    walks = total > 0  # or the slope of the root is infinite, and that of the map NaN
+    root = torch.where(walks, torch.where(walks, total, 1.0).sqrt(), 0.0)
+    return root * inverse_root(rate)[:, None] * z
 
 
 def walks_of_batch(walk: Walk) -> list[Walk]:
