@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,3 +88,22 @@ def test_a_graph_that_has_been_solved_on_can_be_copied_and_sent():
 def test_a_graph_cannot_be_changed():
     with pytest.raises(AttributeError):
         rw.Graph(edges((0, 1)), 2).num_nodes = 3
+
+
+def test_edges_that_are_changed_after_the_first_solve_are_refused() -> None:
+    edges = rw.grid_graph((4, 4)).edges.clone()
+    graph, b = rw.Graph(edges, 16), torch.arange(16.0)
+    walk = rw.walk(graph, torch.ones(graph.num_edges), 0.1)
+    rw.solve(walk, b)
+    copied = copy.deepcopy(graph)
+    edges[1, 5] = 15
+    with pytest.raises(ValueError, match="changed in place"):
+        rw.solve(walk, b)
+    rw.solve(rw.walk(copied, walk.weight, 0.1), b)
+
+
+def test_edges_of_an_array_are_copied() -> None:
+    edges = np.array([[0, 1], [1, 2]])
+    graph = rw.Graph(edges, 3)
+    edges[1, 1] = 0
+    assert graph.edges.tolist() == [[0, 1], [1, 2]]

@@ -60,7 +60,8 @@ class Graph:
         num_nodes = check_whole("num_nodes", self.num_nodes, 0)
         _check_edges(edges, num_nodes)
         _check_unique(edges, num_nodes, check_flag("directed", self.directed))
-        object.__setattr__(self, "edges", lasting(edges))
+        # Changes of a tensor are seen by its version, those of an array by nothing.
+        object.__setattr__(self, "edges", lasting(edges) if isinstance(self.edges, Tensor) else edges.clone())
         object.__setattr__(self, "num_nodes", num_nodes)
 
     @property
@@ -121,7 +122,8 @@ class Graph:
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
-        return self._plans.get(key, make)
+        edges = self.edges
+        return self._plans.get(key, make, None if edges.is_inference() else edges._version)
 
     def has_plan(self, key: Hashable) -> bool:
         """Whether `cached` has it already."""
