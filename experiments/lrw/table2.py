@@ -16,17 +16,19 @@ What had to be decided, and how:
 * The authors' code prunes the gradient by default; whether the table's does, we could not tell. Both are here.
 """
 
-import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
+
 import math
 import os
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,15 +36,25 @@ from scipy import ndimage
 from torch import Tensor
 
 import graphrw as rw
+from experiments.shared.command import Command, option, parsed
+from experiments.shared.results import machine, write
 
-STEPS, RUNS = 600, 3
+RUNS = 3
 RATES = (0.03, 0.1, 0.3, 1.0)
-DATA = """The example image was not found{place}.
+DATA = """The example image was not found at {path}.
 
 This experiment needs DIR/em_cremi_lrw_example/example.npz, with DIR given by --data or in the variable GRAPHRW_DATA.
 The file holds `target` (128, 128), segments from 0, and `seeds` (128, 128), k at the seeds of segment k − 1, else 0.
 They are data/target.pytorch and data/seeds.pytorch of github.com/hci-unihd/pytorch-LearnedRandomWalker (MIT licence;
 the image derives from the CREMI challenge, cremi.org), saved as NumPy arrays. They do not come with graphrw."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Command):
+    jobs: int = option(2, "fits at the same time, one thread each")
+    steps: int = option(600, "steps of Adam of each fit")
+    tune: bool = option(False, "try all learning rates, instead of using the best")
+    out: Path | None = option(None, "a JSON file for the results")
 
 
 @dataclass(frozen=True)
@@ -55,21 +67,26 @@ class Example:
 
 @dataclass(frozen=True)
 class Fit:
-    """What was fitted how, and how well; infinite where float64 could not solve with the weights any more."""
+    """What is fitted how, and how well; infinite where float64 could not solve with the weights any more.
+
+    `run` is the random seed, and `seconds` are those of the processor.
+    """
 
     seeding: str
     gradient: str
     rate: float = 0
+    run: int = 0
     loss: float = math.inf
     adjusted: float = math.inf
     adapted: float = math.inf
+    seconds: float = 0
 
 
-def load(folder: str | None) -> Example:
+def load(data: Path) -> Example:
     """The example of the paper's repository; exits with its source and layout if it is not there."""
-    path = Path(folder or "") / "em_cremi_lrw_example" / "example.npz"
-    if not folder or not path.is_file():
-        raise SystemExit(DATA.format(place=f" at {path}" if folder else ""))
+    path = data / "em_cremi_lrw_example" / "example.npz"
+    if not path.is_file():
+        raise SystemExit(DATA.format(path=path))
     with np.load(path) as arrays:
         target, seeds = (torch.from_numpy(arrays[name].astype(np.int64))[None] for name in ("target", "seeds"))
     return Example(target, {"extended": inner_half(target), "sparse": seeds - 1})
@@ -123,22 +140,29 @@ PAPER = {  # adjusted Rand error, as printed
 }
 
 
-def fit(example: Example, steps: int, seeding: str, gradient: str, rate: float, run: int) -> Fit:
-    """Fit all edges to the target, from weights of 1/2."""
+def alone() -> None:
+    """A process of the pool keeps to one thread, whatever `--threads` says."""
     torch.set_num_threads(1)
-    torch.manual_seed(run)
-    layer, seeds = GRADIENTS[gradient], example.seedings[seeding]
+    os.environ["RAYON_NUM_THREADS"] = "1"
+
+
+def fit(example: Example, steps: int, planned: Fit) -> Fit:
+    """Fit all edges to the target, from weights of 1/2."""
+    torch.manual_seed(planned.run)
+    began = time.process_time()
+    layer, seeds = GRADIENTS[planned.gradient], example.seedings[planned.seeding]
     parameter = torch.zeros(1, 2, *seeds.shape[1:], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([parameter], lr=rate, eps=1e-12)
-    fitted = Fit(seeding, gradient, rate)
+    optimiser = torch.optim.Adam([parameter], lr=planned.rate, eps=1e-12)
+    fitted = planned
     try:
         for _ in range(steps):
             loss = rw.losses.cross_entropy(layer(torch.sigmoid(parameter), seeds), example.target)
             (parameter.grad,) = torch.autograd.grad(loss, parameter)
             optimiser.step()
-        fitted = scored(example, torch.sigmoid(parameter.detach()), fitted)
+        fitted = scored(example, torch.sigmoid(parameter.detach()), planned)
     except (rw.ConvergenceError, rw.SingularWalkError) as error:
         print(error, file=sys.stderr)
+    fitted = replace(fitted, seconds=time.process_time() - began)
     print(fitted, file=sys.stderr, flush=True)
     return fitted
 
@@ -170,7 +194,24 @@ def seed_edge_share(example: Example, seeding: str) -> float:
     return float(gradient[touching].square().sum() / gradient.square().sum())
 
 
-def row(fits: list[Fit]) -> str:
+def plan(tune: bool) -> list[Fit]:
+    """What to fit; only sampled edges need more than one run."""
+    if tune:
+        return [Fit(seeding, gradient, rate) for seeding in RATE for gradient in GRADIENTS for rate in RATES]
+    return [
+        Fit(seeding, gradient, rate, run)
+        for seeding, rates in RATE.items()
+        for gradient, rate in rates.items()
+        for run in range(RUNS if "sampled" in gradient else 1)
+    ]
+
+
+def row(fitted: Fit) -> dict[str, Any]:
+    """What is kept of a fit; JSON has no word for what is infinite."""
+    return {name: None if value == math.inf else value for name, value in asdict(fitted).items()}
+
+
+def line(fits: list[Fit]) -> str:
     """A line of the table: the median of the runs, and their range where there are several."""
 
     def show(values: list[float]) -> str:
@@ -184,53 +225,32 @@ def row(fits: list[Fit]) -> str:
     return "| " + " | ".join([*cells, "" if paper is None else f"{paper:.2f}"]) + " |"
 
 
-def machine() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} CPUs, torch {torch.__version__}"
-
-
-def plan(tune: bool) -> list[tuple[str, str, float, int]]:
-    """Seeding, gradient, rate and random seed of each fit; only sampled edges need more than one."""
-    if tune:
-        return [(seeding, gradient, rate, 0) for seeding in RATE for gradient in GRADIENTS for rate in RATES]
-    return [
-        (seeding, gradient, rate, run)
-        for seeding, rates in RATE.items()
-        for gradient, rate in rates.items()
-        for run in range(RUNS if "sampled" in gradient else 1)
-    ]
-
-
-def report(example: Example, fits: list[Fit]) -> None:
+def report(starts: list[Fit], fits: list[Fit], shares: dict[str, float]) -> None:
     """Print the tables, each line the runs of one setting."""
     print("| seeds | gradient | rate | cross entropy | adjusted Rand error | adapted Rand error | paper (adjusted) |")
     print("|---|---|---:|---:|---:|---:|---:|")
     settings = dict.fromkeys((fit.seeding, fit.gradient, fit.rate) for fit in fits)
-    for seeding in example.seedings:
-        print(row([before(example, seeding)]))
+    for start in starts:
+        print(line([start]))
         for setting in settings:
-            if setting[0] == seeding:
-                print(row([fit for fit in fits if (fit.seeding, fit.gradient, fit.rate) == setting]))
-    shares = ", ".join(f"{seeding} {seed_edge_share(example, seeding):.2f}" for seeding in example.seedings)
-    print(f"\nShare of the squared gradient norm on edges that touch a seed, weights 1/2: {shares}.")
+            if setting[0] == start.seeding:
+                print(line([fit for fit in fits if (fit.seeding, fit.gradient, fit.rate) == setting]))
+    told = ", ".join(f"{seeding} {share:.2f}" for seeding, share in shares.items())
+    print(f"\nShare of the squared gradient norm on edges that touch a seed, weights 1/2: {told}.")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Fit one weight per edge with exact and approximate gradients.")
-    parser.add_argument("--data", default=os.environ.get("GRAPHRW_DATA"), help="the folder of em_cremi_lrw_example/")
-    parser.add_argument("--jobs", type=int, default=2, help="fits at the same time, one thread each")
-    parser.add_argument("--steps", type=int, default=STEPS, help="steps of Adam of each fit")
-    parser.add_argument("--tune", action="store_true", help="try all learning rates, instead of using the best")
-    arguments = parser.parse_args()
-    example = load(arguments.data)
-    start = time.perf_counter()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        fits = [pool.submit(fit, example, arguments.steps, *setting) for setting in plan(arguments.tune)]
-    seconds = time.perf_counter() - start
-    print(f"{machine()}; {len(fits)} fits of {arguments.steps} steps, {arguments.jobs} at a time: {seconds:.0f} s\n")
-    report(example, [future.result() for future in fits])
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
+    example, began = load(config.data), time.perf_counter()
+    with ProcessPoolExecutor(config.jobs, initializer=alone) as pool:
+        futures = [pool.submit(fit, example, config.steps, planned) for planned in plan(config.tune)]
+    seconds, fits = time.perf_counter() - began, [future.result() for future in futures]
+    here = "{processor}, {cores} CPUs, torch {torch}".format(**machine())
+    print(f"{here}; {len(fits)} fits of {config.steps} steps, {config.jobs} at a time: {seconds:.0f} s\n")
+    starts = [before(example, seeding) for seeding in example.seedings]
+    shares = {seeding: seed_edge_share(example, seeding) for seeding in example.seedings}
+    report(starts, fits, shares)
+    write(config.out, config, [row(each) for each in fits], before=[row(each) for each in starts], seed_edges=shares)
 
 
 if __name__ == "__main__":
