@@ -129,6 +129,36 @@ def test_without_a_mask_all_labels_are_seeds_but_those_below_zero():
     assert torch.equal(found, AddHittingProbabilities("seen")(data).hitting_probabilities)
 
 
+@pytest.mark.parametrize("mask", ["train_mask", None])
+def test_labels_and_masks_may_be_columns(mask):
+    data, encode = random_data(), AddHittingProbabilities(mask)
+    data.y = torch.arange(14) % 4 - 1
+    data.train_mask = torch.arange(14) < 6
+    expected = encode(data.clone()).hitting_probabilities
+    data.y, data.train_mask = data.y[:, None].int(), data.train_mask[:, None]
+    assert torch.equal(encode(data).hitting_probabilities, expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"y": torch.zeros(14)}, r"`data.y` must be \(14,\) whole numbers, the label of each node; got torch.float32"),
+        ({"y": torch.tensor([1])}, r"`data.y` must be \(14,\) whole numbers.*; got \(1,\)"),
+        ({"y": torch.full((14,), -1)}, "`data.y` must hold labels ≥ 0, or −1 where none is known; got −1 alone"),
+        ({"y": torch.full((14,), -3)}, "`data.y` must hold labels ≥ 0.*; got -3"),
+        ({"train_mask": torch.ones(14, 10) > 0}, r"(?s)got \(14, 10\), a column.*data.train_mask\[:, 0\]`"),
+        ({"train_mask": torch.ones(14)}, r"`data.train_mask` must be \(14,\) bool; got \(14,\) torch.float32"),
+        ({"train_mask": torch.ones(3) > 0}, r"`data.train_mask` must be \(14,\) bool; got \(3,\) torch.bool"),
+    ],
+)
+def test_labels_and_masks_that_are_none_are_refused_by_their_names(wrong, message):
+    data = random_data()
+    data.y, data.train_mask = torch.arange(14) % 3, torch.arange(14) < 6
+    data.update(wrong)
+    with pytest.raises(ValueError, match=message):
+        AddHittingProbabilities()(data)
+
+
 def test_where_no_seed_is_in_reach_there_is_an_error_or_equal_shares():
     edges = torch.tensor([[0, 1], [1, 0]])
     data = Data(edge_index=edges, num_nodes=3, y=torch.tensor([1, -1, -1]))

@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from graphrw.convert.pyg import from_pyg
+from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.errors import SingularWalkError
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import walk
@@ -13,7 +14,7 @@ from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional.harmonic import hitting_probabilities
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
-from graphrw.transforms.inputs import checked_data, checked_name, checked_weight_name
+from graphrw.transforms.inputs import checked_data, checked_name, checked_weight_name, column
 
 
 class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
@@ -23,7 +24,7 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
     trained on it at seeds learns to copy. So train it at other nodes than those of `mask`.
 
     Args:
-        mask: name of the attribute (N,) bool that says which labels are seeds; None: all that are ≥ 0.
+        mask: name of the attribute (N,) or (N, 1) bool that says which labels are seeds; None: all that are ≥ 0.
         num_labels: L; None: one more than the largest label in ``data.y``.
         unreachable: probabilities where no seed can be hit, 1 / L each, if true; false: an error.
         weight: name of the attribute that holds the weights, as in `from_pyg`. Self loops change nothing.
@@ -31,7 +32,8 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
         solver: how to solve.
 
     Raises:
-        ValueError: for options of a wrong type; called with data that lacks ``y`` or the mask.
+        ValueError: for options of a wrong type; called with data that lacks ``y`` or the mask, or whose labels are not
+            whole numbers (N,) or (N, 1), −1 for unknown ones.
         ConvergenceError: called, as `solve`.
 
     >>> edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -65,7 +67,7 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
     def forward(self, data: Data) -> Data:
         graph, weight, _ = from_pyg(checked_data(data), self.weight, self_loops=True)
         seeds = self._seeds(data)
-        num_labels = self.num_labels or int(data.y.max()) + 1
+        num_labels = self.num_labels or int(_labels(data).max()) + 1  # of all, so that every mask gives as many columns
         fill = weight.new_full((num_labels,), 1 / num_labels) if self.unreachable else None
         try:
             data[self.attr_name] = hitting_probabilities(
@@ -79,7 +81,36 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
         missing = [name for name in ("y", self.mask) if name is not None and name not in data]
         if missing:
             raise ValueError(f"`data` has no `{missing[0]}`, where seeds are taken from; it has {data.keys()}.")
-        return data.y if self.mask is None else torch.where(data[self.mask], data.y, -1)
+        labels = _labels(data)
+        return labels if self.mask is None else torch.where(_mask(data, self.mask), labels, -1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mask={self.mask!r}, num_labels={self.num_labels})"
+
+
+def _labels(data: Data) -> Tensor:
+    """``data.y`` as (N,) int64."""
+    num_nodes, wanted = data.num_nodes, f"({data.num_nodes},) whole numbers, the label of each node"
+    labels = column(whole_numbers("data.y", data.y, wanted))  # (N, 1) in OGB
+    if labels.shape != (num_nodes,):
+        raise ValueError(f"`data.y` must be {wanted}; got {tuple(data.y.shape)}.")
+    low, high = (int(bound) for bound in torch.aminmax(labels)) if num_nodes else (-1, 0)
+    if low < -1 or high < 0:
+        wrong = f"{low}" if low < -1 else "−1 alone"
+        raise ValueError(f"`data.y` must hold labels ≥ 0, or −1 where none is known; got {wrong}.")
+    return labels
+
+
+def _mask(data: Data, name: str) -> Tensor:
+    """The mask as (N,) bool."""
+    wanted = f"({data.num_nodes},) bool"
+    given = as_tensor(f"data.{name}", data[name], wanted)
+    mask = column(given)
+    if mask.ndim == 2 and mask.shape[0] == data.num_nodes and mask.dtype == torch.bool:
+        raise ValueError(
+            f"`data.{name}` must be {wanted}; got {tuple(given.shape)}, a column for each split. Choose one: "
+            f"`data.{name} = data.{name}[:, 0]`."
+        )
+    if mask.shape != (data.num_nodes,) or mask.dtype != torch.bool:
+        raise ValueError(f"`data.{name}` must be {wanted}; got {tuple(given.shape)} {given.dtype}.")
+    return mask

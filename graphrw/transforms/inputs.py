@@ -1,5 +1,6 @@
 """What every transform takes."""
 
+from torch import Tensor
 from torch_geometric.data import Data
 
 from graphrw.convert.fold import check_attribute
@@ -44,3 +45,8 @@ def checked_data(data: object) -> Data:
     if not isinstance(data, Data) or data.edge_index is None:
         raise ValueError(f"`data` must be a `torch_geometric.data.Data` with `edge_index`; got {data!r}.")
     return data
+
+
+def column(values: Tensor) -> Tensor:
+    """(N,) for (N, 1), as OGB keeps labels."""
+    return values.squeeze(1) if values.ndim == 2 and values.shape[1] == 1 else values
