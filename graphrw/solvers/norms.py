@@ -13,6 +13,8 @@ ROWS_AT_ONCE = 32_768  # of a few columns: they stay within the cache, and so do
 def column_norm(b: Tensor) -> Tensor:
     """(K,): the norm of each column of `b` (N, K), also where its square would be too small or too large to hold."""
     norm = sums_of_squares(b).sqrt()
+    if len(b) == 0:
+        return norm
     unsure = ~((norm > SMALL) & (norm < 1 / SMALL))
     if bool(unsure.any()):
         columns = b[:, unsure]

@@ -49,7 +49,7 @@ def excepted_from_sum(operator: Operator, b: Tensor, tolerance: float) -> Tensor
     killing = operator.walk.killing
     apart = ~((_row_sums(b) - killing).abs_() <= tolerance * killing)  # true for NaN, too
     linked = apart if operator.walk.graph.directed else apart & (operator.degree > 0)
-    return None if bool(linked.any()) or bool(b.min() < 0) else apart
+    return None if bool(linked.any()) or (b.numel() > 0 and bool(b.min() < 0)) else apart
 
 
 def sum_of_answers(x: Tensor, excepted: Tensor) -> Tensor:
