@@ -103,5 +103,5 @@ def test_rows_that_do_not_sum_to_one_are_named():
 
 def test_cells_without_a_way_to_a_terminal_state_are_an_error():
     two = torch.block_diag(*[torch.tensor([[0.0, 1.0], [1.0, 0.0]])] * 2)
-    with pytest.raises(rw.SingularWalkError, match="2 of 4 nodes"):
+    with pytest.raises(rw.SingularWalkError, match=r"From 2 of 4 cells \(first: 2\) no walk leads to a terminal state"):
         rw.fate_probabilities(two.to_sparse(), torch.tensor([0, -1, -1, -1]))

@@ -152,6 +152,19 @@ def test_gradients_reach_harmonic_values():
     assert torch.autograd.gradcheck(lambda values: rw.harmonic(sample, nodes, values), (values,))
 
 
+def test_places_of_a_directed_graph_that_lead_to_no_seed_are_told_as_such():
+    chain = rw.walk(rw.Graph(torch.tensor([[0, 1], [1, 2]]), 3, directed=True), torch.ones(2))
+    with pytest.raises(rw.SingularWalkError, match=r"2 of 3 nodes \(first: 1\) in places from which no walk leads to"):
+        rw.hitting_probabilities(chain, labelled(3, {0: 0}))
+
+
+@pytest.mark.parametrize(("kind", "cured"), [(torch.bool, False), (torch.float32, False), (torch.int32, True)])
+def test_only_whole_numbers_are_to_be_converted_to_seeds(kind, cured):
+    with pytest.raises(ValueError, match="int64; got") as error:
+        rw.hitting_probabilities(sample_walk(GRAPHS["grid"]), torch.zeros(12, dtype=kind))
+    assert ("`.long()`" in str(error.value)) == cured  # of a mask it would make two labels
+
+
 def test_parts_without_a_seed_raise_unless_they_are_given_a_distribution():
     graph = rw.Graph(torch.tensor([[0, 2], [1, 3]]), 5)
     walk, seeds = rw.walk(graph, torch.ones(2, dtype=torch.float64)), labelled(5, {0: 0, 1: 1})

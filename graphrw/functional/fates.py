@@ -9,8 +9,9 @@ from torch import Tensor
 
 from graphrw import convert
 from graphrw.core.arrays import as_tensor
-from graphrw.core.errors import ConvergenceError
+from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.opaque import opaque
+from graphrw.core.reach import stranded
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk
 from graphrw.functional.harmonic import hitting_probabilities
@@ -60,7 +61,17 @@ def fate_probabilities(
     walk = _walk(transition)
     num_cells = walk.graph.num_nodes
     states = as_tensor("terminal_states", terminal_states, f"({num_cells},) int64")
-    found = hitting_probabilities(walk, _checked_states(states, num_cells), solver=solver)
+    states = _checked_states(states, num_cells)
+    try:
+        found = hitting_probabilities(walk, states, solver=solver)
+    except SingularWalkError as error:  # which speaks of seeds
+        lost = stranded(walk, states >= 0)
+        if not bool(lost.any()):
+            raise
+        raise SingularWalkError(
+            f"From {int(lost.sum())} of {num_cells} cells (first: {int(lost.nonzero()[0])}) no walk leads to a "
+            "terminal state. Give one of them a state, or leave them out."
+        ) from error
     plainly(partial(_check_fates, solver), found)
     return found.clamp(0, 1)
 
@@ -115,6 +126,8 @@ def _check_rows(total: Tensor) -> None:
 
 
 def _check_fates(solver: Solver, fates: Tensor) -> None:
+    if fates.numel() == 0:
+        return
     least, off = float(fates.amin()), float((fates.sum(1) - 1).abs().amax())
     if not (least >= -CERTAIN and off <= CERTAIN):
         raise ConvergenceError(

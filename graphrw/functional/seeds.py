@@ -31,7 +31,8 @@ def count_labels(
     num_nodes = walk.graph.num_nodes
     num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
-        cure = " Convert them with `.long()`." if seeds.dtype != torch.int64 else ""
+        whole = not seeds.dtype.is_floating_point and seeds.dtype not in (torch.bool, torch.int64)
+        cure = " Convert them with `.long()`." if whole else ""
         raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.{cure}")
     low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
     if low < -1:
@@ -66,9 +67,10 @@ def fill_unreachable(walk: Walk, lost: Tensor, unreachable: Tensor | None) -> Te
     """The distribution, checked already, for the nodes that are lost, or the error that there is none."""
     if unreachable is None:
         first = int(lost.nonzero()[0])
+        where = "places from which no walk leads to a seed" if walk.graph.directed else "components without any seed"
         raise SingularWalkError(
             f"`seeds` leaves {int(lost.sum())} of {len(lost)} nodes (first: {first}{part_named(walk.graph, first)}) in "
-            "components without any seed, where label probabilities are undefined. "
+            f"{where}, where label probabilities are undefined. "
             f"{_closed_edges(walk, lost)}Add a seed there, or pass `unreachable=prior`, L shares of sum 1."
         )
     return unreachable
