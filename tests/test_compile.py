@@ -63,7 +63,15 @@ def with_its_own_backward(weight):
     return leaf.grad
 
 
+LINKS, MLP = torch.cat([GRAPH.edges, GRAPH.edges.flip(0)], 1), rw.nn.EdgeWeightsMLP(2).double()
+
+
+def weighted(weight):
+    return MLP(weight[: 2 * (N // 2)].reshape(-1, 2), LINKS[:, (LINKS < N // 2).all(0)])
+
+
 FUNCTIONS = (
+    weighted,
     solved,
     with_options,
     factorised,

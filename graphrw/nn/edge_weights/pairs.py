@@ -8,6 +8,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_floats
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph, unchecked
+from graphrw.core.opaque import opaque
 from graphrw.nn.inputs import edge_ends
 
 
@@ -46,6 +47,7 @@ class Pairs:
         return weight if self.place is None else weight[self.place]
 
 
+@opaque
 def pairs_of(graph: Graph | Tensor, num_nodes: int | None) -> Pairs:
     """The pairs of nodes that `graph` joins.
 
