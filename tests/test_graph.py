@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -107,3 +108,8 @@ def test_edges_of_an_array_are_copied() -> None:
     graph = rw.Graph(edges, 3)
     edges[1, 1] = 0
     assert graph.edges.tolist() == [[0, 1], [1, 2]]
+
+
+def test_a_network_in_place_of_a_graph_is_told_from_it() -> None:
+    with pytest.raises(ValueError, match=r"got networkx\.classes\.graph\.Graph\. `from_networkx` makes one of it"):
+        rw.walk(nx.path_graph(3), torch.ones(2))  # type: ignore[arg-type]

@@ -174,7 +174,10 @@ def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
 def check_graph(graph: object, name: str = "graph") -> None:
     """Raise `ValueError` unless `graph` is a `Graph`; `name` is what errors call it."""
     if not isinstance(graph, Graph):
-        raise ValueError(f"`{name}` must be a `Graph`; got {type(graph).__name__}.")
+        kind = type(graph)
+        told = f"{kind.__module__}.{kind.__name__}" if kind.__name__ == "Graph" else kind.__name__
+        cure = " `from_networkx` makes one of it." if kind.__module__.startswith("networkx.") else ""
+        raise ValueError(f"`{name}` must be a `Graph`; got {told}.{cure}")
 
 
 def _checked_device(device: torch.device | str | int) -> torch.device:
