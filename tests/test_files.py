@@ -279,6 +279,7 @@ def test_a_folder_is_whole_wherever_its_exchange_is_interrupted(
         with replacing(tmp_path / "a") as unfinished:
             unfinished.mkdir()
             (unfinished / "text").write_text(text)
+            (unfinished / "zarr.json").touch()
 
     put("old")
     steps = []
@@ -327,3 +328,22 @@ def test_a_missing_library_is_one_sentence(
     with pytest.raises(MissingDependencyError, match=r"pip install 'graphrw\[volumes\]'"):
         write_image(tmp_path / f"a{ending}", ImageFile(labels(8, 9)))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_folder_that_is_no_zarr_is_never_replaced(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "thesis.txt").write_text("years")
+    with pytest.raises(IsADirectoryError, match="results` is a folder"), replacing(tmp_path / "results") as unfinished:
+        unfinished.write_text("42") if kind == "file" else unfinished.mkdir()
+    assert [path.name for path in tmp_path.rglob("*")] == ["results", "thesis.txt"]
+
+
+def test_an_empty_folder_or_a_zarr_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    for mark in (None, "zarr.json"):
+        if mark:
+            (tmp_path / "a.zarr" / mark).write_text("{}")
+        with pytest.raises(IsADirectoryError, match="is a folder"), replacing(tmp_path / "a.zarr") as unfinished:
+            unfinished.write_text("42")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.zarr", "zarr.json"]

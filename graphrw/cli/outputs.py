@@ -36,9 +36,10 @@ class Outputs:
         """Raise before a long run what would be wrong at its end."""
         for place, path in enumerate(self.paths):
             check_writable(path)
-            if path.resolve() in inputs.resolved:
-                raise ValueError(f"`{path}` would be replaced, and it is what is read. Take another name.")
-            if path in self.paths[:place]:
+            own = path.resolve()
+            if any(own == read or own in read.parents for read in inputs.resolved):
+                raise ValueError(f"`{path}` would be replaced, and it is, or holds, what is read. Take another name.")
+            if own in [other.resolve() for other in self.paths[:place]]:
                 raise ValueError(f"`{path}` is named twice.")
         for path in self.paths[1:]:
             if path.suffix.lower() == ".png":

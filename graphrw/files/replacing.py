@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+ZARR = ("zarr.json", ".zarray", ".zgroup")  # one of these is in every array or group
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A path beside `path` to write to; what was written takes the place of `path` once the block has ended well.
 
-    A block that fails, or is killed, leaves `path` as it was.
+    A block that fails, or is killed, leaves `path` as it was. A folder is replaced by a folder alone, and only if it is
+    empty or a Zarr.
+
+    Raises:
+        IsADirectoryError: for any other folder, before the block begins, or when a file would take its place.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -22,9 +28,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))  # through a link, not in its place
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")  # ends alike: writers look at the end of a name
+    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in ZARR):
+        raise IsADirectoryError(f"`{path}` is a folder. Take another name.")
     try:
         yield unfinished
         if path.is_dir():
+            if not unfinished.is_dir():
+                raise IsADirectoryError(f"`{path}` is a folder. Take another name.")
             _exchange(path, unfinished)
         else:
             unfinished.replace(path)
