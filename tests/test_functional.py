@@ -279,9 +279,14 @@ def test_effective_resistance_refuses_a_gradient_in_killing_where_nothing_kills(
 def test_effective_resistance_has_exact_gradients():
     sample, pairs = sample_walk(GRAPHS["batched"]), torch.tensor([[0, 1], [4, 6]])
     weight = sample.weight.detach().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda weight: rw.effective_resistance(rw.walk(sample.graph, weight), pairs), (weight,)
-    )
+
+    def resistances(weight):
+        return rw.effective_resistance(rw.walk(sample.graph, weight), pairs)
+
+    assert torch.autograd.gradcheck(resistances, (weight,))
+    expected = torch.autograd.functional.jacobian(resistances, weight)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):  # in the weights alone, and so not refused
+        torch.testing.assert_close(jacobian(resistances)(weight.detach()), expected)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 
 import graphrw as rw
 from graphrw.core.reach import stranded
-from graphrw.core.transforms import plainly
+from graphrw.core.transforms import asked_of, plainly
 from graphrw.solvers import LU, Auto, Dense, SuperLU
 
 
@@ -62,3 +62,40 @@ def test_vmap_over_seeds_says_what_to_do(ask):
     }[ask]
     with pytest.raises(ValueError, match=r"may run over right-hand sides, not over .*, seeds or what they depend on"):
         torch.func.vmap(run)(torch.tensor([[0, -1, -1, 1], [1, -1, 0, -1]]))
+
+
+ONES = torch.ones(3)
+ASKED = {
+    "grad of x": (False, lambda use: torch.func.grad(lambda x: use(x, ONES))(ONES)),
+    "jvp of x": (False, lambda use: torch.func.jvp(lambda x: use(x, ONES), (ONES,), (ONES,))),
+    "hessian of x": (False, lambda use: torch.func.hessian(lambda x: use(x, ONES))(ONES)),
+    "vmap over x": (False, lambda use: torch.func.vmap(lambda x: use(x, ONES))(torch.ones(2, 3))),
+    "grad of y": (True, lambda use: torch.func.grad(lambda y: use(ONES, y))(ONES)),
+    "jvp of y": (True, lambda use: torch.func.jvp(lambda y: use(ONES, y), (ONES,), (ONES,))),
+    "jvp of y, grad of x": (
+        True,
+        lambda use: torch.func.jvp(lambda y: torch.func.grad(lambda x: use(x, y))(ONES), (ONES,), (ONES,)),
+    ),
+    "grad of y, jvp of x": (
+        True,
+        lambda use: torch.func.grad(lambda y: torch.func.jvp(lambda x: use(x, y), (ONES,), (ONES,))[1])(ONES),
+    ),
+    "backward to y, grad of x": (
+        True,
+        lambda use: torch.func.grad(lambda x, y=ONES.clone().requires_grad_(): use(x, y))(ONES),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_a_derivative_is_asked_in_what_a_transform_differentiates_and_in_nothing_it_merely_wraps(case):
+    expected, transform = ASKED[case]
+    found = []
+
+    def use(x, y):
+        y = 1 * y  # which wraps it at every level
+        found.append(asked_of(y))
+        return (x * y).sum()
+
+    transform(use)
+    assert found == [expected]

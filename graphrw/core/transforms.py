@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 from torch._C import _functorch
-from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter, temporarily_clear_interpreter_stack
 from torch.autograd.forward_ad import unpack_dual
 
 T = TypeVar("T")
@@ -81,10 +81,19 @@ def transformed() -> bool:
 
 
 def asked_of(value: Tensor) -> bool:
-    """Whether a derivative may be asked in `value` itself, in reverse or forward mode or by `torch.func`."""
-    if torch.is_grad_enabled() and value.requires_grad:
+    """Whether a derivative may be asked in `value` itself, in reverse or forward mode or by `torch.func`.
+
+    Transforms wrap what merely passes through them, too: each level under way is asked for itself.
+    """
+    if (torch.is_grad_enabled() and value.requires_grad) or unpack_dual(value).tangent is not None:
         return True
-    return _functorch.is_functorch_wrapped_tensor(value) if transformed() else unpack_dual(value).tangent is not None
+    if not transformed():
+        return False
+    innermost = retrieve_current_functorch_interpreter()
+    if _functorch.is_functorch_wrapped_tensor(value) and _functorch.maybe_get_level(value) == innermost.level():
+        value = _functorch.get_unwrapped(value)
+    with innermost.lower():
+        return asked_of(value)
 
 
 def differentiated(*values: Tensor) -> bool:
