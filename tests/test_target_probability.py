@@ -65,24 +65,32 @@ def test_a_target_beyond_the_labels_is_named() -> None:
         target_probability(walk, seeds, torch.full((9,), 3))
 
 
-def test_weights_changed_in_place_before_backward_change_no_gradient() -> None:
-    walk, seeds = seeded(rw.grid_graph((5, 5)), 2)
-    target = right_labels(25, 2)
+@pytest.mark.parametrize("changed", ["weight", "seeds", "target"])
+def test_what_is_changed_in_place_before_backward_changes_no_gradient(changed: str) -> None:
+    walk, kept = seeded(rw.grid_graph((5, 5)), 2)
     slopes = []
     for change in (False, True):
         weight = torch.nn.Parameter(walk.weight.clone())
+        seeds, target = kept.clone(), right_labels(25, 2)
         found = target_probability(rw.walk(walk.graph, weight, 0.1), seeds, target)
         if change:
-            with torch.no_grad():
-                weight.add_(0.5)  # as a step of an optimiser
+            with torch.no_grad():  # as by a step of an optimiser, or a loader that fills its tensors again
+                {"weight": weight, "seeds": seeds, "target": target}[changed].add_(1)
         found.square().sum().backward()
         slopes.append(weight.grad)
     torch.testing.assert_close(*slopes, rtol=0, atol=0)
 
 
-def test_transforms_of_torch_are_refused_in_words() -> None:
+def test_reverse_mode_of_torch_func_is_refused_in_words_and_forward_mode_is_right() -> None:
     walk, seeds = seeded(rw.grid_graph((3, 3)), 2)
-    with pytest.raises(NotImplementedError, match="take `hitting_probabilities`"):
-        torch.func.grad(lambda w: target_probability(rw.walk(walk.graph, w), seeds, right_labels(9, 2)).sum())(
-            walk.weight
-        )
+    target = right_labels(9, 2)
+
+    def found(weight: Tensor) -> Tensor:
+        return target_probability(rw.walk(walk.graph, weight, 0.1), seeds, target)
+
+    weight = walk.weight.detach()
+    for transform in (torch.func.jacrev, torch.func.hessian):
+        with pytest.raises(NotImplementedError, match="take `hitting_probabilities`"):
+            transform(found)(weight)
+    expected = torch.autograd.functional.jacobian(found, weight)
+    torch.testing.assert_close(torch.func.jacfwd(found)(weight), expected)

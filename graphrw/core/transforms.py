@@ -80,6 +80,11 @@ def transformed() -> bool:
     return _functorch.peek_interpreter_stack() is not None
 
 
+def reversed_by_func() -> bool:
+    """Whether a reverse-mode transform of `torch.func` is under way, where torch's `checkpoint` cannot be."""
+    return any(level.key() == _functorch.TransformType.Grad for level in _functorch.get_interpreter_stack() or ())
+
+
 def asked_of(value: Tensor) -> bool:
     """Whether a derivative may be asked in `value` itself, in reverse or forward mode or by `torch.func`.
 

@@ -8,7 +8,7 @@ from graphrw.core.arrays import as_tensor
 from graphrw.core.held import Held
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
-from graphrw.core.transforms import transformed
+from graphrw.core.transforms import reversed_by_func
 from graphrw.core.walk import Walk, check_walk
 from graphrw.functional.most_probable import LABELS_AT_ONCE
 from graphrw.functional.seeds import count_labels
@@ -38,7 +38,8 @@ def target_probability(
 
     Raises:
         ConvergenceError: if the solver cannot reach its tolerance.
-        NotImplementedError: within transforms of `torch.func`, which cannot make answers again in backward.
+        NotImplementedError: within reverse-mode transforms of `torch.func`, such as `grad` and `hessian`, which do not
+            allow that answers are made again in backward.
         ValueError: for wrong shapes, types or values; for targets of L or more; for seeds that are all −1 without
             `num_labels`.
 
@@ -48,14 +49,16 @@ def target_probability(
     tensor([1.0000, 0.6667, 0.3333, 1.0000], dtype=torch.float64)
     """
     check_walk(walk)
-    if transformed():
+    if reversed_by_func():
         raise NotImplementedError(
-            "`target_probability` does not take `torch.func` transforms; take `hitting_probabilities` and `gather`."
+            "`target_probability` makes answers again in backward, which reverse-mode transforms of `torch.func` do not "
+            "allow: take `hitting_probabilities` and `gather` there, or `torch.autograd`."
         )
     nodes = walk.graph.num_nodes
     seeds = as_tensor("seeds", seeds, f"({nodes},) int64")
     num_labels = count_labels(walk, seeds, num_labels, None, streamed=True)
     target = _checked_target(target, nodes, num_labels).to(seeds.device)
+    seeds, target = seeds.clone(), target.clone()  # what is made again in backward sees no later ones
     seeded = seeds >= 0
     held = seeded | stranded(walk, seeded | (walk.killing.detach() > 0))
     known = Held(walk, held)
