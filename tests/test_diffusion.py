@@ -286,14 +286,3 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 def test_what_has_no_answer_is_refused(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_without_any_weight_the_map_is_zero_and_has_no_slope_of_nan() -> None:
-    for graph in (Graph(torch.tensor([[0, 1], [1, 2]]), 3), Graph.batch([ring(4), ring(5)])):
-        weight = random_values(graph.num_edges)
-        weight[: 4 if graph.parts else 2] = 0  # all of the graph, or of the first in the batch
-        weight.requires_grad_()
-        z = diffusion_map(walk(graph, weight), 1.0, 3)
-        assert not z[:3].any()
-        (slope,) = torch.autograd.grad(z.square().sum(), weight)
-        assert slope.isfinite().all()

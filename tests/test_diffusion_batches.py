@@ -178,3 +178,23 @@ def test_a_graph_alone_of_fewer_than_k_nodes_has_all_of_its_eigenpairs_as_in_a_b
     of_one = torch.zeros(len(x), dtype=torch.int64)
     torch.testing.assert_close(layer(9)(x, edge_index), layer(9)(x, edge_index, batch=of_one))
     assert layer(9).map(x, edge_index).shape == (len(x), 9)
+
+
+@pytest.mark.parametrize("ask", [rw.diffusion_map, unrolled_diffusion_map])
+def test_without_any_weight_a_map_refuses_a_slope_in_weights(ask: Callable[..., Tensor]) -> None:
+    line = rw.grid_graph((3,))
+    for graph, message in ((line, "All weights are 0"), (Graph.batch([line, line]), "All weights of graph 1 of")):
+        weight = torch.linspace(1, 2, graph.num_edges, dtype=torch.float64)
+        weight[-2:] = 0
+        assert not rw.diffusion_map(rw.walk(graph, weight), 1.0, 2)[-3:].any()  # nor a refusal
+        with pytest.raises(ValueError, match=message):
+            ask(rw.walk(graph, weight.requires_grad_()), 1.0, 2)
+    with pytest.raises(ValueError, match="no derivative in the weights"):
+        torch.func.grad(lambda w: ask(rw.walk(line, w), 1.0, 2).sum())(torch.zeros(2))
+
+
+def test_a_single_node_without_rate_leaves_all_gradients_finite() -> None:
+    graph = Graph.batch([Graph(torch.zeros(2, 0, dtype=torch.int64), 1), rw.grid_graph((2,))])
+    leaves = torch.ones(1, requires_grad=True), torch.zeros(3, requires_grad=True)
+    z = rw.diffusion_map(rw.walk(graph, *leaves), 1.0, 2)
+    assert all(slope.isfinite().all() for slope in torch.autograd.grad(z.square().sum(), leaves))

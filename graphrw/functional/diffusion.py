@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from graphrw.core.graph import Graph, check_graph
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
+from graphrw.core.transforms import asked_of, plainly
 from graphrw.core.walk import Walk, check_walk
 from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional.distances import checked_nodes, leaves, squared_distance
@@ -37,7 +38,9 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
     zeros in the other columns, which change no distance; `map_mask` says which these are. In a graph of several
     components that is not a batch, eigenvalues of all components compete for the k places.
 
-    The derivative is right wherever there is one: see `graphrw.spectral.spectral_map`.
+    The derivative is right wherever there is one: see `graphrw.spectral.spectral_map`. In the weights of a graph, or of
+    one of a batch, that are all 0 where nothing kills there is none, however small the step: the map depends on their
+    ratios alone.
 
     Args:
         walk: on an undirected graph of N nodes.
@@ -49,8 +52,8 @@ def diffusion_map(walk: Walk, time: Tensor | float, k: int, *, tolerance: float 
         (N, k), of the walk's type.
 
     Raises:
-        ValueError: for a directed graph, or a time, `k` or tolerance out of range; in the backward pass where there is
-            no derivative.
+        ValueError: for a directed graph, or a time, `k` or tolerance out of range; for a derivative in weights that are
+            all 0; in the backward pass where there is no derivative.
         ConvergenceError: if the eigenpairs, or their derivative, do not converge.
 
     Warns:
@@ -154,7 +157,7 @@ def unrolled_diffusion_map(
         (N, k), of the walk's type.
 
     Raises:
-        ValueError: for a directed graph, or a number out of range.
+        ValueError: for a directed graph, or a number out of range; as `diffusion_map` for weights that are all 0.
 
     >>> from graphrw import grid_graph, walk
     >>> line = walk(grid_graph((3,)), torch.ones(2, dtype=torch.float64))
@@ -178,11 +181,28 @@ def _part_by_part(walk: Walk, k: int, coordinates: Callable[[Walk, int], Tensor]
     """(N, k): the coordinates of each graph of a batch, with columns of zeros where it has fewer nodes than k."""
     _check_k(walk.graph, k)
     maps = []
-    for part in walks_of_batch(walk):
+    parts = walks_of_batch(walk)
+    _require_slope(parts)
+    for part in parts:
         own = min(k, part.graph.num_nodes)
         z = coordinates(part, own) if own else part.weight.reshape(0, 1)[:, :0]
         maps.append(pad(z, (0, k - own)))
     return torch.cat(maps)
+
+
+def _require_slope(parts: list[Walk]) -> None:
+    """Raise `ValueError` if a derivative is asked in the weights of a graph that are all 0, where there is none.
+
+    The map does not depend on the scale of all rates: it is one thing along the way to 0, and another at 0.
+    """
+    for place, part in enumerate(parts):
+        if not (part.graph.num_edges and asked_of(part.weight)) or bool(plainly(torch.any, part.rate)):
+            continue
+        where = f" of graph {place} of the batch" if len(parts) > 1 else ""
+        raise ValueError(
+            f"All weights{where} are 0, and nothing kills: there a diffusion map has no derivative in the weights. "
+            "Keep them above 0, for example by `+ 1e-6`, leave the graph out, or take `weight.detach()`."
+        )
 
 
 def _check_k(graph: Graph, k: int) -> None:
@@ -196,7 +216,7 @@ def scaled_map(walk: Walk, z: Tensor) -> Tensor:
     """C^{−½} z √(Σc)."""
     rate = walk.rate / unit_of(walk.rate)  # whose sum is held
     total = rate.sum()
-    walks = total > 0  # or the slope of the root is infinite, and that of the map NaN
+    walks = total > 0  # or, as for one node, the slope of the root is infinite, and that in killing NaN
     root = torch.where(walks, torch.where(walks, total, 1.0).sqrt(), 0.0)
     return root * inverse_root(rate)[:, None] * z
 
