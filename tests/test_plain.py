@@ -64,7 +64,7 @@ def test_vmap_over_seeds_says_what_to_do(ask):
         torch.func.vmap(run)(torch.tensor([[0, -1, -1, 1], [1, -1, 0, -1]]))
 
 
-ONES = torch.ones(3)
+ONES, LEARNED = torch.ones(3), torch.ones(3, requires_grad=True)
 ASKED = {
     "grad of x": (False, lambda use: torch.func.grad(lambda x: use(x, ONES))(ONES)),
     "jvp of x": (False, lambda use: torch.func.jvp(lambda x: use(x, ONES), (ONES,), (ONES,))),
@@ -80,10 +80,7 @@ ASKED = {
         True,
         lambda use: torch.func.grad(lambda y: torch.func.jvp(lambda x: use(x, y), (ONES,), (ONES,))[1])(ONES),
     ),
-    "backward to y, grad of x": (
-        True,
-        lambda use: torch.func.grad(lambda x, y=ONES.clone().requires_grad_(): use(x, y))(ONES),
-    ),
+    "backward to y, grad of x": (True, lambda use: torch.func.grad(lambda x: use(x, LEARNED))(ONES)),
 }
 
 

@@ -51,8 +51,8 @@ def target_probability(
     check_walk(walk)
     if reversed_by_func():
         raise NotImplementedError(
-            "`target_probability` makes answers again in backward, which reverse-mode transforms of `torch.func` do not "
-            "allow: take `hitting_probabilities` and `gather` there, or `torch.autograd`."
+            "`target_probability` makes answers again in backward, which reverse-mode transforms of `torch.func` do "
+            "not allow: take `hitting_probabilities` and `gather` there, or `torch.autograd`."
         )
     nodes = walk.graph.num_nodes
     seeds = as_tensor("seeds", seeds, f"({nodes},) int64")
