@@ -145,6 +145,9 @@ def test_inputs_are_not_replaced_and_must_be_there(tmp_path: Path) -> None:
         assert run("label", *names).exit_code == 1
     answer = run("label", tmp_path / "g.txt", tmp_path / "g.txt", "-o", tmp_path / "g.txt")
     assert "would be replaced" in answer.stderr
+    answer = run("label", tmp_path / "g.txt", tmp_path / "g.txt", "-o", tmp_path)
+    assert "is a folder, which will not be replaced" in answer.stderr
+    assert (tmp_path / "g.txt").exists()
 
 
 def test_a_single_node_gets_what_the_walk_says(tmp_path: Path) -> None:

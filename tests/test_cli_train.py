@@ -96,6 +96,7 @@ MISTAKES = {  # what is changed in the folder, arguments, exit code, what the se
     "a rate of 0": ("", ("--learning-rate", "0"), 1, "`learning_rate` must be positive"),
     "a stride that is no power of 2": ("", ("--stride", "3"), 1, "stride"),
     "no folder for weights": ("", ("-o", "nowhere/w"), 1, "There is no folder"),
+    "a folder as weights": ("", ("-o", "images"), 1, "is a folder, which will not be replaced"),
 }
 
 

@@ -334,7 +334,10 @@ def test_a_missing_library_is_one_sentence(
 def test_a_folder_that_is_no_zarr_is_never_replaced(kind: str, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "thesis.txt").write_text("years")
-    with pytest.raises(IsADirectoryError, match="results` is a folder"), replacing(tmp_path / "results") as unfinished:
+    with (
+        pytest.raises(IsADirectoryError, match="results` is a folder, which will not"),
+        replacing(tmp_path / "results") as unfinished,
+    ):
         unfinished.write_text("42") if kind == "file" else unfinished.mkdir()
     assert [path.name for path in tmp_path.rglob("*")] == ["results", "thesis.txt"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphrw.core.errors import MissingDependencyError
 from graphrw.files.image_file import ImageFile
-from graphrw.files.replacing import replacing
+from graphrw.files.replacing import check_folder, replacing
 
 
 @dataclass(frozen=True)
@@ -138,16 +138,15 @@ def check_writable(path: str | Path) -> None:
         raise ValueError(f"`{path}` ends like nothing that can be written: take {endings}.") from error
     if not kind.written:
         raise ValueError(f"`{path}`: {kind.name} files are only read, as most of them change labels. Take {endings}.")
-    check_place(path)
-    if path.is_dir():
-        made_by_zarr = any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
-        if kind.name != "Zarr" or (not made_by_zarr and any(path.iterdir())):
-            raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced by a file.")
+    check_place(path, by_folder=kind.name == "Zarr")
     kind.load("write")
 
 
-def check_place(path: Path) -> None:
-    """Raise `OSError` if there is no folder for `path`, or nothing may be written there."""
+def check_place(path: Path, *, by_folder: bool = False) -> None:
+    """Raise `OSError` if there is no folder for `path`, nothing may be written there, or it is a folder to be kept.
+
+    `by_folder` says that what is written is a folder, as a Zarr is.
+    """
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder `{folder}` to write `{path.name}` into.")
@@ -155,6 +154,7 @@ def check_place(path: Path) -> None:
         raise PermissionError(f"Nothing may be written into the folder `{folder}`.")
     if path.exists() and not path.is_file() and not path.is_dir():
         raise ValueError(f"`{path}` is no ordinary file, and cannot be replaced by one.")
+    check_folder(path, by_folder=by_folder)
 
 
 def format_of(path: Path) -> Format:

@@ -28,13 +28,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))  # through a link, not in its place
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")  # ends alike: writers look at the end of a name
-    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in ZARR):
-        raise IsADirectoryError(f"`{path}` is a folder. Take another name.")
+    check_folder(path, by_folder=True)
     try:
         yield unfinished
         if path.is_dir():
-            if not unfinished.is_dir():
-                raise IsADirectoryError(f"`{path}` is a folder. Take another name.")
+            check_folder(path, by_folder=unfinished.is_dir())
             _exchange(path, unfinished)
         else:
             unfinished.replace(path)
@@ -42,6 +40,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
+
+
+def check_folder(path: Path, *, by_folder: bool) -> None:
+    """Raise `IsADirectoryError` for a folder, unless a folder takes its place and it is empty or a Zarr."""
+    if not path.is_dir():
+        return
+    made_by_zarr = any((path / mark).exists() for mark in ZARR)
+    if not by_folder or (not made_by_zarr and any(path.iterdir())):
+        raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced by a file.")
 
 
 def _exchange(folder: Path, unfinished: Path) -> None:
