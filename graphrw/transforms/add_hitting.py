@@ -66,8 +66,9 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
     @torch.no_grad()
     def forward(self, data: Data) -> Data:
         graph, weight, _ = from_pyg(checked_data(data), self.weight, self_loops=True)
-        seeds = self._seeds(data)
-        num_labels = self.num_labels or int(_labels(data).max()) + 1  # of all, so that every mask gives as many columns
+        labels = self._labels(data)
+        seeds = labels if self.mask is None else torch.where(_mask(data, self.mask), labels, -1)
+        num_labels = self.num_labels or int(labels.max()) + 1  # of all, so that every mask gives as many columns
         fill = weight.new_full((num_labels,), 1 / num_labels) if self.unreachable else None
         try:
             data[self.attr_name] = hitting_probabilities(
@@ -77,18 +78,18 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
             raise SingularWalkError(f"{error} Here `unreachable=True` gives each label the same share.") from error
         return data
 
-    def _seeds(self, data: Data) -> Tensor:
+    def _labels(self, data: Data) -> Tensor:
+        """Of all nodes, (N,) int64."""
         missing = [name for name in ("y", self.mask) if name is not None and name not in data]
         if missing:
             raise ValueError(f"`data` has no `{missing[0]}`, where seeds are taken from; it has {data.keys()}.")
-        labels = _labels(data)
-        return labels if self.mask is None else torch.where(_mask(data, self.mask), labels, -1)
+        return _checked_labels(data)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mask={self.mask!r}, num_labels={self.num_labels})"
 
 
-def _labels(data: Data) -> Tensor:
+def _checked_labels(data: Data) -> Tensor:
     """``data.y`` as (N,) int64."""
     num_nodes, wanted = data.num_nodes, f"({data.num_nodes},) whole numbers, the label of each node"
     labels = column(whole_numbers("data.y", data.y, wanted))  # (N, 1) in OGB
