@@ -73,6 +73,28 @@ def test_ctrl_c_in_the_midst_of_the_work_is_130_without_a_traceback(tmp_path: Pa
     assert sorted(os.listdir(tmp_path)) == ["image.npy", "seeds.npy"]
 
 
+LOST = """
+import os, signal
+import graphrw.cli.segment as command
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)  # where Python asks for signals
+def work(*arguments, **options):
+    print("now", flush=True)
+    Last()
+    for _ in range(200):
+        time.sleep(0.1)
+command.by_session = work
+"""
+
+
+def test_ctrl_c_where_python_drops_exceptions_is_asked_again(tmp_path: Path) -> None:
+    image, seeds = written(tmp_path)
+    _, errors = (process := patched(LOST, "walk", image, seeds, "-o", tmp_path / "o.png")).communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "Interrupted.\n")
+
+
 def test_the_module_is_the_command_and_shows_help(tmp_path: Path) -> None:
     output, errors = start("--help", folder=tmp_path).communicate()
     assert errors == ""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from graphrw.cli.info import info
+from graphrw.cli.interrupt import ask_again_if_lost
 from graphrw.cli.label import label
 from graphrw.cli.mistakes import Commands
 from graphrw.cli.page import page
@@ -44,6 +45,7 @@ def graphrw(
 def run() -> None:
     """What the process was started for; ends it."""
     signal.signal(signal.SIGTERM, _terminate)
+    ask_again_if_lost()
     app(prog_name="graphrw")
 
 
