@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -178,6 +179,16 @@ def test_nested_segments_are_learned_and_scored_and_horses_found_by_labels_of_im
     options = ["--model", tmp_path / "tuned.pt", "--k", 16, "--train-on", "test", "--steps", 2, "--seeds", 1]
     run("ndd/weak.py", "--data", data, "--split", "test", "--out", out, *options)
     assert {row["pooling"] for row in figures(out)} == {"no pooling", "colours", "learned diffusion distance"}
+
+
+def test_horses_are_found_in_a_folder_without_photographs_to_learn_from(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "weizmann_horses"
+    shutil.copytree(data / "weizmann_horses" / "test", kept / "test")
+    options = ["--data", kept.parent, "--split", "test", "--k", 16, "--steps", 1, "--seeds", 1]
+    assert "Give --train-data DIR" in run("ndd/weak.py", *options, expect=1)
+    told = run("ndd/weak.py", *options, "--train-data", data, "--train-on", "test", "--out", tmp_path / "a.json")
+    assert "| no pooling |" in told
+    assert len(figures(tmp_path / "a.json")) == 2
 
 
 def test_walks_over_superpixels_are_compared_with_those_over_pixels(data: Path, tmp_path: Path) -> None:

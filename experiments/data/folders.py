@@ -29,7 +29,7 @@ def set_folder(data: Path, name: str) -> Path:
     folder = data / name
     if not folder.is_dir():
         there = ", ".join(sorted(path.name for path in data.iterdir() if path.is_dir())) or "nothing"
-        raise Missing(f"The folder given by --data holds no `{name}`. There: {there}. See experiments/README.md.")
+        raise Missing(f"The folder `{data}` holds no `{name}`. There: {there}. See experiments/README.md.")
     return folder
 
 

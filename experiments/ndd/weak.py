@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from experiments.data.photographs import bsds500, weizmann_horses
+from experiments.data.folders import Missing
+from experiments.data.photographs import Annotated, Labelled, bsds500, weizmann_horses
 from experiments.ndd.evaluate import CHOSEN, load
 from experiments.ndd.methods import Setting, walk_of
 from experiments.ndd.network import STRIDE, Segmenter
@@ -44,6 +45,7 @@ class Config(Evaluation):
     model: Path | None = option(None, "weights that `train.py` has left")
     k: int = option(50, "eigenpairs, as in training")
     train_on: str = option("train", "the split of both sets to learn from")
+    train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data")
     images: int = option(60, "photographs to learn from, at most, of each set")
     steps: int = option(200, f"of {BATCH} photographs each")
     seeds: int = option(3, "trainings of the classifier")
@@ -82,16 +84,20 @@ def pooled(x: Tensor, scene: Scene, model: Segmenter, setting: Setting | None) -
     return region_pooling(x, diffusion_similarity(torch.cdist(z, z).square(), float(model.ndd.scale) / len(x)))
 
 
-def horses(config: Config, model: Segmenter, ways: dict[str, Setting | None], split: str, count: int) -> list[Cells]:
+def photographs(config: Config) -> tuple[list[Labelled], list[Annotated], list[Labelled]]:
+    """Those with a horse and those without, to learn from; and those that are scored."""
+    data, split = config.train_data or config.data, config.train_on
+    scored = weizmann_horses(config.data, config.split)
+    try:
+        with_horse, without = weizmann_horses(data, split)[: config.images], bsds500(data, split, config.images)
+    except Missing as missing:
+        raise SystemExit(f"{missing} Give --train-data DIR, a folder of sets to learn from, or --train-on.") from None
+    return with_horse, [one for one in without if one.name not in HORSES], scored
+
+
+def horses(found: list[Labelled], model: Segmenter, ways: dict[str, Setting | None]) -> list[Cells]:
     """Cells of photographs with a horse."""
-    found = weizmann_horses(config.data, split)[:count]
     return [cells_of(pixels(one.image), model, ways, torch.from_numpy(one.classes) > 0) for one in found]
-
-
-def others(config: Config, model: Segmenter, ways: dict[str, Setting | None]) -> list[Cells]:
-    """Cells of photographs without one."""
-    found = [one for one in bsds500(config.data, config.train_on, config.images) if one.name not in HORSES]
-    return [cells_of(pixels(one.image), model, ways) for one in found]
 
 
 def fitted(config: Config, cells: list[Cells], way: str, seed: int) -> RegionClassifier:
@@ -141,8 +147,9 @@ def main(arguments: list[str] | None = None) -> None:
     ways: dict[str, Setting | None] = {"no pooling": None, "colours": CHOSEN["colours, diffusion distance"]}
     if config.model is not None:
         ways["learned diffusion distance"] = Setting("learned", "distance")
-    known = horses(config, model, ways, config.train_on, config.images)
-    training, scored = known + others(config, model, ways), horses(config, model, ways, config.split, 10**6)
+    with_horse, without, asked = photographs(config)
+    known, scored = horses(with_horse, model, ways), horses(asked, model, ways)
+    training = [*known, *(cells_of(pixels(one.image), model, ways) for one in without)]
     rows = []
     for way in ways:
         for seed in range(config.seeds):
