@@ -126,6 +126,7 @@ def begun(config: Config, scenes: list[Scene]) -> RAWKS:
     classes = kind_of(config.set, config.strokes).classes
     model = made(scenes[0].features.shape[1], classes, scratch=config.scratch)
     nn.init.constant_(model.edges.bias, config.start / config.gain)
+    model.gain = config.gain
     return model
 
 
@@ -139,8 +140,6 @@ def trained(config: Config, row: str, model: RAWKS, scenes: list[Scene]) -> RAWK
         return loss_of(config, row)(learner, scene.to(device), done[0])
 
     learner = (Tempered(model) if config.temperature and row == "joint" else model).to(device)
-    usual = rawks.GAIN
-    rawks.GAIN = config.gain  # a constant; only this ablation of its value has another
     stage(
         row,
         learner,
@@ -149,10 +148,10 @@ def trained(config: Config, row: str, model: RAWKS, scenes: list[Scene]) -> RAWK
         schedule=Schedule(config.steps, seconds_of_row(config), learning_rate=config.learning_rate, clip=1.0),
         heard=partial(done.__setitem__, 0),
     )
-    rawks.GAIN = usual
     with torch.no_grad():
         for parameter in model.edges.parameters():
-            parameter.mul_(config.gain / usual)
+            parameter.mul_(config.gain / rawks.GAIN)
+    model.gain = rawks.GAIN
     return model
 
 
