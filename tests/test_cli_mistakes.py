@@ -32,6 +32,7 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "a folder as output": ("image.png seeds.png -o folder.png", WRONG, "`folder.png` is a folder"),
     "the image as output": ("image.png seeds.png -o ./image.png", WRONG, "would be replaced"),
     "the seeds as output": ("image.png seeds.png -o o.png --entropy seeds.png", WRONG, "would be replaced"),
+    "a part of the image as output": ("image.zarr seeds.zarr -o image.zarr/0", WRONG, "is part of, what is read"),
     "one output twice": ("image.png seeds.png -o o.tif --entropy o.tif", WRONG, "`o.tif` is named twice"),
     "fractions in PNG": ("image.png seeds.png -o o.png --entropy e.png", WRONG, "PNG holds whole numbers alone"),
     "a volume in PNG": ("volume.tif volume_seeds.tif -o o.png", WRONG, "PNG holds no volume, such as 6 × 16 × 24"),
@@ -82,6 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image, seeds = written(folder, ".tif", (6, 16, 24))
     image.rename(folder / "volume.tif")
     seeds.rename(folder / "volume_seeds.tif")
+    written(folder, ".zarr")
     (folder / "folder.png").mkdir()
     for name in ("text.png", "text.json", "text.docx"):
         (folder / name).write_text("words")

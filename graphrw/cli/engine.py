@@ -54,7 +54,7 @@ def _check(inputs: Inputs, outputs: Outputs) -> None:
     outputs.check(inputs)
     if inputs.are_strokes or inputs.channel_axis is not None:
         raise ValueError("--engine petsc takes a label image as SEEDS, and images without channels.")
-    for path in (*inputs.resolved, *outputs.paths):
+    for path in (*(path.resolve() for path in inputs.paths), *outputs.paths):
         if ".zarr" not in "".join(part[-5:] for part in path.parts):
             raise ValueError(f"`{path}`: --engine petsc reads and writes Zarr alone, block by block.")
 

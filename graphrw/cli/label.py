@@ -11,6 +11,7 @@ import typer
 from torch import Tensor
 
 from graphrw.cli.graph_files import NamedGraph, read_graph, read_node_labels
+from graphrw.cli.task import check_not_read
 from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
@@ -59,11 +60,10 @@ def label(
     """
     if out is not None:
         check_place(out)
+        check_not_read(out, (graph, labels))
     for path in (graph, labels):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{path}`.")
-        if out is not None and out.resolve() == path.resolve():
-            raise ValueError(f"`{out}` would be replaced, and it is what is read. Take another name.")
     named = read_graph(graph, directed=directed)
     classes, seeds = _seeds(named, read_node_labels(labels), labels)
     table = _probabilities(named, seeds, len(classes), class_mass=class_mass)

@@ -8,7 +8,7 @@ import typer
 from numpy.typing import NDArray
 
 from graphrw.cli.answers import Answer
-from graphrw.cli.task import Inputs, size
+from graphrw.cli.task import Inputs, check_not_read, size
 from graphrw.files import check_writable, smallest_type, write_images
 
 MANY = 12  # labels, from which on they are counted and not listed
@@ -36,10 +36,8 @@ class Outputs:
         """Raise before a long run what would be wrong at its end."""
         for place, path in enumerate(self.paths):
             check_writable(path)
-            own = path.resolve()
-            if any(own == read or own in read.parents for read in inputs.resolved):
-                raise ValueError(f"`{path}` would be replaced, and it is, or holds, what is read. Take another name.")
-            if own in [other.resolve() for other in self.paths[:place]]:
+            check_not_read(path, inputs.paths)
+            if path.resolve() in [other.resolve() for other in self.paths[:place]]:
                 raise ValueError(f"`{path}` is named twice.")
         for path in self.paths[1:]:
             if path.suffix.lower() == ".png":

@@ -1,5 +1,6 @@
 """An image and its seeds, as a command gets them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class Inputs:
         return self.seeds.suffix.lower() == ".json"
 
     @property
-    def resolved(self) -> list[Path]:
-        """Where the files are."""
-        return [path.resolve() for path in (self.image, self.seeds, self.mask) if path is not None]
+    def paths(self) -> list[Path]:
+        """Of all files."""
+        return [path for path in (self.image, self.seeds, self.mask) if path is not None]
 
     def read(self) -> Task:
         """All of it, from a label image.
@@ -138,6 +139,16 @@ def check_same_place(image: ImageFile, other: ImageFile, paths: tuple[Path, Path
             f"{apart:.3g} mm away. Resample it to the image, as `nibabel.processing.resample_from_to(seeds, image, "
             "order=0)` does; or, if the arrays fit as they are, give it the image's affine."
         )
+
+
+def check_not_read(path: Path, read: Iterable[Path]) -> None:
+    """Raise `ValueError` if writing `path` would replace one of the files that are `read`, what holds it, or a part."""
+    own = path.resolve()
+    for other in (file.resolve() for file in read):
+        if own == other or own in other.parents or (other in own.parents and own.exists()):
+            raise ValueError(
+                f"`{path}` would be replaced, and it is, holds, or is part of, what is read. Take another name."
+            )
 
 
 def with_channels(

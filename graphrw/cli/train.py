@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from graphrw.cli import options as given
 from graphrw.cli.bars import bar
-from graphrw.cli.training_folder import Pair, as_examples, channels_of, fitted_scale, read_pairs
+from graphrw.cli.task import check_not_read
+from graphrw.cli.training_folder import Pair, as_examples, channels_of, fitted_scale, pairs_in, read_pairs
 from graphrw.core.errors import Cancelled
 from graphrw.core.progress import Listener
 from graphrw.files import check_place
@@ -75,12 +77,10 @@ def train(
     """
     where = given.device_of(device)
     check_place(check_name(out))
-    checkpoint = out.with_name(f"{out.name}.checkpoint")
-    if checkpoint.exists() and not resume:
-        raise ValueError(f"`{checkpoint}` is left from a run that was stopped: --resume goes on, or delete it.")
-    if resume and not checkpoint.exists():
-        raise ValueError(f"There is no `{checkpoint}` to go on from: only a run that was stopped leaves one.")
-    pairs = read_pairs(folder, ignore=ignore)
+    checkpoint = _checkpoint(out, resume=resume)
+    files = pairs_in(folder)
+    check_not_read(out, chain(*files.values()))
+    pairs = read_pairs(files, ignore=ignore)
     torch.manual_seed(seed)
     model = _model(pairs, width=width, stride=stride).to(where)
     kept = round(val * len(pairs)) if len(pairs) > 1 else 0
@@ -100,6 +100,16 @@ def train(
     if not quiet:
         kind = "validation loss" if judged else "loss"
         typer.echo(f"{done.steps} steps on {len(pairs) - kept} images, {kind} {done.loss:.4f}, in `{out}`.", err=True)
+
+
+def _checkpoint(out: Path, *, resume: bool) -> Path:
+    """Where the state is kept; that it is there, or not, is what the user says."""
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    if checkpoint.exists() and not resume:
+        raise ValueError(f"`{checkpoint}` is left from a run that was stopped: --resume goes on, or delete it.")
+    if resume and not checkpoint.exists():
+        raise ValueError(f"There is no `{checkpoint}` to go on from: only a run that was stopped leaves one.")
+    return checkpoint
 
 
 def _model(pairs: list[Pair], *, width: int, stride: int) -> LearnedRandomWalker:

@@ -1,5 +1,6 @@
 """A folder with images and their segments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphrw.cli.task import with_channels
 from graphrw.files import ImageFile, read_image, read_labels
-from graphrw.files.formats import FORMATS
+from graphrw.files.formats import ENDINGS
 from graphrw.models import InputScale
 from graphrw.models.examples import Example
 
@@ -24,22 +25,32 @@ class Pair:
     segments: NDArray[np.int64]  # (*spatial); −1: not known
 
 
-def read_pairs(folder: Path, *, ignore: int | None) -> list[Pair]:
-    """The pairs in `folder`/images and `folder`/labels: files whose names are the same but for their endings.
-
-    Args:
-        folder: where to look.
-        ignore: the label of pixels that are not known; negative ones never are.
+def pairs_in(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """The files in `folder`/images and `folder`/labels whose names are the same but for their endings.
 
     Raises:
-        ValueError: for an image without labels, and for images of different numbers of axes or channels.
+        FileNotFoundError: if there is no such folder.
+        ValueError: for a folder without images, and an image without labels.
     """
     images, labels = (_files(folder / part) for part in ("images", "labels"))
     lonely = [path for name, path in images.items() if name not in labels]
     if lonely:
         more = f" ({len(lonely)} such images)" if len(lonely) > 1 else ""
         raise ValueError(f"`{lonely[0]}` has no labels: there is no `{folder / 'labels' / _stem(lonely[0])}.…`{more}.")
-    pairs = [_pair(name, (path, labels[name]), ignore) for name, path in images.items()]
+    return {name: (path, labels[name]) for name, path in images.items()}
+
+
+def read_pairs(files: Mapping[str, tuple[Path, Path]], *, ignore: int | None) -> list[Pair]:
+    """The pairs in the files of `pairs_in`.
+
+    Args:
+        files: of an image and its labels, by name.
+        ignore: the label of pixels that are not known; negative ones never are.
+
+    Raises:
+        ValueError: for images of different numbers of axes or channels.
+    """
+    pairs = [_pair(name, paths, ignore) for name, paths in files.items()]
     first = pairs[0]
     for pair in pairs[1:]:
         if _kind(pair) != _kind(first):
@@ -81,10 +92,12 @@ def _files(folder: Path) -> dict[str, Path]:
     """The images in a folder by the stems of their names, in order."""
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder `{folder}`: images go into `images`, label images into `labels`.")
-    endings = tuple(ending for kind in FORMATS for ending in kind.endings)
-    files = {_stem(path): path for path in sorted(folder.iterdir()) if path.name.lower().endswith(endings)}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.lower().endswith(ENDINGS) and files.setdefault(_stem(path), path) is not path:
+            raise ValueError(f"`{files[_stem(path)]}` and `{path}` have the same name: rename one of them.")
     if not files:
-        raise ValueError(f"`{folder}` holds no image; known are {', '.join(endings)}.")
+        raise ValueError(f"`{folder}` holds no image; known are {', '.join(ENDINGS)}.")
     return files
 
 

@@ -3,7 +3,7 @@
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -59,6 +59,7 @@ FORMATS = (
     Format("Zarr", "ome_zarr", (".zarr",), "zarr", "volumes"),
     Format("NumPy", "npy", (".npy",), "numpy", "image"),
 )
+ENDINGS = tuple(ending for kind in FORMATS for ending in kind.endings)
 
 
 def read_image(path: str | Path) -> ImageFile:
@@ -131,7 +132,7 @@ def write_images(files: Mapping[Path, ImageFile]) -> None:
 def check_writable(path: str | Path) -> None:
     """Raise now what writing `path` would raise in the end."""
     path = Path(path)
-    endings = _endings(kind for kind in FORMATS if kind.written)
+    endings = ", ".join(ending for kind in FORMATS if kind.written for ending in kind.endings)
     try:
         kind = format_of(path)
     except ValueError as error:
@@ -169,12 +170,8 @@ def format_of(path: Path) -> Format:
             return kind
     if _is_zarr(path):
         return next(kind for kind in FORMATS if kind.name == "Zarr")
-    raise ValueError(f"`{path}` ends like no image; known are {_endings(FORMATS)}.")
+    raise ValueError(f"`{path}` ends like no image; known are {', '.join(ENDINGS)}.")
 
 
 def _is_zarr(path: Path) -> bool:
     return any(part.lower().endswith(".zarr") for part in path.parts)
-
-
-def _endings(kinds: Iterable[Format]) -> str:
-    return ", ".join(ending for kind in kinds for ending in kind.endings)

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from graphrw.files.formats import ENDINGS
 from graphrw.files.replacing import replacing
 
 FORMAT = "graphrw.model"
@@ -79,11 +80,16 @@ def read(path: str | Path, model: str) -> Contents:
 
 
 def check_name(path: Path) -> Path:
-    """`path`, unless it is called like a file of `torch.save`, which this is not."""
+    """`path`, unless it is called like a file of `torch.save`, or like an image, of which it might take the place."""
     if path.suffix.lower() in TORCH:
-        better = path.with_suffix(".safetensors")
-        raise ValueError(f"`{path}`: weights are written as safetensors, not for `torch.load`. Take `{better}`.")
+        raise ValueError(f"`{path}`: weights are written as safetensors, not for `torch.load`. Take `{_better(path)}`.")
+    if path.name.lower().endswith(ENDINGS):
+        raise ValueError(f"`{path}` ends like an image; weights are written as safetensors. Take `{_better(path)}`.")
     return path
+
+
+def _better(path: Path) -> Path:
+    return path.with_name(f"{path.name.removesuffix('.gz').rpartition('.')[0]}.safetensors")
 
 
 def checked_path(path: str | Path) -> Path:
