@@ -1,5 +1,6 @@
 """`segment`: strokes on images and volumes of every kind."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,11 @@ def test_nan_inside_is_refused() -> None:
         rw.segment(image, labels)
 
 
-def test_no_stroke_is_refused() -> None:
+@pytest.mark.parametrize("where", [0, -1])
+def test_no_stroke_is_refused(where: int) -> None:
     image, labels = two_halves(40, 60)
     with pytest.raises(ValueError, match="holds no stroke"):
-        rw.segment(image, 0 * labels)
+        rw.segment(image, 0 * labels + where)
 
 
 def test_one_label_is_all_of_it() -> None:
@@ -112,6 +114,23 @@ def test_the_units_of_an_image_do_not_matter(kind: str) -> None:
     levels = np.clip(image * 100 + 80, 0, 255).round()
     expected = rw.segment(levels / 255, labels)
     np.testing.assert_array_equal(rw.segment(levels.astype(kind), labels), expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda levels: levels + 1e9,
+        lambda levels: levels * 1e300,
+        lambda levels: (levels - 128) * 1e306,
+        lambda levels: levels * 1e-300,
+        lambda levels: levels.astype(np.int64) + 2**40,
+    ],
+    ids=["offset", "large", "of both signs", "small", "int64"],
+)
+def test_neither_do_offsets_and_units_that_float32_does_not_hold(change: Callable[[Array], Array]) -> None:
+    image, labels = two_halves(40, 60)
+    levels = np.clip(image * 100 + 80, 0, 255).round()
+    np.testing.assert_array_equal(rw.segment(change(levels), labels), rw.segment(levels, labels))
 
 
 def test_the_same_strokes_give_the_same_answer_in_torch_too() -> None:

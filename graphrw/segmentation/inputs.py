@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_tensor, whole_values
 from graphrw.core.memory import require_memory
+from graphrw.core.scale import unit_of
 from graphrw.core.warn import warn
 from graphrw.core.whole import check_positive, is_number, is_whole
 
@@ -22,6 +23,7 @@ MOST_RANGE = 20.0  # of floats: beyond it every difference is an edge, that of n
 # What segmenting over superpixels takes for each pixel, labels and all, and for each channel more: measured on a volume
 # of 215³, and less on larger ones (`benchmarks/volume_memory.py`).
 BYTES, CHANNEL = 110, 8
+EXACT = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.uint16, torch.float16, torch.bfloat16, torch.float32)
 ADVICE = "Segment it in parts that overlap, or at half the resolution."
 
 
@@ -60,7 +62,8 @@ def read_colours(image: Tensor, inside: Tensor, channel_axis: int | None) -> Ten
     pixels = _flat(image, inside, channel_axis)
     needed = len(pixels) * (BYTES + CHANNEL * (pixels.shape[1] - 1))
     require_memory(needed, f"Segmenting {tuple(inside.shape)} pixels", ADVICE)
-    return _finite(pixels.detach().float().cpu(), inside.cpu())
+    inside = inside.cpu()
+    return _as_singles(_finite(pixels.detach().cpu(), inside), inside.reshape(-1))
 
 
 def read_spacing(spacing: Sequence[float], axes: int) -> list[float]:
@@ -142,6 +145,17 @@ def _flat(image: NDArray[Any] | Tensor, inside: Tensor, channel_axis: int | None
     if values.is_complex():
         raise ValueError(f"`image` must be real; got {values.dtype}. Take its `abs`, or its two parts as channels.")
     return channels_last(values, channel_axis, tuple(inside.shape)).reshape(inside.numel(), -1)
+
+
+def _as_singles(pixels: Tensor, inside: Tensor) -> Tensor:
+    """(N, C) float32 that differ as `pixels` do, to scale. What float32 may not hold is moved to 0 and brought to about
+    1 first: beside an offset of 1e9 it has no digits left, and beyond 3e38 no numbers."""
+    if pixels.dtype in EXACT:
+        return pixels.float()
+    values = pixels.double()
+    values = values / unit_of(values[inside])  # the difference below shall not overflow
+    values -= values[inside].amin()
+    return values.div_(unit_of(values[inside])).float()
 
 
 def _finite(pixels: Tensor, inside: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from graphrw.core.whole import check_flag, check_not_negative
 from graphrw.functional.numbering import warn_if_nothing_is_asked
 from graphrw.segmentation.inputs import AN_IMAGE, check_alike, read_labels, read_spacing
 from graphrw.segmentation.labelling import Answer, Options, labeller
+from graphrw.segmentation.regions.stroke_pixels import stroke_pixels
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
 
@@ -131,6 +132,7 @@ def segment(
     )
     label_image = label_image.cpu()
     inside = label_image >= 0
+    stroke_pixels(label_image, inside)  # no stroke is told before the image is looked at
     label = labeller(options.read(as_tensor("image", image, AN_IMAGE), inside), inside, options, solver)
     answer = label(label_image)
     warn_if_nothing_is_asked(label_image)
