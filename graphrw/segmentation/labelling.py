@@ -165,4 +165,4 @@ def read_mask(mask: object, shape: tuple[int, ...]) -> Tensor:
         raise ValueError(f"`mask` must be bool {shape}; got {inside.dtype} {tuple(inside.shape)}.")
     if not bool(inside.any()):
         raise ValueError("`mask` is false everywhere: no pixel is left to be labelled.")
-    return inside.cpu()
+    return inside.to("cpu", copy=True)

@@ -27,8 +27,8 @@ class Contest:
 
     @property
     def probability(self) -> Tensor:
-        """(n, C)"""
-        return self._kept if self._few else self.solve(self._columns)
+        """(n, C), the caller's to change."""
+        return self._kept.clone() if self._few else self.solve(self._columns)
 
     @property
     def column(self) -> Tensor:

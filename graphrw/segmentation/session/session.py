@@ -95,7 +95,7 @@ class Session(Drawing):
         solver: Solver | None = None,
         progress: Listener | None = None,
     ) -> None:
-        self._image = as_tensor("image", image, AN_IMAGE)
+        self._image = as_tensor("image", image, AN_IMAGE).clone()  # strokes are of the image as it is now
         self._is_tensor = isinstance(image, Tensor)
         self._shape = spatial_shape(self._image, channel_axis)
         self._options = Options(
@@ -129,12 +129,12 @@ class Session(Drawing):
         """(\\*spatial) int64: the label of each pixel; 0 everywhere before the first stroke, −1 outside."""
         if self._found is None:
             return self._like(torch.where(self._inside, 0, -1))
-        return self._like(self._found.labels)
+        return self._like(self._found.labels.clone())  # theirs to change
 
     @property
     def label_ids(self) -> Array:
         """(L,) int64: the labels that have strokes, ascending."""
-        ids = torch.zeros(0, dtype=torch.int64) if self._found is None else self._found.ids
+        ids = torch.zeros(0, dtype=torch.int64) if self._found is None else self._found.ids.clone()
         return self._like(ids)
 
     @property
@@ -147,7 +147,7 @@ class Session(Drawing):
     @property
     def entropy(self) -> Array:
         """(\\*spatial): how undecided each pixel is, in nats; 0 before the first stroke."""
-        return self._like(self._uncertainty())
+        return self._like(self._uncertainty().clone())
 
     def forecast(self) -> Forecast:
         """What asking for `labels` now will take; nothing, where the answer is there already.
