@@ -165,6 +165,42 @@ def test_another_image_options_or_version_is_refused_in_words(tmp_path: Path) ->
         rw.Session(IMAGE, band=2).replay(path)
 
 
+def test_a_log_is_of_the_mask_that_it_was_made_with(tmp_path: Path) -> None:
+    path, mask = tmp_path / "strokes.json", np.ones(IMAGE.shape, dtype=bool)
+    mask[:, 40:] = False
+    session = rw.Session(IMAGE, mask=mask)
+    session.paint(2, DISC)
+    session.save_log(path)
+    for other in (None, ~mask):
+        with pytest.raises(ValueError, match="made with another mask, or with one where there is none"):
+            rw.Session(IMAGE, mask=other).replay(path)
+    (again := rw.Session(IMAGE, mask=mask)).replay(path)
+    np.testing.assert_array_equal(again.labels, session.labels)
+    earlier = json.loads(path.read_text())
+    del earlier["mask"]
+    path.write_text(json.dumps(earlier))
+    rw.Session(IMAGE).replay(path)
+
+
+@pytest.mark.parametrize("superpixels", [True, False])
+@pytest.mark.parametrize("name", ["labels", "probabilities", "entropy", "label_ids", "strokes"])
+def test_what_a_session_hands_out_is_the_callers_to_change(name: str, superpixels: bool) -> None:
+    session = painted(superpixels=superpixels)
+    getattr(session, name)[...] = 5
+    np.testing.assert_array_equal(getattr(session, name), getattr(painted(superpixels=superpixels), name))
+
+
+def test_a_session_is_of_its_image_and_mask_as_they_were_given(tmp_path: Path) -> None:
+    image, mask = IMAGE.astype(np.float32), np.ones(IMAGE.shape, dtype=bool)
+    session, kept = rw.Session(image, mask=mask), (image.copy(), mask.copy())
+    image[:], mask[:, 20:] = 0, False
+    session.paint(2, DISC)
+    session.paint(5, GROUND)
+    session.save_log(tmp_path / "strokes.json")
+    (again := rw.Session(kept[0], mask=kept[1])).replay(tmp_path / "strokes.json")
+    np.testing.assert_array_equal(session.labels, again.labels)
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{}", '{"format": "graphrw.strokes", "version": 1}', "\x00"])
 def test_what_is_no_log_is_refused_and_nothing_is_lost(text: str, tmp_path: Path) -> None:
     path = tmp_path / "strokes.json"

@@ -87,25 +87,27 @@ class Drawing:
         self._changed(True)
 
     def save_log(self, path: str | Path) -> None:
-        """Write all strokes, kept objects included, with the options and a hash of the image, as JSON.
+        """Write all strokes, kept objects included, with the options and hashes of image and mask, as JSON.
 
         Raises:
             ValueError: if labels follow weights that `learn` has found, which no log holds.
         """
         self._require_fixed_weights()
         done = self._history.strokes[: self._history.done]
-        stroke_log.write(path, stroke_log.StrokeLog(self._key, asdict(self._options), stroke_log.packed(done)))
+        mask, options = stroke_log.digest(self._inside), asdict(self._options)
+        stroke_log.write(path, stroke_log.StrokeLog(self._key, mask, options, stroke_log.packed(done)))
 
     def replay(self, path: str | Path) -> None:
         """Take the strokes of a log in place of the present ones: labels will be those of the session that wrote it.
 
         Raises:
-            ValueError: if it is of another image, was made with other options or another version, or is no log; or if
-                labels here follow weights that `learn` has found.
+            ValueError: if it is of another image, was made with another mask, other options or another version, or is
+                no log; or if labels here follow weights that `learn` has found.
         """
         self._require_fixed_weights()
         log = stroke_log.read(path)
         stroke_log.check_image(log, self._key, path)
+        stroke_log.check_mask(log, stroke_log.digest(self._inside), path)
         stroke_log.check_options(log, asdict(self._options), path)
         strokes = stroke_log.strokes_of(log, self._inside.numel(), path)
         self._history = History(strokes, len(strokes))

@@ -28,9 +28,7 @@ class ImageKey:
 
     @classmethod
     def of(cls, image: Tensor) -> "ImageKey":
-        values = image.detach().cpu().contiguous()
-        digest = hashlib.sha256(values.numpy().data).hexdigest()
-        return cls(tuple(values.shape), str(values.dtype).removeprefix("torch."), digest)
+        return cls(tuple(image.shape), str(image.dtype).removeprefix("torch."), digest(image))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +36,7 @@ class StrokeLog:
     """All that a session needs to be where it was."""
 
     image: ImageKey
+    mask: str | None  # a digest; None: the log is from before it was kept
     options: dict[str, Any]
     strokes: list[dict[str, Any]]  # as they stand in the file: `strokes_of` unpacks them
 
@@ -49,6 +48,7 @@ def write(path: str | Path, log: StrokeLog) -> None:
         "format": FORMAT,
         "version": VERSION,
         "image": asdict(log.image),
+        "mask": log.mask,
         "options": log.options,
         "strokes": log.strokes,
     }
@@ -81,7 +81,7 @@ def read(path: str | Path) -> StrokeLog:
     try:
         image = described["image"]
         key = ImageKey(tuple(image["shape"]), image["kind"], image["sha256"])
-        return StrokeLog(key, dict(described["options"]), list(described["strokes"]))
+        return StrokeLog(key, described.get("mask"), dict(described["options"]), list(described["strokes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"`{path}` is damaged: {error!r}.") from error
 
@@ -115,6 +115,15 @@ def check_image(log: StrokeLog, image: ImageKey, path: str | Path) -> None:
         )
 
 
+def check_mask(log: StrokeLog, mask: str, path: str | Path) -> None:
+    """Raise `ValueError` if `log` was made with another mask than this."""
+    if log.mask not in (None, mask):
+        raise ValueError(
+            f"`{path}` was made with another mask, or with one where there is none now, so that labels would be "
+            "others: give the mask that it was made with."
+        )
+
+
 def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> None:
     """Raise `ValueError` unless `log` was made with these options."""
     there = json.loads(json.dumps(options))
@@ -125,6 +134,11 @@ def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> 
                 f"`{path}` was made with {name}={value!r}; this session has {name}={there[name]!r}, which would give "
                 f"other labels. Make it with `Session(image, {name}={value!r})`."
             )
+
+
+def digest(values: Tensor) -> str:
+    """Of all numbers, in their type."""
+    return hashlib.sha256(values.detach().cpu().contiguous().numpy().data).hexdigest()
 
 
 def as_path(path: object) -> Path:
