@@ -146,6 +146,7 @@ def test_weights_that_ship_are_trained_and_scored(name: str, measure: str, data:
     assert "So free numbers are the usual ones" in run("pretrained/evaluate.py", *scoring)
     told = run("pretrained/evaluate.py", *scoring, "--out", out, "--tune-on", "test", "--tune-sections", 1)
     assert f"| {name} | watershed, same map |" in told
+    assert f"| {name} | random walker, same map, differences |" in told
     assert all(0 <= row[measure] < 4 for row in figures(out))
 
 

@@ -2,7 +2,8 @@
 
 Tissue: one seed in each segment; variation of information (bits) and Rand errors, without pixels within two of a
 boundary. Nuclei: one seed in each and as many on the ground; mean overlap, and average precision at an overlap of 0.5.
-The watershed and one random walker see the boundary map of the same network; another walker sees the image alone.
+The watershed and two random walkers see the boundary map of the same network, one of them its maxima along each edge,
+one its differences, as Grady's; a third walker sees the image alone.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -27,7 +28,16 @@ from torch.nn.functional import avg_pool2d, avg_pool3d
 from experiments.data.folders import if_there
 from experiments.data.tissue import Section
 from experiments.lrw import evaluate as tissue
-from experiments.lrw.methods import Learned, by_maxima, by_walk, by_watershed, grid_weights, learned, of_walk
+from experiments.lrw.methods import (
+    Learned,
+    by_differences,
+    by_maxima,
+    by_walk,
+    by_watershed,
+    grid_weights,
+    learned,
+    of_walk,
+)
 from experiments.lrw.sections import read
 from experiments.pretrained import nuclei
 from experiments.pretrained.recipes import RECIPES
@@ -36,8 +46,13 @@ from experiments.shared.results import table, told, write
 from graphrw.models import LearnedRandomWalker, pretrained_names
 
 MAP_BETAS = (3.0, 10.0, 30.0, 100.0)
+DIFFERENCE_BETAS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 IMAGE_BETAS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-CHOSEN = {"random walker, same map": 10.0, "random walker, image": 100.0}  # about what was best on training sets
+CHOSEN = {  # about what was best on training sets
+    "random walker, same map": 10.0,
+    "random walker, same map, differences": 100.0,
+    "random walker, image": 100.0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +85,10 @@ METHODS: dict[str, tuple[Method, tuple[float, ...]]] = {
     "learned walk": (lambda seen, seeds, power: by_walk(seen.learned, seeds, power), (1.0,)),
     "watershed, same map": (lambda seen, seeds, _: by_watershed(seen.learned, seeds, 0.0), (0.0,)),
     "random walker, same map": (lambda seen, seeds, beta: by_maxima(seen.learned, seeds, beta), MAP_BETAS),
+    "random walker, same map, differences": (
+        lambda seen, seeds, beta: by_differences(seen.learned, seeds, beta),
+        DIFFERENCE_BETAS,
+    ),
     "random walker, image": (by_image, IMAGE_BETAS),
 }
 
