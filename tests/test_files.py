@@ -233,6 +233,14 @@ def test_a_file_that_is_something_else_is_refused_by_name(ending: str, tmp_path:
         read_image(path)
 
 
+@pytest.mark.parametrize("shape", [(), (4,), (2, 2, 2, 2, 2)])
+def test_a_file_of_too_few_or_too_many_axes_is_refused_by_name(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones(shape))
+    for read in (read_image, read_labels):
+        with pytest.raises(ValueError, match=r"a\.npy` must hold an image or a volume"):
+            read(tmp_path / "a.npy")
+
+
 @pytest.mark.parametrize("ending", [".png", ".nii.gz", ".nrrd", ".tif", ".npy"])
 def test_a_file_that_was_cut_off_is_refused_by_name(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{ending}"

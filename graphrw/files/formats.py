@@ -87,6 +87,8 @@ def read_file(path: Path, what: str) -> ImageFile:
     values = file.values
     if values.dtype.kind not in "buif" or values.size == 0:
         raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
+    if values.ndim not in (2, 3, 4):
+        raise ValueError(f"`{path}` must hold an image or a volume, with channels or without; got {values.shape}.")
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         values = values.astype(np.float64)
     return replace(file, values=np.require(values, values.dtype.newbyteorder("="), ["C"]))
