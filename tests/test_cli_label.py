@@ -104,6 +104,43 @@ def test_nodes_that_lead_to_no_label_stay_empty_with_a_warning(tmp_path: Path) -
     assert table(answer.stdout) == {"a": ("left", 1), "b": ("left", 1), "x": ("", 0), "y": ("", 0)}
 
 
+EDGES_AND_HEADERS = {  # the first lines of a graph, how many nodes there are then
+    "node1 node2\nnode2 node3\n": 3,
+    "node1 node2\nnode3 a\nb a\n": 5,
+    "node1 node2 0.5\na b 1\n": 4,
+    "id brain\nbrain heart\n": 3,
+    "From To\na b\n": 2,
+    "# friends\nsource\ttarget\na\tb\n": 2,
+    "node1,node2,weight\nnode1,node3,1\n": 2,
+}
+
+
+@pytest.mark.parametrize("lines", EDGES_AND_HEADERS)
+def test_a_first_line_that_may_be_an_edge_is_one(lines: str, tmp_path: Path) -> None:
+    (tmp_path / "g.txt").write_text(lines)
+    first_node = lines.splitlines()[-1].replace(",", " ").split()[0]
+    (tmp_path / "known.txt").write_text(f"{first_node} left\n")
+    answer = run("label", tmp_path / "g.txt", tmp_path / "known.txt")
+    assert answer.exit_code == 0, answer.stderr
+    assert len(table(answer.stdout)) == EDGES_AND_HEADERS[lines]
+
+
+def test_a_first_label_is_kept_if_its_node_is_one_of_the_graph(tmp_path: Path) -> None:
+    (tmp_path / "g.txt").write_text("name id\nid b\n")
+    (tmp_path / "known.txt").write_text("name left\nb right\n")
+    answer = run("label", tmp_path / "g.txt", tmp_path / "known.txt")
+    assert table(answer.stdout)["name"] == ("left", 1)
+    assert answer.stderr == ""
+
+
+def test_names_of_columns_that_are_not_known_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "g.txt").write_text("a b\n")
+    (tmp_path / "known.txt").write_text("node,club\na,left\n")
+    answer = run("label", tmp_path / "g.txt", tmp_path / "known.txt")
+    assert "line 1: 'node club' is taken for the names of columns" in answer.stderr
+    assert set(table(answer.stdout)) == {"a", "b"}
+
+
 MISTAKES = {  # the graph, the labels, what the sentence says
     "a strange node": ("a b\n", "z left\n", "'z', which is no node of the graph"),
     "no edge": ("# nothing\n", "a left\n", "g.txt` holds no edge"),

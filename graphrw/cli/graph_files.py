@@ -6,10 +6,11 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 from xml.etree.ElementTree import ParseError
@@ -23,8 +24,12 @@ from torch import Tensor
 from graphrw.convert import from_networkx, from_scipy
 from graphrw.core.graph import Graph
 from graphrw.core.memory import require_memory
+from graphrw.core.warn import warn
 
-HEADERS = {"node", "source", "from", "src", "node1", "id", "name", "id1"}  # a first line that begins so names columns
+# Words of a first line that names columns: the first, and what stands second over nodes, or over labels.
+FIRST = {"node", "source", "from", "src", "node1", "id", "name", "id1"}
+SECOND = {"target", "to", "dst", "dest", "destination", "node2", "id2"}
+LABEL = {"label", "class", "group", "community", "category", "cluster"}
 LONGEST_LINE = 2**16  # characters; a small file can unpack to a line that fills the memory
 XML_TO_OBJECTS = 10  # bytes in memory for each in GraphML, at least
 NOT_GZIP = (gzip.BadGzipFile, zlib.error, EOFError)
@@ -58,16 +63,22 @@ def read_graph(path: Path, *, directed: bool) -> NamedGraph:
     return _edge_list(path, directed)
 
 
-def read_node_labels(path: Path) -> dict[str, str]:
-    """The label of each node in a file of lines `node label`.
+def read_node_labels(path: Path, nodes: Collection[str]) -> dict[str, str]:
+    """The label of each of some `nodes` in a file of lines `node label`.
+
+    A first line that begins with a name of columns, such as "node", and not with a node, is left out.
 
     Raises:
         ValueError: for lines of any other form, and for a node with two labels.
     """
     labels: dict[str, str] = {}
-    for number, row in _rows(path):
+    for place, (number, row) in enumerate(_rows(path)):
         if len(row) != 2:
             raise ValueError(f"`{path}`, line {number}: expected a node and its label; got {' '.join(row)!r}.")
+        if place == 0 and row[0].lower() in FIRST and row[0] not in nodes:
+            if row[1].lower() not in LABEL:
+                warn(f"`{path}`, line {number}: {' '.join(row)!r} is taken for the names of columns, and left out.")
+            continue
         node, label = row
         if labels.setdefault(node, label) != label:
             raise ValueError(f"`{path}`, line {number}: {node!r} has the labels {labels[node]!r} and {label!r}.")
@@ -79,7 +90,7 @@ def read_node_labels(path: Path) -> dict[str, str]:
 def _edge_list(path: Path, directed: bool) -> NamedGraph:
     number_of: dict[str, int] = {}
     weight_of: dict[tuple[int, int], float] = {}
-    for line, row in _rows(path):
+    for line, row in islice(_rows(path), int(_has_header(path)), None):
         if len(row) not in (2, 3):
             raise ValueError(f"`{path}`, line {line}: expected two nodes, or two and a weight; got {' '.join(row)!r}.")
         tail, head = (number_of.setdefault(name, len(number_of)) for name in row[:2])
@@ -96,6 +107,30 @@ def _edge_list(path: Path, directed: bool) -> NamedGraph:
     edges = torch.tensor(list(weight_of), dtype=torch.int64).T.contiguous()
     weights = torch.tensor(list(weight_of.values()), dtype=torch.float64)
     return NamedGraph(list(number_of), Graph(edges, len(number_of), directed), weights)
+
+
+def _has_header(path: Path) -> bool:
+    """Whether the first line of an edge list names columns: by its words, and because it is no edge like the others."""
+    rows = (row for _, row in _rows(path))
+    first = next(rows, [])
+    if len(first) not in (2, 3) or first[0].lower() not in FIRST or first[1].lower() not in SECOND:
+        return False
+    if len(first) == 3:
+        return not _is_number(first[2])
+    kinds = {_unnumbered(name) for name in first}
+    return not any(_unnumbered(name) in kinds for row in rows for name in row[:2])
+
+
+def _unnumbered(name: str) -> str:
+    """What is left of "node1" and "node2" is the same."""
+    return name.rstrip("0123456789")
+
+
+def _is_number(word: str) -> bool:
+    with suppress(ValueError):
+        float(word)
+        return True
+    return False
 
 
 def _graphml(path: Path) -> NamedGraph:
@@ -150,9 +185,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if len(line) == LONGEST_LINE:
                     raise ValueError(f"`{path}`, line {number}, is longer than {LONGEST_LINE} characters.")
                 if line.strip() and not line.lstrip().startswith(COMMENTS):
-                    row = _cells(line.strip())
-                    if number > 1 or row[0].lower() not in HEADERS:
-                        yield number, row
+                    yield number, _cells(line.strip())
     except (UnicodeDecodeError, csv.Error, *NOT_GZIP) as error:
         raise ValueError(f"`{path}` is no text: {error}.") from error
 

@@ -27,7 +27,8 @@ def label(
         typer.Argument(
             metavar="GRAPH",
             help="An edge list (`a b` or `a b weight` in each line, blanks, tabs or commas between them; .gz too), "
-            "GraphML, or a matrix of SciPy's (.npz), whose nodes are 0, 1, … A larger weight joins nodes more closely.",
+            "GraphML, or a matrix of SciPy's (.npz), whose nodes are 0, 1, … A larger weight joins nodes more closely. "
+            "A first line such as `source target` is left out, unless it is an edge; so is what begins with # or %.",
         ),
     ],
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="What is known: `node label` in each line.")],
@@ -65,7 +66,7 @@ def label(
         if not path.is_file():
             raise FileNotFoundError(f"There is no file `{path}`.")
     named = read_graph(graph, directed=directed)
-    classes, seeds = _seeds(named, read_node_labels(labels), labels)
+    classes, seeds = _seeds(named, read_node_labels(labels, named.names), labels)
     table = _probabilities(named, seeds, len(classes), class_mass=class_mass)
     with ExitStack() as stack:
         file = sys.stdout
