@@ -33,6 +33,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "α = 3": {"alpha": 3.0},
     "a temperature of P is learned": {"temperature": True},
     "walls on cells of half the size": {"stride": 2},
+    "no slope of colours among the features": {"slope": False},
 }
 
 
@@ -47,7 +48,7 @@ def scenes_of(config: Config) -> tuple[list[Scene], list[Scene]]:
     """Those to learn from, and those that are scored."""
 
     def of(split: str, mirrored: bool) -> list[Scene]:
-        options = {"share": config.share, "stride": config.stride, "mirrored": mirrored}
+        options = {"share": config.share, "stride": config.stride, "slope": config.slope, "mirrored": mirrored}
         return read(config.data, config.set, split, config.strokes, **options)
 
     return of(config.train_on, True), of(config.split, False)

@@ -47,6 +47,7 @@ class Config(Evaluation):
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     scratch: bool = option(False, "as in training")
+    slope: bool = option(True, "as in training")
     models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
 
 
@@ -140,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
     kind = kind_of(config.set, config.strokes)
-    options = {"share": config.share, "stride": config.stride, "scratch": config.scratch}
+    options = {"share": config.share, "stride": config.stride, "scratch": config.scratch, "slope": config.slope}
     scenes = read(config.data, config.set, config.split, config.strokes, **options)
     rows = [
         *of_models(config, scenes),

@@ -111,6 +111,7 @@ def read(
     stride: int = STRIDE,
     mirrored: bool = False,
     scratch: bool = False,
+    slope: bool = True,
 ) -> list[Scene]:
     """All scenes of a split.
 
@@ -123,9 +124,10 @@ def read(
         stride: pixels of the reduced photographs for each cell of the features.
         mirrored: whether each scene is there a second time, mirrored.
         scratch: whether features are but the colours of a cell's pixels, for networks that learn all that they know.
+        slope: whether the slope of colours is among the features.
     """
     kind, scenes = kind_of(name, strokes), []
-    features_of = partial(colours, stride=stride) if scratch else pretrained(stride)
+    features_of = partial(colours, stride=stride) if scratch else pretrained(stride, slope=slope)
     for index, (title, picture, truth, given) in enumerate(kind.read(data, split, strokes)):
         image = avg_pool2d(torch.from_numpy(picture.copy()).movedim(-1, 0)[None] / 255, kind.reduce)
         height, width = image.shape[2:]
@@ -142,9 +144,11 @@ def read(
     return scenes
 
 
-def pretrained(stride: int) -> Callable[[Tensor], Tensor]:
+def pretrained(stride: int, *, slope: bool = True) -> Callable[[Tensor], Tensor]:
     """What gives features of the frozen network, and the slope of colours."""
     network = EfficientNetLite0(stride, stages=STAGES)
+    if not slope:
+        return network
     return lambda image: torch.cat([network(image), contrast(image, stride)], 1)
 
 

@@ -38,6 +38,7 @@ class Config(TrainingInSteps):
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     scratch: bool = option(False, "U-Nets that learn from scratch, in place of heads on a frozen pretrained network")
+    slope: bool = option(True, "whether the slope of colours is among the features of walls and labels")
     seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
     rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
@@ -187,6 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
         stride=config.stride,
         mirrored=True,
         scratch=config.scratch,
+        slope=config.slope,
     )
     for seed in config.seeds or (config.seed,):
         train(replace(config, seed=seed, out=config.out / str(seed)), scenes)
