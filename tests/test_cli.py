@@ -213,6 +213,34 @@ def test_a_log_of_strokes_gives_the_labels_of_its_session(command: str, tmp_path
     assert f"was made by {command}" in run(other, image, tmp_path / "strokes.json", "-o", tmp_path / "o.png").stderr
 
 
+def test_a_log_of_another_image_or_without_strokes_is_refused_by_name(tmp_path: Path) -> None:
+    image, _ = written(tmp_path)
+    for values, words in (
+        (np.zeros((40, 50)), "`strokes.json` was made on an image of shape (40, 50)"),
+        (two_halves(40, 60)[0][::-1], "`strokes.json` was made on another image of this shape"),
+        (two_halves(40, 60)[0], "`strokes.json` holds no stroke"),
+    ):
+        rw.Session(values).save_log(tmp_path / "strokes.json")
+        answer = run("segment", image, tmp_path / "strokes.json", "-o", tmp_path / "o.png")
+        assert answer.exit_code == 1
+        told = answer.stderr.replace(f"{tmp_path}{os.sep}", "")
+        assert words in told
+        assert "`image.png`" in told or "no stroke" in told
+        assert not (tmp_path / "o.png").exists()
+
+
+def test_a_log_on_colours_in_an_array_tells_which_axis_they_are(tmp_path: Path) -> None:
+    colours = np.stack([two_halves(40, 60)[0]] * 3, axis=-1)
+    np.save(tmp_path / "image.npy", colours)
+    session = rw.Session(colours, channel_axis=-1)
+    session.paint(1, (20, range(2, 6)))
+    session.paint(2, (20, range(50, 56)))
+    session.save_log(tmp_path / "strokes.json")
+    answer = run("segment", tmp_path / "image.npy", tmp_path / "strokes.json", "-o", tmp_path / "o.png")
+    assert answer.exit_code == 0, answer.stderr
+    np.testing.assert_array_equal(read_image(tmp_path / "o.png").values, session.labels)
+
+
 def test_hundreds_of_labels_take_sixteen_bits(tmp_path: Path) -> None:
     marks = np.zeros((40, 60), np.uint16)
     marks[::2, ::2] = np.arange(600).reshape(20, 30) + 1

@@ -222,6 +222,40 @@ def test_runs_beyond_the_image_are_refused_before_they_fill_the_memory(runs: lis
         painted().replay(path)
 
 
+CHANGES = {  # what is changed, to what; None: it is gone; what the error says
+    ("image",): ([], "`image` must have `shape`"),
+    ("image", "shape"): (None, "`image` must have `shape`"),
+    ("options",): ([], "`options` must have band, beta"),
+    ("options", "superpixels"): (None, "`options` must have band, beta"),
+    ("options", "gamma"): (1, "and nothing else"),
+    ("options", "compactness"): ("x", "`compactness` must be positive"),
+    ("strokes",): ({}, "`strokes` must be a list"),
+    ("strokes", 1): ([], "stroke 2: it must have `label`, `runs` and `kept`"),
+    ("strokes", 1, "label"): (None, "stroke 2: it must have `label`, `runs` and `kept`"),
+    ("strokes", 0, "label"): (-1, "stroke 1: the label -1 is no whole number"),
+    ("strokes", 0, "kept"): ("no", "stroke 1: `kept` must be true or false; got no"),
+    ("strokes", 0, "runs"): (5, "stroke 1: `runs` must be a list of pairs"),
+    ("strokes", 0, "runs", 0): ([1, 2, 3], "stroke 1: `runs` must be a list of pairs"),
+}
+
+
+@pytest.mark.parametrize("place", CHANGES)
+def test_a_log_that_was_changed_by_hand_is_refused_in_words(place: tuple[str | int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "strokes.json"
+    painted().save_log(path)
+    described = inner = json.loads(path.read_text())
+    for name in place[:-1]:
+        inner = inner[name]
+    value, words = CHANGES[place]
+    if value is None:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    path.write_text(json.dumps(described))
+    with pytest.raises(ValueError, match=f"strokes.json` is damaged: .*{words}"):
+        painted().replay(path)
+
+
 def test_a_log_is_replaced_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "strokes.json"
     session = painted()

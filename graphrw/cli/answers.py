@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphrw.cli.task import Inputs, Task
+from graphrw.cli.task import Inputs, Task, with_channels_along
 from graphrw.core.arrays import as_tensor
 from graphrw.core.progress import Listener
 from graphrw.core.warn import warn
@@ -135,12 +135,21 @@ def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[Ima
     """Strokes come with the options of the session that they were made in."""
     if not inputs.seeds.is_file():
         raise FileNotFoundError(f"There is no file `{inputs.seeds}`.")
-    log = stroke_log.read(inputs.seeds).options
-    if options.get("superpixels", True) != log["superpixels"]:
-        raise ValueError(f"`{inputs.seeds}` was made by {'segment' if log['superpixels'] else 'walk'}: take that.")
+    log = stroke_log.read(inputs.seeds)
+    made = log.options
+    if options.get("superpixels", True) != made["superpixels"]:
+        raise ValueError(f"`{inputs.seeds}` was made by {'segment' if made['superpixels'] else 'walk'}: take that.")
     if len(options) > 1 or inputs.spacing or inputs.data_range or inputs.channel_axis is not None:
         raise ValueError(f"`{inputs.seeds}` says with which options its strokes were made: give no others.")
     image = read_image(inputs.image)
-    session = Session(image.values, mask=inputs.inside(image), progress=progress, **log)
-    session.replay(inputs.seeds)
-    return image, session
+    inside = inputs.inside(image)
+    try:
+        key = stroke_log.ImageKey.of(as_tensor("image", image.values, ""))
+        stroke_log.check_image(log, key, inputs.seeds)  # first: on another image options may not be for its axes
+        session = Session(image.values, mask=inside, progress=progress, **made)
+        session.replay(inputs.seeds)
+    except ValueError as error:
+        raise ValueError(f"`{inputs.image}` with `{inputs.seeds}`: {error}") from error
+    if len(session.label_ids) == 0:
+        raise ValueError(f"`{inputs.seeds}` holds no stroke.")
+    return with_channels_along(image, made["channel_axis"]), session

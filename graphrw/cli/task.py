@@ -175,14 +175,20 @@ def with_channels(
         candidates = [channel_axis % (last + 1)]
         image = replace(image, channel_axis=candidates[0])
     for axis in candidates:
-        found = replace(image, channel_axis=axis)
+        found = with_channels_along(image, axis)
         if found.shape == shape:
-            return found if len(image.axes) == len(shape) else replace(found, axes="", spacing=None)
+            return found
     channels = "" if image.channel_axis is None else f" (and {image.values.shape[image.channel_axis]} channels)"
     raise ValueError(
         f"`{paths[0]}` is {size(image.shape)}{channels}, but `{paths[1]}` is {size(shape)}: every pixel needs a label, "
         "or 0."
     )
+
+
+def with_channels_along(image: ImageFile, axis: int | None) -> ImageFile:
+    """The image with its channels there; what the file says of other axes than are left is forgotten."""
+    found = replace(image, channel_axis=axis)
+    return found if len(found.axes) == len(found.shape) else replace(found, axes="", spacing=None)
 
 
 def size(shape: tuple[int, ...]) -> str:

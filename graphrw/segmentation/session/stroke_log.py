@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphrw.core.whole import is_whole
 from graphrw.files.replacing import replacing
+from graphrw.segmentation.labelling import Options
 from graphrw.segmentation.session.history import Stroke
 
 FORMAT = "graphrw.strokes"
@@ -79,11 +80,12 @@ def read(path: str | Path) -> StrokeLog:
             "give other labels. Install the graphrw that wrote it."
         )
     try:
-        image = described["image"]
-        key = ImageKey(tuple(image["shape"]), image["kind"], image["sha256"])
-        return StrokeLog(key, described.get("mask"), dict(described["options"]), list(described["strokes"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"`{path}` is damaged: {error!r}.") from error
+        key, strokes = _image_key(described.get("image")), described.get("strokes")
+        if not isinstance(strokes, list):
+            raise ValueError("`strokes` must be a list")
+        return StrokeLog(key, described.get("mask"), _options(described.get("options")), strokes)
+    except ValueError as error:
+        raise ValueError(f"`{path}` is damaged: {str(error).removesuffix('.')}.") from error
 
 
 def packed(strokes: list[Stroke]) -> list[dict[str, Any]]:
@@ -97,12 +99,13 @@ def strokes_of(log: StrokeLog, num_pixels: int, path: str | Path) -> list[Stroke
     Raises:
         ValueError: if they are damaged, or lie outside; before they fill the memory.
     """
-    try:
-        return [
-            Stroke(_label(part["label"]), _pixels(part["runs"], num_pixels), bool(part["kept"])) for part in log.strokes
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"`{path}` is damaged: {error!r}.") from error
+    strokes = []
+    for number, part in enumerate(log.strokes, start=1):
+        try:
+            strokes.append(_stroke(part, num_pixels))
+        except ValueError as error:
+            raise ValueError(f"`{path}` is damaged: stroke {number}: {error}.") from error
+    return strokes
 
 
 def check_image(log: StrokeLog, image: ImageKey, path: str | Path) -> None:
@@ -158,13 +161,38 @@ def _runs(pixels: Tensor) -> list[list[int]]:
     return torch.stack([pixels[first], length], dim=1).tolist()
 
 
+def _image_key(told: Any) -> ImageKey:
+    if isinstance(told, dict) and told.keys() >= {"shape", "kind", "sha256"} and isinstance(told["shape"], list):
+        return ImageKey(tuple(told["shape"]), told["kind"], told["sha256"])
+    raise ValueError("`image` must have `shape`, a list, `kind` and `sha256`")
+
+
+def _options(told: Any) -> dict[str, Any]:
+    """What `Session` takes, all of it."""
+    names = {field.name for field in fields(Options)}
+    if not isinstance(told, dict) or told.keys() != names:
+        raise ValueError(f"`options` must have {', '.join(sorted(names))}, and nothing else")
+    Options(**told)  # refuses what it is not for
+    return told
+
+
+def _stroke(told: Any, num_pixels: int) -> Stroke:
+    if not isinstance(told, dict) or not told.keys() >= {"label", "runs", "kept"}:
+        raise ValueError("it must have `label`, `runs` and `kept`")
+    if not isinstance(told["kept"], bool):
+        raise ValueError(f"`kept` must be true or false; got {str(told['kept'])[:20]}")
+    return Stroke(_label(told["label"]), _pixels(told["runs"], num_pixels), told["kept"])
+
+
 def _label(label: Any) -> int:
     if not (is_whole(label) and 0 <= label < 2**63):
         raise ValueError(f"the label {str(label)[:20]} is no whole number from 0 to 2⁶³ − 1")
     return int(label)
 
 
-def _pixels(runs: list[list[int]], num_pixels: int) -> Tensor:
+def _pixels(runs: Any, num_pixels: int) -> Tensor:
+    if not isinstance(runs, list) or not all(isinstance(run, list) and len(run) == 2 for run in runs):
+        raise ValueError("`runs` must be a list of pairs [first pixel, how many]")
     end = 0
     for first, length in runs:  # looked at before they fill the memory
         if not (is_whole(first) and is_whole(length) and end <= first < first + length <= num_pixels):
