@@ -11,7 +11,7 @@ from PIL import Image
 
 from graphrw.cli import segment as segment_command
 from graphrw.core.errors import ConvergenceError
-from graphrw.files import ImageFile, write_image
+from graphrw.files import ImageFile, read_labels, write_image
 
 WRONG, USAGE = 1, 2
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # may write everywhere
@@ -101,6 +101,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "words.npy", np.full((40, 60), "a"))
     np.save(folder / "objects.npy", np.full((40, 60), None), allow_pickle=True)
     return folder
+
+
+@pytest.mark.parametrize("command", ["segment", "walk"])
+@pytest.mark.parametrize(("name", "label"), [("o.png", 70_000), ("o.tif", 2**32)])
+def test_labels_that_a_format_does_not_hold_are_refused_before_the_work(
+    command: str, name: str, label: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(segment_command, "by_session", _raising(AssertionError("work was done")))
+    seeds = np.zeros((40, 60), np.int64)
+    seeds[5, 5], seeds[30, 50] = 1, label
+    np.save("large.npy", seeds)
+    answer = run(command, "image.png", "large.npy", "-o", name)
+    kind, most, cure = ("PNG", 65535, ".tif, .tiff, .nii") if name == "o.png" else ("TIFF", 2**32 - 1, ".nii, .nii.gz")
+    assert answer.stderr.startswith(f"Error: `{name}`: {kind} holds labels up to {most}; got {label}. Take {cure}")
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd", ".zarr", ".npy"])
+def test_labels_of_more_than_32_bits_come_back(ending: str, folder: Path, tmp_path: Path) -> None:
+    seeds = np.zeros((40, 60), np.int64)
+    seeds[:, 0], seeds[:, -1] = 1, 2**62
+    np.save(tmp_path / "large.npy", seeds)
+    answer = run("segment", folder / "image.png", tmp_path / "large.npy", "-o", tmp_path / f"o{ending}")
+    assert answer.exit_code == 0, answer.stderr
+    assert np.unique(read_labels(tmp_path / f"o{ending}").values).tolist() == [1, 2**62]
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,6 @@ def _replayed(inputs: Inputs, options: Options, progress: Listener) -> tuple[Ima
         session.replay(inputs.seeds)
     except ValueError as error:
         raise ValueError(f"`{inputs.image}` with `{inputs.seeds}`: {error}") from error
-    if len(session.label_ids) == 0:
+    if not (np.asarray(session.strokes) > 0).any():
         raise ValueError(f"`{inputs.seeds}` holds no stroke.")
     return with_channels_along(image, made["channel_axis"]), session

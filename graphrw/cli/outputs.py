@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from graphrw.cli.answers import Answer
 from graphrw.cli.task import Inputs, check_not_read, size
-from graphrw.files import check_writable, smallest_type, write_images
+from graphrw.files import check_label_fits, check_writable, smallest_type, write_images
 
 MANY = 12  # labels, from which on they are counted and not listed
 
@@ -43,8 +43,9 @@ class Outputs:
             if path.suffix.lower() == ".png":
                 raise ValueError(f"`{path}`: PNG holds whole numbers alone. Take .tif or .npy.")
 
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise before a long run if the labels of a volume shall go where there is no room for one."""
+    def check_held(self, shape: tuple[int, ...], seeds: NDArray[np.int64]) -> None:
+        """Raise before a long run if labels so large, or of a volume, shall go where there is no room for them."""
+        check_label_fits(self.labels, int(seeds.max()))
         if len(shape) > 2 and self.labels.suffix.lower() == ".png":
             raise ValueError(
                 f"`{self.labels}`: PNG holds no volume, such as {size(shape)}. Take .tif, .nii.gz or .nrrd."

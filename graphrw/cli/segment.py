@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from graphrw.cli import options as given
@@ -167,7 +168,7 @@ def _by_session(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bo
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
         picture, session = opened(inputs, options, progress)
-        outputs.check_shape(picture.shape)
+        outputs.check_held(picture.shape, np.asarray(session.strokes))
         answer = by_session(picture, session, **outputs.wanted)
     outputs.write(answer, quiet=quiet)
 
@@ -177,7 +178,7 @@ def _at_once(inputs: Inputs, outputs: Outputs, option: str, label: Label, *, qui
     outputs.check(inputs)
     with bar(quiet=quiet) as progress:
         task = task_for(inputs, option)
-        outputs.check_shape(task.image.shape)
+        outputs.check_held(task.image.shape, task.seeds)
         progress(0.1, "walking")
         answer = label(task, **outputs.wanted)
     outputs.write(answer, quiet=quiet)

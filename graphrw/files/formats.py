@@ -28,6 +28,7 @@ class Format:
     extra: str
     written: bool = True
     palettes: bool = False  # numbers of colours, which may be labels
+    most: int = 2**63 - 1  # the largest label that is written
 
     def load(self, what: str) -> Callable[..., Any]:
         """Its function "read", "read_labels" or "write"; Zarr's "open_lazily", "create" or "created".
@@ -51,9 +52,9 @@ class Format:
 DAMAGED = (ArithmeticError, LookupError, TypeError, EOFError, SyntaxError, struct.error, zlib.error)
 PICTURES = (".jpg", ".jpeg", ".bmp", ".gif", ".webp")  # that are only read
 FORMATS = (
-    Format("PNG", "picture", (".png",), "pillow", "image", palettes=True),
+    Format("PNG", "picture", (".png",), "pillow", "image", palettes=True, most=2**16 - 1),
     Format("JPEG, BMP, GIF and WebP", "picture", PICTURES, "pillow", "image", False, True),
-    Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image"),
+    Format("TIFF", "tiff", (".tif", ".tiff"), "tifffile", "image", most=2**32 - 1),  # OME's
     Format("NIfTI", "nifti", (".nii", ".nii.gz"), "nibabel", "volumes"),
     Format("NRRD", "nrrd_file", (".nrrd",), "pynrrd", "volumes"),
     Format("Zarr", "ome_zarr", (".zarr",), "zarr", "volumes"),
@@ -143,6 +144,16 @@ def check_writable(path: str | Path) -> None:
         raise ValueError(f"`{path}`: {kind.name} files are only read, as most of them change labels. Take {endings}.")
     check_place(path, by_folder=kind.name == "Zarr")
     kind.load("write")
+
+
+def check_label_fits(path: Path, label: int) -> None:
+    """Raise `ValueError` now if the format of `path` cannot hold a `label` so large."""
+    kind = format_of(path)
+    if label > kind.most:
+        others = ", ".join(
+            ending for other in FORMATS if other.written and other.most >= label for ending in other.endings
+        )
+        raise ValueError(f"`{path}`: {kind.name} holds labels up to {kind.most}; got {label}. Take {others}.")
 
 
 def check_place(path: Path, *, by_folder: bool = False) -> None:

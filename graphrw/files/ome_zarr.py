@@ -111,7 +111,7 @@ def create(path: Path, like: ImageFile, *, dtype: Any, channels: int | None = No
     array = group.create_array(
         "0",
         shape=like.shape if channels is None else (channels, *like.shape),
-        dtype=dtype,
+        dtype=np.dtype(dtype).str,  # of the two names for 64 bits without a sign, zarr knows one
         chunks=(1,) * more + tuple(min(chunk, size) for size in like.shape),
         chunk_key_encoding={"name": "v2", "separator": "/"},
     )
