@@ -1,6 +1,7 @@
 """The four systems ready to train, one by one: shapes, starts, losses, and what they refuse."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -26,6 +27,13 @@ def test_the_side_loss_is_added_as_often_as_asked() -> None:
     weight = model.edge_weights(arguments[0])
     expected = model.loss(*arguments, side=0.0) + 3 * losses.weight_side_loss(weight, arguments[2])
     torch.testing.assert_close(model.loss(*arguments, side=3.0), expected)
+
+
+@pytest.mark.parametrize("fit", [losses.mean_squared_error, losses.dice])
+def test_probabilities_may_be_fitted_by_another_loss(fit: Callable[..., Tensor]) -> None:
+    model, arguments = LearnedRandomWalker(1, 8, stride=1), (image(8, 8), two_seeds(8, 8), halves(8, 8))
+    expected = fit(model(*arguments[:2]), arguments[2])
+    torch.testing.assert_close(model.loss(*arguments, fit=fit, side=0.0), expected)
 
 
 @pytest.mark.parametrize("side", [-1.0, math.nan, math.inf])

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphrw.models.learned_random_walker import LearnedRandomWalker
+from graphrw.losses import cross_entropy
+from graphrw.models.learned_random_walker import Fit, LearnedRandomWalker
 from graphrw.models.seeds import block_maximum, lost_labels
 from graphrw.partition import connected_segments, oracle_seeds
 
@@ -75,11 +76,18 @@ def piece(examples: Sequence[Example], step: int, *, crop: int, stride: int, see
     raise ValueError(f"No part of {crop} pixels with two segments was found in {names}: make `crop` larger.")
 
 
-def step_loss(model: LearnedRandomWalker, part: Piece, *, side: float = 1e-2, variation: float = 0.0) -> Tensor:
+def step_loss(
+    model: LearnedRandomWalker,
+    part: Piece,
+    *,
+    fit: Fit = cross_entropy,
+    side: float = 1e-2,
+    variation: float = 0.0,
+) -> Tensor:
     """The loss of the model on one piece, brought to where it is."""
     device = next(model.parameters()).device
     given = (part.image.to(device), part.seeds.to(device), part.target.to(device))
-    return model.loss(*given, side=side, variation=variation, closed_index=CLOSED)
+    return model.loss(*given, fit=fit, side=side, variation=variation, closed_index=CLOSED)
 
 
 def validation_pieces(examples: Sequence[Example], *, crop: int, stride: int, seed: int = 0) -> list[Piece]:

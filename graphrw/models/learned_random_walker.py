@@ -1,6 +1,6 @@
 """The Learned Random Walker, ready to train: image and seeds in, label probabilities out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
@@ -23,6 +23,8 @@ from graphrw.models.shipped import shipped
 from graphrw.models.tiling import apply_in_tiles, fitting_tile
 from graphrw.nn import EdgeWeightsCNN, HarmonicLabels
 from graphrw.solvers import Auto, Solver
+
+Fit = Callable[[Tensor, Tensor], Tensor]  # of probabilities (B, L, *spatial) and labels (B, *spatial), −1 uncounted
 
 
 class LearnedRandomWalker(Model):
@@ -197,6 +199,7 @@ class LearnedRandomWalker(Model):
         seeds: Tensor,
         target: Tensor,
         *,
+        fit: Fit = cross_entropy,
         side: float = 1e-2,
         variation: float = 0.0,
         closed_index: int | None = None,
@@ -206,11 +209,15 @@ class LearnedRandomWalker(Model):
         Args:
             image, seeds: as in `forward`.
             target: labels of the shape of `seeds`; −1 does not count.
+            fit: the loss of Z, of the probabilities and the labels: `losses.cross_entropy`, `mean_squared_error`,
+                `dice`, or another.
             side: ≥ 0, weight of the side loss on the edge weights.
             variation: ≥ 0, weight of `losses.soft_variation_of_information` of Z. This is not in the paper.
             closed_index: target of pixels between segments, such as membrane: their labels do not count, and the side
                 loss closes their edges, as in `weight_side_loss`. None: there are none.
         """
+        if not callable(fit):
+            raise ValueError(f"`fit` must be a function such as `losses.dice`; got {fit!r}.")
         check_factor("side", side)
         check_factor("variation", variation)
         target = as_tensor("target", target, "int64 labels of the shape of `seeds`")
@@ -219,10 +226,10 @@ class LearnedRandomWalker(Model):
         if closed_index is not None:
             labels = torch.where(target == check_id("closed_index", closed_index), -1, target)
         probability = self._walked(self._contrasted(affinity), image, seeds)
-        fit = cross_entropy(probability, labels)
+        loss = fit(probability, labels)
         if variation:
-            fit = fit + variation * soft_variation_of_information(probability, labels)
-        return fit + side * self._edge_loss(affinity, target, closed_index) if side else fit
+            loss = loss + variation * soft_variation_of_information(probability, labels)
+        return loss + side * self._edge_loss(affinity, target, closed_index) if side else loss
 
     def edge_loss(self, image: Tensor, target: Tensor, *, closed_index: int | None = None) -> Tensor:
         """CE(w), the side loss alone, which needs no walk: what pre-training begins with.

@@ -9,7 +9,7 @@ import torch
 
 from bad_calls.calls import call
 from bad_calls.kinds import Argument, a_solver, flag, floats, instance, number, several, whole, wholes
-from graphrw import models
+from graphrw import losses, models
 
 SIDE = 8
 IMAGE = torch.linspace(0, 1, SIDE * SIDE).reshape(1, 1, SIDE, SIDE)
@@ -94,6 +94,7 @@ CALLS = (
         image=AN_IMAGE,
         seeds=SEEDED,
         target=TARGET,
+        fit=Argument(losses.dice, {"type: text": "dice", "type: number": 1.5}, "fit"),
         side=number(0.01, -1.0),
         variation=number(0.0, -1.0),
         closed_index=whole(-2).optional(),
