@@ -71,11 +71,11 @@ def test_parts_of_its_training_are_taken_away_one_by_one(data: Path, tmp_path: P
     changes = ["as it is: the exact gradient", "gradient into 250 edges", "no gradient into edges at seeds"]
     changes += ["soft variation of information beside the loss", "the hardest of three draws of seeds"]
     options = ["--train-on", "test", "--choose-on", "test", "--split", "test", "--results", tmp_path / "a.json"]
-    changes += ["a tenth of the labels", "a section by itself"]
+    changes += ["Dice in place of the cross entropy", "a tenth of the labels", "a section by itself"]
     told = run("lrw/ablate.py", *training, *options, "--slices", 3, "--changes", *changes)
     assert "| a tenth of the labels |" in told
-    assert len(figures(tmp_path / "a.json")) == 7 * 3 * 2 * 2
-    edges = [(tmp_path / folder / "edges.pt").read_bytes() for folder in ("0", "2", "4", "11", "12", "9", "13")]
+    assert len(figures(tmp_path / "a.json")) == 8 * 3 * 2 * 2
+    edges = [(tmp_path / folder / "edges.pt").read_bytes() for folder in ("0", "2", "4", "11", "12", "16", "9", "13")]
     assert len(set(edges[:-2])) == 1
     assert len(set(edges)) == 3
 

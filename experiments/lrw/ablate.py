@@ -40,9 +40,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "the hardest of three draws of seeds": {"hardest": 3},
     "a section by itself": {"slices": 1},
     "half as wide": {"width": lambda config: config.width // 2},
+    "squared error in place of the cross entropy": {"fit": "squared error"},
+    "Dice in place of the cross entropy": {"fit": "Dice"},
 }
 # What these change the first stage does not see.
-OF_THE_WALK = {"samples", "prune", "seed_edges", "side", "variation", "hardest"}
+OF_THE_WALK = {"samples", "prune", "seed_edges", "side", "variation", "hardest", "fit"}
 BEST = "LRW, the power that is best for the section"  # the truth chooses it: no power learned per image does better
 WATERSHED = "seeded watershed"
 MEASURES = ("VOI split", "VOI merge", "VOI", "ARAND")

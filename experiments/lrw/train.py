@@ -24,9 +24,12 @@ from experiments.lrw.leaks import hardest
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
 from experiments.shared.command import Training, device_of, larger, option, parsed
 from experiments.shared.stages import schedule_of, stage
+from graphrw.losses import cross_entropy, dice, mean_squared_error
 from graphrw.models import LearnedRandomWalker
 from graphrw.models.examples import CLOSED, Example, Piece, piece, step_loss, validation_pieces
 from graphrw.nn import HarmonicLabels
+
+FITS = {"cross entropy": cross_entropy, "squared error": mean_squared_error, "Dice": dice}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class Config(Training):
     known: float = option(1.0, "share of the blocks of 16 pixels whose labels are known")
     samples: int = option(0, "edges that a gradient through the walk flows into, drawn anew at each step; 0: all")
     prune: bool = option(False, "let it flow into each edge through one label alone")
+    fit: str = option("cross entropy", f"the loss of the labels: {', '.join(FITS)}")
     variation: float = option(0.0, "weight of the soft variation of information beside the loss of the walk")
     hardest: int = option(1, "draws of seeds for a piece, of which it learns from those that the walk fails most")
     seed_edges: bool = option(True, "let it flow into edges that touch a seed; the authors' code does not")
@@ -72,6 +76,8 @@ def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
 
 def train(config: Config) -> LearnedRandomWalker:
     """Both stages; the models after each are in `config.out`."""
+    if config.fit not in FITS:
+        raise SystemExit(f"There is no loss `{config.fit}`: {', '.join(FITS)}.")
     sections, chosen = (
         read(config.data, config.set, split, grey=config.stretch, slices=config.slices)
         for split in (config.train_on, config.choose_on)
@@ -97,7 +103,7 @@ def train(config: Config) -> LearnedRandomWalker:
 
 def _both(config: Config, model: LearnedRandomWalker, learned: list[Example], judged: list[Example]) -> None:
     minutes = {"edges": (1 - config.walk_share) * config.minutes, "walk": config.walk_share * config.minutes}
-    of_walk = partial(step_loss, model, side=config.side, variation=config.variation)
+    of_walk = partial(step_loss, model, fit=FITS[config.fit], side=config.side, variation=config.variation)
     losses = {"edges": partial(edge_loss, model), "walk": of_walk}
     judges = {"edges": losses["edges"], "walk": partial(step_loss, model, side=0)}
     rates = {"edges": config.learning_rate, "walk": config.walk_rate}
