@@ -1,5 +1,6 @@
 """Training: it learns, can be stopped, and goes on as if nothing had happened."""
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -100,6 +101,16 @@ def test_a_loss_that_is_no_number_is_an_error() -> None:
         fit(layer, lambda step: layer.weight.sum() * torch.nan)
 
 
+def test_a_checkpoint_from_when_validation_was_one_number_is_gone_on_from(tmp_path: Path) -> None:
+    path = tmp_path / "run.checkpoint"
+    with pytest.raises(Cancelled):
+        trained(path, 7)
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "best_loss": state["best_loss"][0]}, path)
+    found, expected = trained(path).state_dict(), trained().state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.checkpoint"
     with pytest.raises(Cancelled):
@@ -122,6 +133,69 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
         validate=lambda: torch.tensor(next(losses)),
     )
     assert done == Fit(4, 1.0)
+
+
+@pytest.mark.parametrize("steps", [50, 300])
+def test_as_many_validations_as_steps_are_one_after_each(steps: int) -> None:
+    layer, after = torch.nn.Linear(1, 1), []
+    done: list[int] = []
+
+    def validate() -> torch.Tensor:
+        after.append(len(done))
+        return torch.tensor(1.0)
+
+    def loss(step: int) -> torch.Tensor:
+        done.append(step)
+        return layer.weight.sum()
+
+    fit(layer, loss, schedule=Schedule(steps, validations=steps), validate=validate)
+    assert after == [*range(1, steps + 1)]
+
+
+def test_of_several_validation_losses_the_first_that_differs_tells() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    losses = iter([[1.0, 5.0], [1.0, 4.0], [2.0, 0.0], [1.0, 4.0]])
+    seen: list[float] = []
+
+    def validate() -> torch.Tensor:
+        seen.append(float(layer.weight.detach()))
+        return torch.tensor(next(losses))
+
+    done = fit(layer, lambda step: layer.weight.sum(), schedule=Schedule(4, validations=4), validate=validate)
+    assert done == Fit(4, 1.0)
+    assert float(layer.weight.detach()) == seen[1]
+
+
+def test_an_optimizer_that_is_given_keeps_its_rates_and_goes_on(tmp_path: Path) -> None:
+    target, path = torch.tensor([[1.0, -2.0]]), tmp_path / "run.checkpoint"
+
+    def begun() -> tuple[torch.nn.Linear, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(2, 1)
+        groups = [{"params": [layer.weight], "weight_decay": 0.5}, {"params": [layer.bias], "lr": 0.3}]
+        return layer, torch.optim.AdamW(groups, lr=0.1, weight_decay=0.0)
+
+    def loss(layer: torch.nn.Linear) -> torch.Tensor:
+        return (layer(target) - 3).square().sum()
+
+    expected, optimizer = begun()
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss(expected).backward()
+        optimizer.step()
+    for stop in (8 / 20, 2.0):
+        layer, optimizer = begun()
+        with contextlib.suppress(Cancelled):
+            fit(
+                layer,
+                lambda step, layer=layer: loss(layer),
+                schedule=Schedule(20),
+                optimizer=optimizer,
+                checkpoint=path,
+                progress=lambda share, what, stop=stop: share < stop,
+            )
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(layer.state_dict()[name], value, rtol=0, atol=0)
 
 
 def test_long_gradients_are_shortened() -> None:

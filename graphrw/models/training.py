@@ -18,6 +18,7 @@ from graphrw.files.replacing import replacing
 
 KEEP_EVERY = 60.0  # seconds between checkpoints
 SHORTEST = 1e-9  # seconds; to divide by
+NEARLY = 1e-9  # of a validation: 29 / 50 * 50 is less than 29
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def fit(
     loss: Callable[[int], Tensor],
     *,
     schedule: Schedule = Schedule(),
+    optimizer: torch.optim.Optimizer | None = None,
     validate: Callable[[], Tensor] | None = None,
     checkpoint: Path | None = None,
     progress: Listener | None = None,
 ) -> Fit:
-    """Train `model` by Adam, in place; it ends in evaluation mode, with the weights that validated best.
+    """Train `model`, in place; it ends in evaluation mode, with the weights that validated best.
 
     A run that goes on from a checkpoint ends with the same weights as one that was never stopped, if `loss` takes all
     its chance from the number of the step, and `schedule` sets no time: how fast a machine is has no part in the rest.
@@ -83,7 +85,9 @@ def fit(
         model: what is trained.
         loss: the loss of a step, from its number.
         schedule: how long, and how.
-        validate: the loss that tells which weights are best; it is called without gradients. None: the last are.
+        optimizer: of parameters of the model, with its own rates and decay in place of those of `schedule`. None: Adam.
+        validate: the loss that tells which weights are best, called without gradients; of several numbers, (K,), the
+            first that differs tells. None: the last weights are.
         checkpoint: a file from which to go on, if it is there, and in which to keep the state every minute; it is gone
             when all is done.
         progress: told how far it has come; if it returns false, the state is kept and the run ends.
@@ -96,7 +100,7 @@ def fit(
     >>> fit(model, lambda step: (model(torch.ones(1, 1)) - 3).square().sum(), schedule=Schedule(200, learning_rate=0.1))
     Fit(steps=200, loss=...)
     """
-    run = _Run(model, schedule)
+    run = _Run(model, schedule, optimizer)
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     kept = time.monotonic()
@@ -106,9 +110,9 @@ def fit(
             if checkpoint is not None:
                 run.keep(checkpoint)
             raise Cancelled(f"Stopped after {run.step} of {schedule.steps} steps.")
-        due = int(run.share * schedule.validations)
+        due = run.due
         run.go(loss)
-        if validate is not None and int(run.share * schedule.validations) > due:
+        if validate is not None and run.due > due:
             run.judge(validate)
         if checkpoint is not None and time.monotonic() - kept > KEEP_EVERY:
             run.keep(checkpoint)
@@ -123,20 +127,26 @@ def fit(
 class _Run:
     """All that changes while a model is trained."""
 
-    def __init__(self, model: nn.Module, schedule: Schedule) -> None:
+    def __init__(self, model: nn.Module, schedule: Schedule, optimizer: torch.optim.Optimizer | None) -> None:
         self.model, self.schedule, self.step = model, schedule, 0
         self.losses: list[float] = []
         self.best: dict[str, Tensor] = {}
-        self.best_loss = math.inf
+        self.best_losses: tuple[float, ...] = (math.inf,)
         self.worse = 0  # validations since the best
         self.before, self.began = 0.0, schedule.clock()  # seconds before this part of the run, and when it began
-        self.optimizer = torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
+        self.has_own_rates = optimizer is not None
+        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
 
     @property
     def share(self) -> float:
         """How much is done, from 0 to 1, of the steps or of the time."""
         steps, seconds = self.step / self.schedule.steps, self.seconds / max(self.schedule.seconds, SHORTEST)
         return min(1.0, max(steps, seconds)) if self.losses else 0.0  # one step at least
+
+    @property
+    def due(self) -> int:
+        """How many validations by now."""
+        return math.floor(self.share * self.schedule.validations + NEARLY)
 
     @property
     def seconds(self) -> float:
@@ -151,12 +161,12 @@ class _Run:
     @property
     def told(self) -> str:
         """How it goes, in words."""
-        best = f", validation {self.best_loss:.4f}" if self.best else ""
+        best = f", validation {self.best_losses[0]:.4f}" if self.best else ""
         return f"loss {self._recent():.4f}{best}" if self.losses else "first step"
 
     def go(self, loss: Callable[[int], Tensor]) -> None:
         """One step."""
-        for group in self.optimizer.param_groups:
+        for group in () if self.has_own_rates else self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate * _rate(self.share)
         self.optimizer.zero_grad()
         value = loss(self.step)
@@ -172,11 +182,11 @@ class _Run:
         """Keep the weights if they are the best so far."""
         self.model.eval()
         with torch.no_grad():
-            value = float(validate())
+            losses = tuple(validate().flatten().tolist())
         self.model.train()
         self.worse += 1
-        if value < self.best_loss or not self.best:
-            self.best_loss, self.worse = value, 0
+        if losses < self.best_losses or not self.best:
+            self.best_losses, self.worse = losses, 0
             self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
     def end(self) -> Fit:
@@ -184,7 +194,7 @@ class _Run:
         if self.best:
             self.model.load_state_dict(self.best)
         self.model.eval()
-        return Fit(self.step, self.best_loss if self.best else self._recent())
+        return Fit(self.step, self.best_losses[0] if self.best else self._recent())
 
     def keep(self, path: Path) -> None:
         """Write all of it, in one go."""
@@ -193,7 +203,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
         }
-        state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_loss}
+        state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_losses}
         state |= {"worse": self.worse, "seconds": self.seconds}
         with replacing(path) as unfinished:
             try:
@@ -207,7 +217,9 @@ class _Run:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.losses, self.best_loss = state["step"], state["losses"], state["best_loss"]
+            self.step, self.losses = state["step"], state["losses"]
+            best = torch.as_tensor(state["best_loss"], dtype=torch.float64)  # a single number in older files
+            self.best_losses = tuple(best.flatten().tolist())
             self.best, self.worse, self.before = state["best"], state["worse"], state["seconds"]
         except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"`{path}` is no checkpoint of this model: delete it to begin anew. ({error})") from error
