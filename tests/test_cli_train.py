@@ -87,6 +87,12 @@ MISTAKES = {  # what is changed in the folder, arguments, exit code, what the se
     "an image without labels": ("rm labels/2.tif", (), 1, "2.png` has no labels: there is no"),
     "labels of another shape": ("cp wide.tif labels/1.tif", (), 1, "but"),
     "other channels": ("cp colour.png images/3.png", (), 1, "`3` 2 axes and 3 channels of uint8"),
+    "NaN in an image": (
+        "mv nan.npy images/3.npy; rm images/3.png",
+        (),
+        1,
+        "`images/3.npy` holds 1 values that are NaN",
+    ),
     "one segment": ("", ("--val", "0", "--ignore", "5"), 1, "There are no two segments in `0`, `1`"),
     "nothing to resume": ("", ("--resume",), 1, "There is no `w.checkpoint` to go on from"),
     "a file of torch": ("", ("-o", "w.pt"), 1, "Take `w.safetensors`"),
@@ -111,6 +117,7 @@ def test_a_mistake_ends_in_one_sentence(mistake: str, folder: Path, monkeypatch:
     monkeypatch.chdir(folder)
     write_image("wide.tif", ImageFile(np.zeros((3, 4), np.uint8)))
     Image.new("RGB", (36, 30)).save("colour.png")
+    np.save("nan.npy", np.where(np.arange(36) == 7, np.nan, 1.0) * np.ones((1, 36)))
     os.system(change)
     answer = run("train", ".", "-o", "w", *SHORT, *arguments)
     assert answer.exit_code == code

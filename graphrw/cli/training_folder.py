@@ -84,6 +84,9 @@ def _pair(name: str, paths: tuple[Path, Path], ignore: int | None) -> Pair:
     image = read_image(paths[0])
     labels = read_labels(paths[1]).ordered(image.axes)
     image = with_channels(image, labels.shape, None, paths)
+    wrong = int((~np.isfinite(image.values)).sum())
+    if wrong:
+        raise ValueError(f"`{paths[0]}` holds {wrong} values that are NaN or infinite: fill them, or leave it out.")
     unknown = (labels.values < 0) | (labels.values == ignore)
     return Pair(name, image, np.where(unknown, -1, labels.values))
 
