@@ -7,6 +7,7 @@ from torch_geometric.nn import GraphSAGE
 import graphrw as rw
 from experiments.meshes.methods import walked
 from experiments.meshes.surfaces import Surface
+from graphrw.models.training import Schedule, fit
 
 FACES, EDGES = 17, 4  # features of each
 RATE = 1e-2
@@ -67,17 +68,18 @@ def trained(kind: type[nn.Module], surfaces: list[Surface], seed: int, steps: in
     chance = torch.Generator().manual_seed(seed)
     model = kind()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    optimizer.register_step_post_hook(lambda *_: cycle.step())
     order: list[int] = []
-    for _ in range(steps):
-        order = order or torch.randperm(len(surfaces), generator=chance).tolist()
+
+    def loss(step: int) -> Tensor:
+        if not order:
+            order.extend(torch.randperm(len(surfaces), generator=chance).tolist())
         surface = surfaces[order.pop()]
         parts = surface.parts(int(torch.randint(len(surface.mesh.parts), (), generator=chance)))
         seeds = surface.seeds(parts, chance)
-        optimizer.zero_grad()
-        answer = walked(surface, model(surface), seeds)
-        rw.losses.cross_entropy(answer, parts, weight=surface.area).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    return model.eval()
+        return rw.losses.cross_entropy(walked(surface, model(surface), seeds), parts, weight=surface.area)
+
+    # Without a checkpoint: it takes less than a minute, and `evaluate.py` keeps what each mesh has got.
+    fit(model, loss, schedule=Schedule(steps, clip=1.0), optimizer=optimizer)
+    return model

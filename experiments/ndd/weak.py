@@ -31,6 +31,7 @@ from experiments.shared.results import table, write
 from graphrw.functional import ClassMaps, class_maps, diffusion_map, diffusion_similarity, region_pooling
 from graphrw.losses import presence_loss
 from graphrw.models.cells import cropped, upsampled
+from graphrw.models.training import Schedule, fit
 from graphrw.nn import RegionClassifier
 
 HORSES = {"113009", "113016", "113044", "187003", "216041", "28075"}  # of bsds500, seen by looking at its train list
@@ -104,15 +105,16 @@ def fitted(config: Config, cells: list[Cells], way: str, seed: int) -> RegionCla
     """From photographs and whether they hold a horse."""
     torch.manual_seed(seed)
     layer = RegionClassifier(CHANNELS, num_classes=2)
-    optimiser = torch.optim.AdamW(layer.parameters(), RATE, weight_decay=DECAY)
-    for _ in range(config.steps):
+
+    def loss(step: int) -> Tensor:
         chosen = [cells[int(i)] for i in torch.randperm(len(cells))[:BATCH]]
         batch = torch.repeat_interleave(torch.tensor([len(one.x[way]) for one in chosen]))
         scores = maps_of(layer, torch.cat([one.x[way] for one in chosen]), batch).scores
-        loss = presence_loss(scores[:, HORSE:], torch.tensor([[one.present] for one in chosen]))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        return presence_loss(scores[:, HORSE:], torch.tensor([[one.present] for one in chosen]))
+
+    # Without a checkpoint: it takes seconds.
+    optimizer = torch.optim.AdamW(layer.parameters(), RATE, weight_decay=DECAY)
+    fit(layer, loss, schedule=Schedule(config.steps), optimizer=optimizer)
     return layer
 
 

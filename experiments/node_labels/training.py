@@ -11,8 +11,9 @@ from torch_geometric.nn import CorrectAndSmooth
 
 from experiments.node_labels.inputs import Task
 from experiments.node_labels.networks import DECAYS, Network, Options
+from graphrw.models.training import Schedule, fit
 
-STEPS, PATIENCE = 300, 100  # of Adam at most, and how many without better validation end a run
+STEPS, PATIENCE = 300, 101  # of Adam at most, and how many in a row without better validation end a run
 SMOOTHING = tuple(itertools.product((0.5, 0.8, 0.95), (0.5, 0.8)))  # α of correction and of smoothing
 
 
@@ -31,20 +32,22 @@ def trained(kind: type[Network], task: Task, options: Options, seed: int, *, ste
     network, began = kind(task, options), time.process_time()
     first = {"params": [network.first.weight], "weight_decay": options.decay}
     rest = {"params": [each for each in network.parameters() if each is not network.first.weight]}
-    optimizer = torch.optim.Adam([first, rest], lr=options.rate)
-    best, kept, since = (-1.0, 0.0), torch.empty(0), 0
-    for step in range(steps):
-        network.train()
-        optimizer.zero_grad()
-        network.loss(step / steps).backward()
-        optimizer.step()
-        with torch.no_grad():
-            scores = network.eval().scores()
-            judged = (task.quality(scores, task.val), -float(nll_loss(scores[task.val], task.y[task.val])))
-        best, kept, since = (judged, scores, 0) if judged > best else (best, kept, since + 1)
-        if since > PATIENCE:
-            break
-    return Trained(kept, best[0], time.process_time() - began, step + 1)
+
+    def judged() -> Tensor:
+        scores = network.scores()
+        loss = nll_loss(scores[task.val], task.y[task.val])
+        return torch.tensor([-task.quality(scores, task.val), float(loss)], dtype=torch.float64)
+
+    # Without a checkpoint: it takes seconds, and `evaluate.py` keeps what each run has found.
+    found = fit(
+        network,
+        lambda step: network.loss(step / steps),
+        schedule=Schedule(steps, validations=steps, patience=PATIENCE),
+        optimizer=torch.optim.Adam([first, rest], lr=options.rate),
+        validate=judged,
+    )
+    with torch.no_grad():
+        return Trained(network.scores(), -found.loss, time.process_time() - began, found.steps)
 
 
 def tuned(kind: type[Network], task: Task, seed: int, *, steps: int = STEPS) -> Options:
