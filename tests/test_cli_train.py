@@ -91,7 +91,7 @@ MISTAKES = {  # what is changed in the folder, arguments, exit code, what the se
         "mv nan.npy images/3.npy; rm images/3.png",
         (),
         1,
-        "`images/3.npy` holds 1 values that are NaN",
+        "`images/3.npy` holds 30 values that are NaN",
     ),
     "one segment": ("", ("--val", "0", "--ignore", "5"), 1, "There are no two segments in `0`, `1`"),
     "nothing to resume": ("", ("--resume",), 1, "There is no `w.checkpoint` to go on from"),
@@ -117,7 +117,7 @@ def test_a_mistake_ends_in_one_sentence(mistake: str, folder: Path, monkeypatch:
     monkeypatch.chdir(folder)
     write_image("wide.tif", ImageFile(np.zeros((3, 4), np.uint8)))
     Image.new("RGB", (36, 30)).save("colour.png")
-    np.save("nan.npy", np.where(np.arange(36) == 7, np.nan, 1.0) * np.ones((1, 36)))
+    np.save("nan.npy", np.where(np.eye(30, 36), np.nan, 1.0))
     os.system(change)
     answer = run("train", ".", "-o", "w", *SHORT, *arguments)
     assert answer.exit_code == code

@@ -1,5 +1,7 @@
 """`graphrw walk --blocks`: volumes larger than memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +48,7 @@ def by_blocks(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool
         raise ValueError("--blocks writes labels and probabilities; leave --entropy out.")
     outputs.check(inputs)
     labels = _labels(inputs)
-    with bar(quiet=quiet) as progress:
+    with _in_words_of_the_command(inputs), bar(quiet=quiet) as progress:
         report = random_walker_blocks(
             inputs.image,
             labels,
@@ -61,6 +63,26 @@ def by_blocks(inputs: Inputs, outputs: Outputs, options: Options, *, quiet: bool
     if not quiet:
         told = f"{len(report.label_ids)} labels on {size(labels.shape)} pixels"
         typer.echo(f"{told}, {report.iterations} iterations to {report.relative_residual:.0e}.", err=True)
+
+
+@contextmanager
+def _in_words_of_the_command(inputs: Inputs) -> Iterator[None]:
+    """Errors name files and options, and not the arguments of `random_walker_blocks`."""
+    words = {
+        "`image`": f"`{inputs.image}`",
+        "`labels`": f"`{inputs.seeds}`",
+        "`channel_axis=": "`--channel-axis ",
+        "`channel_axis`": "`--channel-axis`",
+        "`data_range`": "`--data-range`",
+        "`spacing`": "`--spacing`",
+    }
+    try:
+        yield
+    except ValueError as error:
+        told = str(error)
+        for argument, word in words.items():
+            told = told.replace(argument, word)
+        raise ValueError(told) from error
 
 
 def _spacing(inputs: Inputs, axes: int) -> tuple[float, ...] | None:

@@ -1,5 +1,6 @@
 """Which file is read and written by what."""
 
+import math
 import os
 import struct
 import zlib
@@ -84,21 +85,23 @@ def read_file(path: Path, what: str) -> ImageFile:
         raise FileNotFoundError(f"There is no `{path}`.")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"`{path}` may not be read: it belongs to somebody else.")
-    file = _read(kind.load(what), path)
+    file = read_by(kind.load(what), path)
     values = file.values
-    if values.dtype.kind not in "buif" or values.size == 0:
-        raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
-    if values.ndim not in (2, 3, 4):
-        raise ValueError(f"`{path}` must hold an image or a volume, with channels or without; got {values.shape}.")
     if values.dtype.kind == "f" and values.dtype.itemsize > 8:
         values = values.astype(np.float64)
     return replace(file, values=np.require(values, values.dtype.newbyteorder("="), ["C"]))
 
 
-def _read(reader: Callable[[Path], ImageFile], path: Path) -> ImageFile:
-    """What a reader makes of a file; whatever its library says of a damaged one, the error names it."""
+def read_by(reader: Callable[[Path], ImageFile], path: Path) -> ImageFile:
+    """What a reader makes of a file; whatever its library says of a damaged one, the error names it.
+
+    Raises:
+        ValueError: for one that is damaged, and for what is no image of real numbers.
+    """
     try:
-        return reader(path)
+        file = reader(path)
+        _check_numbers(file.values, path)
+        return file
     except (*DAMAGED, ValueError) as error:
         if str(path) in str(error):  # told already
             raise
@@ -107,6 +110,13 @@ def _read(reader: Callable[[Path], ImageFile], path: Path) -> ImageFile:
         if str(path) in str(error):
             raise
         raise MemoryError(f"`{path}` holds more than fits into the memory. {error}".rstrip()) from error
+
+
+def _check_numbers(values: Any, path: Path) -> None:
+    if values.dtype.kind not in "buif" or math.prod(values.shape) == 0:
+        raise ValueError(f"`{path}` must hold real numbers; got {values.shape} {values.dtype}.")
+    if values.ndim not in (2, 3, 4):
+        raise ValueError(f"`{path}` must hold an image or a volume, with channels or without; got {values.shape}.")
 
 
 def write_image(path: str | Path, file: ImageFile) -> None:

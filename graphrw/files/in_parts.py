@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from graphrw.files.formats import Format, check_writable, format_of
+from graphrw.files.formats import Format, check_writable, format_of, read_by
 from graphrw.files.image_file import ImageFile
 
 
@@ -12,15 +12,14 @@ def open_in_parts(path: str | Path) -> ImageFile:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: for other formats, or what is no Zarr.
+        ValueError: for other formats, or what is no Zarr of real numbers; for a damaged part, when it is asked for.
         MissingDependencyError: without zarr.
     """
     path = Path(path)
     kind = _zarr(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no `{path}`.")
-    file: ImageFile = kind.load("open_lazily")(path)
-    return file
+    return read_by(kind.load("open_lazily"), path)
 
 
 def check_writable_in_parts(path: str | Path) -> None:

@@ -33,6 +33,7 @@ class Lazy:
 
     stored: Any
     order: tuple[int, ...]  # the axes that are left, as they shall come
+    path: Path
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,7 +54,10 @@ class Lazy:
         for axis, wanted in zip(self.order, slices, strict=True):
             asked[axis] = wanted
         kept = sorted(self.order)
-        return np.asarray(self.stored[tuple(asked)]).transpose([kept.index(axis) for axis in self.order])
+        try:
+            return np.asarray(self.stored[tuple(asked)]).transpose([kept.index(axis) for axis in self.order])
+        except DAMAGED as error:
+            raise ValueError(f"`{self.path}` cannot be read as Zarr: {error!r}.") from error
 
 
 def read(path: Path) -> ImageFile:
@@ -61,10 +65,7 @@ def read(path: Path) -> ImageFile:
     file = open_lazily(path)
     size = math.prod(file.values.shape) * file.values.dtype.itemsize
     require_memory(size, f"`{path}`", "Take a part of it, or `graphrw walk --blocks 48`.")
-    try:
-        return replace(file, values=file.values[...])
-    except DAMAGED as error:
-        raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
+    return replace(file, values=file.values[...])
 
 
 def open_lazily(path: Path) -> ImageFile:
@@ -73,10 +74,12 @@ def open_lazily(path: Path) -> ImageFile:
         opened: Any = zarr.open(str(path), mode="r")
         image = _multiscale(opened.attrs.asdict()) if isinstance(opened, zarr.Group) else None
         array = opened if isinstance(opened, zarr.Array) else _array(opened, image, path)
+    except FileNotFoundError as error:
+        raise ValueError(f"`{path}` is no Zarr: it holds neither an array nor a group.") from error
     except DAMAGED as error:
         raise ValueError(f"`{path}` cannot be read as Zarr: {error!r}.") from error
     if image is None:
-        values: Any = Lazy(array, tuple(range(array.ndim)))
+        values: Any = Lazy(array, tuple(range(array.ndim)), path)
         return ImageFile(values, axes="yx" if values.ndim == 2 else "zyx" if values.ndim == 3 else "")
     return _described(array, image, path)
 
@@ -151,7 +154,7 @@ def _described(array: Any, image: Mapping[str, Any], path: Path) -> ImageFile:
     if len(others) > 1 or any(axes[i]["name"] == "t" for i in others):
         found = ", ".join(f"{axis['name']} {size}" for axis, size in zip(axes, array.shape, strict=True))
         raise ValueError(f"`{path}` must be one image in space, with channels or without; got {found}.")
-    values: Any = Lazy(array, (*others, *spatial))
+    values: Any = Lazy(array, (*others, *spatial), path)
     unit = UNITS.get(str(axes[spatial[-1]].get("unit", "")), "")
     return ImageFile(
         values,
