@@ -151,6 +151,34 @@ def test_imagejs_stacks_tell_their_spacing(tmp_path: Path) -> None:
     assert read.unit == "µm"
 
 
+@pytest.mark.parametrize("kind", ["imagej", "ome", "plain"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.97])
+def test_a_stack_that_was_cut_off_is_not_taken_for_what_is_left_of_it(kind: str, share: float, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, (7, 20, 30)).astype(np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="minisblack", imagej=kind == "imagej", ome=kind == "ome", bigtiff=False
+    )
+    whole = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ValueError, match=r"a\.tif` is damaged"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_stack_that_speaks_of_more_planes_than_there_are_is_refused(tmp_path: Path) -> None:
+    told = "ImageJ=1.53\nimages=7\nslices=7\n"
+    tifffile.imwrite(tmp_path / "a.tif", labels(20, 30), description=told, metadata=None)
+    with pytest.raises(ValueError, match="speaks of 7 planes and has 1"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_of_several_images_in_a_file_the_first_is_read_with_a_warning(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for plane in labels(3, 20, 30):
+            writer.write(plane, photometric="minisblack")
+    with pytest.warns(UserWarning, match=r"a\.tif` holds 3 images, of which the first is read"):
+        assert read_image(tmp_path / "a.tif").shape == (20, 30)
+
+
 @pytest.mark.parametrize(("mode", "shape"), [("L", (8, 9)), ("RGB", (8, 9, 3)), ("P", (8, 9, 3)), ("I;16", (8, 9))])
 def test_pictures_of_every_kind_are_grey_or_have_three_colours(
     mode: str, shape: tuple[int, ...], tmp_path: Path

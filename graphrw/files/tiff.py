@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.memory import require_memory
+from graphrw.core.warn import warn
 from graphrw.files.image_file import ImageFile
 
 DEPTH = "ZTIQ"  # what the axis of a stack is called, whatever it is
 UNITS = {"micron": "µm", "um": "µm", "\\u00B5m": "µm", "μm": "µm", "µm": "µm", "mm": "mm", "nm": "nm", "cm": "cm"}
+DESCRIPTION = 270  # the number of the tag in which OME and ImageJ say what they know
 PHYSICAL = {"z": "PhysicalSizeZ", "y": "PhysicalSizeY", "x": "PhysicalSizeX"}
 
 
@@ -67,6 +69,9 @@ def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
             _check_pages(file)
             _check_planes(file, path)
             series = file.series[0]
+            _check_stack(file, series)
+            if len(file.series) > 1:
+                warn(f"`{path}` holds {len(file.series)} images, of which the first is read.")
             require_memory(series.nbytes, f"`{path}`", "Take a part of it.")
             if any(page is None for page in series.pages):
                 raise ValueError("some of its planes are missing")  # tifffile would make them 0
@@ -84,16 +89,32 @@ def _first(path: Path) -> tuple[NDArray[Any], str, dict[str, float], str]:
 
 
 def _check_pages(file: tifffile.TiffFile) -> None:
-    """Refuse pages that overlap: tifffile would follow a chain that comes back to itself until the memory is full."""
+    """Refuse pages that overlap: tifffile would follow a chain that comes back to itself until the memory is full.
+
+    And pages that lie behind the end, which it would leave out: the file was cut off.
+    """
     handle, kind, told, offset = file.filehandle, file.tiff, 0, file.pages.first.offset
-    while 0 < offset < handle.size:
+    while offset > 0:
+        if offset >= handle.size:
+            raise ValueError("it was cut off: some of its pages are missing")
         handle.seek(offset)
         (tags,) = struct.unpack(kind.tagnoformat, handle.read(kind.tagnosize))
         told += kind.tagnosize + tags * kind.tagsize + kind.offsetsize
         if told > handle.size:
             raise ValueError("its pages overlap")
-        handle.seek(offset + kind.tagnosize + tags * kind.tagsize)
+        for _ in range(tags):
+            _check_description(handle.read(kind.tagsize), file)
         (offset,) = struct.unpack(kind.offsetformat, handle.read(kind.offsetsize))
+
+
+def _check_description(tag: bytes, file: tifffile.TiffFile) -> None:
+    """Refuse a description that lies behind the end: without it the spacing is lost, and which axis is which."""
+    code, _ = struct.unpack(file.tiff.tagformat1, tag[:4])
+    length, value = struct.unpack(file.tiff.tagformat2, tag[4:])
+    if code == DESCRIPTION and length > file.tiff.tagoffsetthreshold:
+        (place,) = struct.unpack(file.tiff.offsetformat, value)
+        if place + length > file.filehandle.size:
+            raise ValueError("it was cut off: its description is missing")
 
 
 def _check_planes(file: tifffile.TiffFile, path: Path) -> None:
@@ -103,6 +124,14 @@ def _check_planes(file: tifffile.TiffFile, path: Path) -> None:
             planes = math.prod(int(pixels.attrib.get(f"Size{axis}", 1)) for axis in "ZCT")
             if planes > path.stat().st_size:
                 raise ValueError(f"it speaks of {planes} planes")
+
+
+def _check_stack(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Refuse a stack of ImageJ's that speaks of more planes than there are: tifffile would take the first alone."""
+    told = int((file.imagej_metadata or {}).get("images", 1))
+    planes = series.size // max(1, file.pages.first.size)
+    if told > planes:
+        raise ValueError(f"it speaks of {told} planes and has {planes}")
 
 
 def _spacing(file: tifffile.TiffFile) -> tuple[dict[str, float], str]:
