@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch_geometric.data import Batch, Data
-from torch_geometric.transforms import GDC, Compose
+from torch_geometric.transforms import GDC, Compose, ToUndirected
 from torch_geometric.utils import to_dense_adj, to_undirected
 
 import graphrw as rw
@@ -261,3 +261,19 @@ def test_what_is_wrong_with_a_small_graph_is_said_by_the_converter():
     for data, says in cases:
         with pytest.raises(ValueError, match=says):
             AddDiffusionMap()(data)
+
+
+@pytest.mark.parametrize(
+    "transform", [AddDiffusionMap(), AddDiffusionDistance(), AddHittingProbabilities(None), SparsePageRank(top_k=2)]
+)
+def test_no_error_of_a_transform_recommends_an_option_that_it_does_not_have(transform):
+    one_way = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3, y=torch.tensor([0, 1, -1]))
+    with pytest.raises(ValueError, match=r"`torch_geometric.transforms.ToUndirected\(reduce='mean'\)`") as raised:
+        transform(one_way)
+    assert "directed=True" not in str(raised.value)
+    transform(ToUndirected(reduce="mean")(one_way))
+    if isinstance(transform, AddDiffusionMap | AddDiffusionDistance):
+        looped = Data(edge_index=torch.tensor([[0, 1, 2], [1, 0, 2]]), num_nodes=3)
+        with pytest.raises(ValueError, match=r"remove them with `.*RemoveSelfLoops\('edge_weight'\)") as raised:
+            transform(looped)
+        assert "self_loops" not in str(raised.value)

@@ -25,6 +25,11 @@ class Source:
     drop_loops: str
     symmetrise: str = ""
     one_way: str = "pass `directed=True` for a walk that may go one way only"
+    loops: str = (
+        "They change no hitting probability: for these remove them with {}. They do change `step`, `resolvent`, "
+        "`pagerank` and `nn.Propagation`: get them apart, (N,), with `self_loops=True`, and pass them on there as "
+        "`self_loops`"
+    )
     node: Callable[[int], str] = str
     count: str = "num_nodes={}"  # where the number of nodes comes from
 
@@ -183,10 +188,8 @@ def check_nodes(index: Tensor, num_nodes: int, source: Source, *, loops: bool = 
     if not loops and bool(loop.any()):
         node_name = source.node(int(index[0][loop][0]))
         raise ValueError(
-            f"{source.entries} holds {int(loop.sum())} self loops (first: node {node_name}). They change no hitting "
-            f"probability: for these remove them with {source.drop_loops}. They do change `step`, `resolvent`, "
-            "`pagerank` and `nn.Propagation`: get them apart, (N,), with `self_loops=True`, and pass them on there as "
-            "`self_loops`."
+            f"{source.entries} holds {int(loop.sum())} self loops (first: node {node_name}). "
+            f"{source.loops.format(source.drop_loops)}."
         )
 
 

@@ -67,9 +67,17 @@ def from_pyg(
             "`.to_homogeneous()`."
         )
     check_attribute(weight)
-    folded = _folded(data, weight, directed=directed, loops=self_loops)
+    triple = triple_of(data, source_of(weight), weight, directed=directed, loops=self_loops)
+    return triple if self_loops else triple[:2]
+
+
+def triple_of(
+    data: Data, source: Source, weight: str | None, *, directed: bool = False, loops: bool = False
+) -> tuple[Graph, Tensor, Tensor]:
+    """What `from_pyg` gives with `self_loops`, which are an error unless `loops`, in the words of `source`."""
+    folded = _folded(data, source, weight, directed=directed, loops=loops)
     graph, edge_weight = split(*folded.pair, data.ptr) if isinstance(data, Batch) else folded.pair
-    return (graph, edge_weight, folded.triple[2]) if self_loops else (graph, edge_weight)
+    return graph, edge_weight, folded.triple[2]
 
 
 @opaque
@@ -103,8 +111,7 @@ def _data(graph: Graph, weight: Tensor, self_loops: Tensor | None) -> Data:
     return Data(edge_index=edge_index, edge_weight=edge_weight, num_nodes=graph.num_nodes)
 
 
-def _folded(data: Data, weight: str | None, *, directed: bool, loops: bool) -> Folded:
-    source = _source(weight)
+def _folded(data: Data, source: Source, weight: str | None, *, directed: bool, loops: bool) -> Folded:
     if data.edge_index is not None:
         index, value = plain(data.edge_index), _attribute(data, weight)
         return fold(index, value, data.num_nodes, directed=directed, source=source, loops=loops)
@@ -117,7 +124,8 @@ def _folded(data: Data, weight: str | None, *, directed: bool, loops: bool) -> F
     return fold(index, None if weight is None else value, num_nodes, directed=directed, source=source, loops=loops)
 
 
-def _source(weight: str | None) -> Source:
+def source_of(weight: str | None) -> Source:
+    """What errors say of a `Data` whose weights are the attribute of this name."""
     value = f"data.{weight}" if weight else "None"
     return Source(
         entries="`data.edge_index`",

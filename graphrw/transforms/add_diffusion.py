@@ -9,7 +9,6 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 
-from graphrw.convert.pyg import from_pyg
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
@@ -17,7 +16,7 @@ from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_whole
 from graphrw.functional.diffusion import scaled_map, walks_of_batch
 from graphrw.spectral import inverse_root, spectral_map
-from graphrw.transforms.inputs import checked_data, checked_name, checked_times, checked_weight_name
+from graphrw.transforms.inputs import checked_data, checked_name, checked_times, checked_weight_name, graph_of
 
 TIMES = (1.0, 2.0, 4.0, 8.0)
 SMALL = 128  # nodes of a graph whose matrix is no larger than what checks take without it
@@ -136,15 +135,15 @@ def _maps(data: Data, name: str | None, times: Sequence[float], k: int | None) -
     if k is None and (plain := _plain_matrix(data, name)) is not None:
         kind, matrix = plain
         return kind, [_map_of_matrix(matrix, times)]
-    graph, weight = from_pyg(data, name)
+    graph, weight, _ = graph_of(data, name)
     return weight.dtype, [_map(part, times, k) for part in walks_of_batch(walk(graph, weight))]
 
 
 def _plain_matrix(data: Data, name: str | None) -> tuple[torch.dtype, Tensor] | None:
     """The type of the weights and W (N, N), in float64, of a small graph that leaves nothing to be said; else None.
 
-    Most of the time that `from_pyg` takes for a molecule goes into its checks. Here they are made at once, on the
-    matrix; where one fails, `from_pyg` finds out which, and says it.
+    Most of the time that `graph_of` takes for a molecule goes into its checks. Here they are made at once, on the
+    matrix; where one fails, `graph_of` finds out which, and says it.
     """
     index, num_nodes = data.edge_index, data.num_nodes
     weight = data.get(name) if name is not None else None

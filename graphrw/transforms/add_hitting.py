@@ -5,7 +5,6 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
-from graphrw.convert.pyg import from_pyg
 from graphrw.core.arrays import as_tensor, whole_numbers
 from graphrw.core.errors import SingularWalkError
 from graphrw.core.opaque import opaque
@@ -14,7 +13,7 @@ from graphrw.core.whole import check_flag, check_whole
 from graphrw.functional.harmonic import hitting_probabilities
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
-from graphrw.transforms.inputs import checked_data, checked_name, checked_weight_name, column
+from graphrw.transforms.inputs import checked_data, checked_name, checked_weight_name, column, graph_of
 
 
 class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
@@ -65,7 +64,7 @@ class AddHittingProbabilities(BaseTransform):  # type: ignore[misc]
     @opaque
     @torch.no_grad()
     def forward(self, data: Data) -> Data:
-        graph, weight, _ = from_pyg(checked_data(data), self.weight, self_loops=True)
+        graph, weight, _ = graph_of(checked_data(data), self.weight, loops=True)
         labels = self._labels(data)
         seeds = labels if self.mask is None else torch.where(_mask(data, self.mask), labels, -1)
         num_labels = self.num_labels or int(labels.max()) + 1  # of all, so that every mask gives as many columns

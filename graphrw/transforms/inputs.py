@@ -1,9 +1,13 @@
 """What every transform takes."""
 
+from dataclasses import replace
+
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphrw.convert.fold import check_attribute
+from graphrw.convert.pyg import source_of, triple_of
+from graphrw.core.graph import Graph
 from graphrw.core.whole import is_number
 
 
@@ -45,6 +49,22 @@ def checked_data(data: object) -> Data:
     if not isinstance(data, Data) or data.edge_index is None:
         raise ValueError(f"`data` must be a `torch_geometric.data.Data` with `edge_index`; got {data!r}.")
     return data
+
+
+def graph_of(data: Data, weight: str | None, *, loops: bool = False) -> tuple[Graph, Tensor, Tensor]:
+    """The graph, its weights (E,) and those of its self loops (N,); with errors for who has neither `from_pyg` nor its
+    options.
+
+    Raises:
+        ValueError: as `from_pyg`; for self loops unless `loops`.
+    """
+    source = replace(
+        source_of(weight),
+        one_way="put `torch_geometric.transforms.ToUndirected(reduce='mean')` before this transform, which is for "
+        "undirected graphs alone",
+        loops="This transform is for graphs without them: remove them with {}",
+    )
+    return triple_of(data, source, weight, loops=loops)
 
 
 def column(values: Tensor) -> Tensor:

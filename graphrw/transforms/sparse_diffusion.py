@@ -12,7 +12,6 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
-from graphrw.convert.pyg import from_pyg
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.opaque import opaque
 from graphrw.core.walk import Walk, walk
@@ -22,7 +21,7 @@ from graphrw.functional.propagation import check_alpha, damp
 from graphrw.solve import factorize
 from graphrw.solvers import Auto, Solver
 from graphrw.solvers.base import check_solver
-from graphrw.transforms.inputs import checked_data, checked_weight_name
+from graphrw.transforms.inputs import checked_data, checked_weight_name, graph_of
 
 Columns = Callable[[Tensor], Tensor]
 
@@ -64,7 +63,7 @@ class _SparseDiffusion(BaseTransform):  # type: ignore[misc]
     @opaque
     @torch.no_grad()
     def forward(self, data: Data) -> Data:
-        graph, weight, loops = from_pyg(checked_data(data), self.weight, self_loops=True)
+        graph, weight, loops = graph_of(checked_data(data), self.weight, loops=True)
         found = list(self._blocks(walk(graph, weight), loops + self.self_loops))
         edge_index = torch.cat([graph.edges[:, :0], *(index for index, _ in found)], 1)
         value = torch.cat([weight[:0], *(value for _, value in found)])
