@@ -138,6 +138,8 @@ def test_ctrl_c_keeps_what_is_learned_for_resume(folder: Path) -> None:
     assert errors.endswith("--resume goes on from there.\n")
     assert not (folder / "w").exists()
     done = int(errors.split()[2])
+    answer = run(*common, done + 2, "--resume", "--width", 8)
+    assert "w.checkpoint` is of a run with --width 4; this one has 8. Give what it had" in answer.stderr
     answer = run(*common, done + 2, "--resume")
     assert f"{done + 2} steps on 3 images" in answer.stderr
     assert sorted(os.listdir(folder)) == ["images", "labels", "w"]

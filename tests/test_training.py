@@ -123,6 +123,19 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         fit(layer, lambda step: layer.weight.sum(), checkpoint=path)
 
 
+def test_a_checkpoint_of_another_run_says_what_was_different(tmp_path: Path) -> None:
+    layer, path = torch.nn.Linear(1, 1), tmp_path / "run.checkpoint"
+    for seed, error in ((3, Cancelled), (4, ValueError)):
+        with pytest.raises(error, match=r"Stopped|`.*run.checkpoint` is of a run with a seed of 3; this one has 4\."):
+            fit(
+                layer,
+                lambda step: layer.weight.sum(),
+                checkpoint=path,
+                identity={"a seed of": seed},
+                progress=lambda share, what: False,
+            )
+
+
 def test_patience_ends_a_run_that_gets_no_better() -> None:
     layer = torch.nn.Linear(1, 1)
     losses = iter([3.0, 1.0, 2.0, 1.5, 0.5])

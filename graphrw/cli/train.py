@@ -87,6 +87,7 @@ def train(
     examples = as_examples(pairs, model.input_scale)
     learn = partial(_loss, model, partial(piece, examples[kept:], crop=crop, stride=stride, seed=seed))
     judged = validation_pieces(examples[:kept], crop=crop, stride=stride, seed=seed)
+    same = {"--crop": crop, "--width": width, "--stride": stride, "--val": val, "--ignore": ignore, "--seed": seed}
     with bar(quiet=quiet) as progress, _stopped_by_interrupt(progress) as listener:
         done = fit(
             model,
@@ -94,6 +95,7 @@ def train(
             schedule=Schedule(steps, 60 * minutes, learning_rate),
             validate=partial(_mean_loss, model, judged) if judged else None,
             checkpoint=checkpoint,
+            identity=same | {"--learning-rate": learning_rate},
             progress=listener,
         )
     model.save(out)

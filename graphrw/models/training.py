@@ -3,7 +3,7 @@
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ def fit(
     optimizer: torch.optim.Optimizer | None = None,
     validate: Callable[[], Tensor] | None = None,
     checkpoint: Path | None = None,
+    identity: Mapping[str, float | None] | None = None,
     progress: Listener | None = None,
 ) -> Fit:
     """Train `model`, in place; it ends in evaluation mode, with the weights that validated best.
@@ -90,17 +91,18 @@ def fit(
             first that differs tells. None: the last weights are.
         checkpoint: a file from which to go on, if it is there, and in which to keep the state every minute; it is gone
             when all is done.
+        identity: what else makes the run what it is, by name, such as a seed: one that had another does not go on here.
         progress: told how far it has come; if it returns false, the state is kept and the run ends.
 
     Raises:
         Cancelled: if `progress` says so.
-        ValueError: if the checkpoint is of another model, or the loss is no number any more.
+        ValueError: if the checkpoint is of another model or identity, or the loss is no number any more.
 
     >>> model = nn.Linear(1, 1)
     >>> fit(model, lambda step: (model(torch.ones(1, 1)) - 3).square().sum(), schedule=Schedule(200, learning_rate=0.1))
     Fit(steps=200, loss=...)
     """
-    run = _Run(model, schedule, optimizer)
+    run = _Run(model, schedule, optimizer, dict(identity or {}))
     if checkpoint is not None and checkpoint.exists():
         run.restore(checkpoint)
     kept = time.monotonic()
@@ -127,8 +129,14 @@ def fit(
 class _Run:
     """All that changes while a model is trained."""
 
-    def __init__(self, model: nn.Module, schedule: Schedule, optimizer: torch.optim.Optimizer | None) -> None:
-        self.model, self.schedule, self.step = model, schedule, 0
+    def __init__(
+        self,
+        model: nn.Module,
+        schedule: Schedule,
+        optimizer: torch.optim.Optimizer | None,
+        identity: dict[str, float | None],
+    ) -> None:
+        self.model, self.schedule, self.identity, self.step = model, schedule, identity, 0
         self.losses: list[float] = []
         self.best: dict[str, Tensor] = {}
         self.best_losses: tuple[float, ...] = (math.inf,)
@@ -204,7 +212,7 @@ class _Run:
             "best": self.best,
         }
         state |= {"step": self.step, "losses": self.losses, "best_loss": self.best_losses}
-        state |= {"worse": self.worse, "seconds": self.seconds}
+        state |= {"worse": self.worse, "seconds": self.seconds, "identity": self.identity}
         with replacing(path) as unfinished:
             try:
                 torch.save(state, unfinished)
@@ -215,6 +223,7 @@ class _Run:
         """Read what `keep` has written."""
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            self._check_identity(state.get("identity", {}), path)
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.losses = state["step"], state["losses"]
@@ -223,6 +232,14 @@ class _Run:
             self.best, self.worse, self.before = state["best"], state["worse"], state["seconds"]
         except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"`{path}` is no checkpoint of this model: delete it to begin anew. ({error})") from error
+
+    def _check_identity(self, before: dict[str, float | None], path: Path) -> None:
+        for name, value in before.items():
+            if value != self.identity.get(name):
+                raise ValueError(
+                    f"`{path}` is of a run with {name} {value}; this one has {self.identity.get(name)}. Give what it "
+                    "had, or delete the file to begin anew."
+                )
 
     def _recent(self) -> float:
         recent = self.losses[-max(1, len(self.losses) // 10) :]
