@@ -67,6 +67,11 @@ MISTAKES = {  # arguments after "segment", exit code, what the sentence says
     "no such device": ("image.png seeds.png -o o.png --device tpu", USAGE, "there is no device 'tpu'"),
     "no such GPU": ("image.png seeds.png -o o.png --device cuda:99", USAGE, "there is no 'cuda:99' here"),
     "no model": ("image.png seeds.png -o o.png --model nothing", WRONG, "no file `nothing`, and no such weights"),
+    "a folder as model": (
+        "image.png seeds.png -o o.png --model folder.png",
+        WRONG,
+        "`folder.png` is a folder. Name the",
+    ),
     "a model that is none": ("image.png seeds.png -o o.png --model text.png", WRONG, "is no safetensors file"),
     "a model with options": ("image.png seeds.png -o o.png --model text.png --band 2", USAGE, "--model brings edges"),
     "no output": ("image.png seeds.png", USAGE, "'--out'"),

@@ -1,6 +1,7 @@
 """Files of models: what comes back is the model that was saved, and what does not fit is refused in words."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,23 @@ def test_half_precision_is_widened_and_double_kept(stored: torch.dtype, loaded: 
     again = RAWKS.load(tmp_path / "a")
     assert {value.dtype for value in again.parameters()} == {loaded}
     assert torch.equal(again.classes.weight, model.classes.weight.to(loaded))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights are those of POSIX")
+def test_weights_are_for_whom_files_are_by_default(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        MODELS["rawks"]().save(tmp_path / "a")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_folder_is_refused_by_name_and_weights_are_not_called_like_images(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=r"is a folder\. Name the file in it"):
+        RAWKS.load(tmp_path)
+    with pytest.raises(ValueError, match=r"a\.nii\.gz` ends like an image; .*Take `.*a\.safetensors`"):
+        MODELS["rawks"]().save(tmp_path / "a.nii.gz")
 
 
 def test_a_trunk_of_the_callers_own_is_given_again(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def _at_once(inputs: Inputs, outputs: Outputs, option: str, label: Label, *, qui
 def _network(model: str) -> LearnedRandomWalker:
     if model in pretrained_names():
         return LearnedRandomWalker.from_pretrained(model)
-    if not Path(model).is_file():
+    if not Path(model).exists():
         names = ", ".join(pretrained_names())
         raise FileNotFoundError(f"There is no file `{model}`, and no such weights come with graphrw, only {names}.")
     return LearnedRandomWalker.load(model)

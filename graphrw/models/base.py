@@ -106,7 +106,7 @@ class Model(nn.Module):
         Raises:
             ValueError: if the file holds another class, another version of the format, or other weights than the model
                 has, or if it needs a `trunk` that is not given.
-            FileNotFoundError: if there is no file.
+            FileNotFoundError, IsADirectoryError: if there is no file, or it is a folder.
         """
         return cls._load(path, {"trunk": trunk})
 

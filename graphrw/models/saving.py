@@ -44,8 +44,11 @@ def write(path: str | Path, contents: Contents) -> None:
     }
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in contents.tensors.items()}
     with replacing(path) as unfinished:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         try:
             save_file(tensors, unfinished, metadata=described)
+            unfinished.chmod(mode)  # for whom files are by default; safetensors leaves its own to their owner alone
         except SafetensorError as error:  # of the disk; what is on it is ours
             raise OSError(f"`{path}` could not be written: {error}.") from error
 
@@ -59,9 +62,11 @@ def read(path: str | Path, model: str) -> Contents:
 
     Raises:
         ValueError: if it is no file of a model, of another class, or of another version of the format.
-        FileNotFoundError: if there is none.
+        FileNotFoundError, IsADirectoryError: if there is none, or a folder.
     """
     path = checked_path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"`{path}` is a folder. Name the file in it that `save` has written.")
     try:
         with safe_open(path, framework="pt") as file:
             described = file.metadata() or {}
