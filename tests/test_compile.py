@@ -70,8 +70,24 @@ def weighted(weight):
     return MLP(weight[: 2 * (N // 2)].reshape(-1, 2), LINKS[:, (LINKS < N // 2).all(0)])
 
 
+class Sum(torch.nn.Module):
+    out_channels = 2
+
+    def forward(self, x, edge_index):
+        return torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])
+
+
+GNN = rw.nn.EdgeWeightsGNN(Sum()).double()
+
+
+def weighted_by_neighbours(weight):
+    x = weight[: 2 * (N // 2)].reshape(-1, 2)
+    return GNN(x, LINKS[:, (LINKS < N // 2).all(0)])
+
+
 FUNCTIONS = (
     weighted,
+    weighted_by_neighbours,
     solved,
     with_options,
     factorised,

@@ -9,6 +9,7 @@ from graphrw.convert import to_edge_index
 from graphrw.core.arrays import as_tensor
 from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
+from graphrw.core.opaque import opaque
 from graphrw.core.whole import check_whole
 from graphrw.nn.edge_weights.mlp import EdgeWeightsMLP
 from graphrw.nn.edge_weights.start import reset
@@ -81,6 +82,7 @@ class EdgeWeightsGNN(nn.Module):
         return weight
 
 
+@opaque
 def _edge_index(graph: Graph | Tensor, num_nodes: int) -> Tensor:
     """What an encoder reads: both directions of each undirected edge of a `Graph`; an edge_index as it is, in int64."""
     ends = edge_ends(graph, num_nodes)
