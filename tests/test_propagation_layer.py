@@ -167,11 +167,16 @@ def test_a_learned_alpha_starts_where_it_is_told_and_has_a_gradient(steps: int |
     assert float(logit.grad) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-6)
 
 
-def test_an_alpha_that_has_run_away_is_an_error() -> None:
-    layer = Propagation(learn_alpha=True)
+@pytest.mark.parametrize("steps", [None, 3])
+@pytest.mark.parametrize(("logit", "alpha"), [(40.0, "1"), (-200.0, "0"), (torch.nan, "nan")])
+def test_a_learned_alpha_that_has_run_away_is_an_error_that_says_so(
+    steps: int | None, logit: float, alpha: str
+) -> None:
+    layer = Propagation(steps=steps, learn_alpha=True)
     with torch.no_grad():
-        next(layer.parameters()).fill_(40.0)
-    with pytest.raises(ValueError, match=r"`alpha` must lie in \(0, 1\); got 1\.0\. At 1 the walk never ends\."):
+        next(layer.parameters()).fill_(logit)
+    message = rf"has learned α = {alpha}, an end of .* `logit` has run away.*smaller learning rate"
+    with pytest.raises(ValueError, match=message):
         layer(torch.ones(4, 1), grid_graph((2, 2)))
 
 

@@ -10,6 +10,7 @@ from graphrw.core.finite import DIVERGED, check_finite
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 from graphrw.core.precision import widened
+from graphrw.core.transforms import plainly
 from graphrw.core.walk import walk
 from graphrw.core.whole import check_flag, check_not_negative, check_whole
 from graphrw.functional.propagation import check_alpha, damp, resolvent, step
@@ -43,7 +44,8 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
             iterations (undirected graphs only): I − αA is well conditioned.
 
     Raises:
-        ValueError: for values out of range, or options that exclude each other; and as `step` and `resolvent`.
+        ValueError: for values out of range, or options that exclude each other; as `step` and `resolvent`; and called
+            where a learned α has become 0 or 1.
 
     Call it as ``layer(x, graph, weight)``, or without weight: x (N, K), a `Graph` with weights (E,), PyG's edge_index
     and edge_weight, or its adj_t → (N, K). A node gathers from where a walker goes: along the edges of a directed
@@ -111,11 +113,9 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
 
     def _walked(self, x: Tensor, graph: Graph, weight: Tensor, listed: Tensor | None) -> Tensor:
         """The features after a walk with the self loops that are `listed` (N,), and the layer's own at other nodes."""
-        alpha = self.alpha
+        alpha = self._checked_alpha()
         loops = self.self_loops if listed is None else torch.where(listed > 0, listed, self.self_loops)
         moved = walk(graph, weight.to(torch.promote_types(x.dtype, weight.dtype)))
-        if alpha is not None:
-            check_alpha(alpha)
         if self.steps is not None:
             restart = None if alpha is None else 1 - alpha
             return step(moved, x, self.steps, restart, self_loops=loops, symmetric=self.symmetric)
@@ -123,6 +123,17 @@ class Propagation(MessagePassing):  # type: ignore[misc]  # sends no messages, b
         damped = damp(moved, alpha, self_loops=loops)
         y = resolvent(damped, x, self.solver, self_loops=loops, symmetric=self.symmetric)
         return (1 - alpha) * y if self.average else y
+
+    def _checked_alpha(self) -> Tensor | float | None:
+        """α, unless training has brought it to where it rounds to 0 or 1, or 1 − α does in steps."""
+        alpha = self.alpha
+        if isinstance(alpha, Tensor) and not 0 < plainly(float, alpha if self.steps is None else 1 - alpha) < 1:
+            raise ValueError(
+                f"`Propagation` has learned α = {plainly(float, alpha):.4g}, an end of (0, 1): its parameter `logit` "
+                "has run away, and no gradient brings it back. Go back to earlier weights, with a smaller learning "
+                "rate, or weight decay for `logit`."
+            )
+        return alpha
 
     def _mask(self) -> Tensor | None:
         """(M,): what an explainer lets through of each edge."""
