@@ -105,3 +105,19 @@ def test_cells_without_a_way_to_a_terminal_state_are_an_error():
     two = torch.block_diag(*[torch.tensor([[0.0, 1.0], [1.0, 0.0]])] * 2)
     with pytest.raises(rw.SingularWalkError, match=r"From 2 of 4 cells \(first: 2\) no walk leads to a terminal state"):
         rw.fate_probabilities(two.to_sparse(), torch.tensor([0, -1, -1, -1]))
+
+
+@pytest.mark.parametrize(
+    ("transition", "message"),
+    [
+        (torch.eye(3), r"got Tensor\. A dense one converts with .*`\.to_sparse\(\)`"),
+        (np.eye(3), r"got ndarray\. A dense one converts with `scipy\.sparse\.csr_array\(…\)`"),
+        (torch.zeros(2, 3).to_sparse(), r"square.*got shape \(2, 3\)"),
+        (sparse.csr_array((2, 3)), r"square.*got shape \(2, 3\)"),
+        (sparse.csr_array(-np.eye(3)), "finite and not negative; got -1.0 for 0 → 0"),
+        (torch.eye(3).half().to_sparse(), r"float32 or float64 tensor; got torch\.float16"),
+    ],
+)
+def test_a_transition_that_is_none_is_refused_by_its_name(transition, message):
+    with pytest.raises(ValueError, match=f"^`transition` must be .*{message}"):
+        rw.fate_probabilities(transition, torch.tensor([0, -1, 1]))

@@ -8,7 +8,7 @@ from scipy import sparse
 from torch import Tensor
 
 from graphrw.convert.edge_index import to_edge_index
-from graphrw.convert.fold import Source, fold
+from graphrw.convert.fold import Folded, Source, fold
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
 
@@ -62,11 +62,16 @@ def from_scipy(
             f"`matrix` must be a SciPy sparse array; got {type(matrix).__name__}. Convert it with "
             "`scipy.sparse.csr_array(matrix)`."
         )
-    entries = _coordinates(matrix)
+    folded = folded_matrix(matrix, _SOURCE, directed=directed, loops=self_loops)
+    return folded.triple if self_loops else folded.pair
+
+
+def folded_matrix(matrix: Any, source: Source, *, directed: bool, loops: bool) -> Folded:
+    """What `from_scipy` makes of a sparse `matrix` that `source` names."""
+    entries = _coordinates(matrix, source.entries)
     index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
     value = torch.from_numpy(np.array(entries.data))  # a copy: the matrix may be read-only
-    folded = fold(index, value, entries.shape[0], directed=directed, source=_SOURCE, loops=self_loops)
-    return folded.triple if self_loops else folded.pair
+    return fold(index, value, entries.shape[0], directed=directed, source=source, loops=loops)
 
 
 @opaque
@@ -94,10 +99,10 @@ def to_scipy(graph: Graph, weight: Tensor, *, self_loops: Tensor | None = None) 
     return entries.tocsr()
 
 
-def _coordinates(matrix: Any) -> "sparse.coo_array[Any, tuple[int, int]]":
+def _coordinates(matrix: Any, name: str) -> "sparse.coo_array[Any, tuple[int, int]]":
     entries = sparse.coo_array(matrix)
     if entries.ndim != 2 or entries.shape[0] != entries.shape[1]:
-        raise ValueError(f"`matrix` must be square, one row and column per node; got shape {entries.shape}.")
+        raise ValueError(f"{name} must be square, one row and column per node; got shape {entries.shape}.")
     if not np.can_cast(entries.dtype, np.float64):
-        raise ValueError(f"`matrix` must hold float32 or float64 numbers; got {entries.dtype}.")
+        raise ValueError(f"{name} must hold float32 or float64 numbers; got {entries.dtype}.")
     return entries

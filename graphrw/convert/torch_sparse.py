@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphrw.convert.edge_index import to_edge_index
-from graphrw.convert.fold import Source, fold
+from graphrw.convert.fold import Folded, Source, fold
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
 from graphrw.core.opaque import opaque
@@ -66,9 +66,14 @@ def from_torch_sparse(
     >>> from_torch_sparse(torch.tensor([[0.0, 2.0], [2.0, 0.0]]).to_sparse())
     (Graph(num_nodes=2, num_edges=1), tensor([2.]))
     """
-    index, value, num_nodes = square_entries(tensor, "`tensor`")
-    folded = fold(index, value, num_nodes, directed=directed, source=_SOURCE, loops=self_loops)
+    folded = folded_tensor(tensor, _SOURCE, directed=directed, loops=self_loops)
     return folded.triple if self_loops else folded.pair
+
+
+def folded_tensor(tensor: "Tensor | SparseTensor", source: Source, *, directed: bool, loops: bool) -> Folded:
+    """What `from_torch_sparse` makes of a `tensor` that `source` names."""
+    index, value, num_nodes = square_entries(tensor, source.entries)
+    return fold(index, value, num_nodes, directed=directed, source=source, loops=loops)
 
 
 def is_sparse(value: object) -> bool:

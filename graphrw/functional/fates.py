@@ -7,7 +7,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from graphrw import convert
+from graphrw.convert.fold import Source
+from graphrw.convert.scipy import folded_matrix
+from graphrw.convert.torch_sparse import folded_tensor, is_sparse
 from graphrw.core.arrays import as_tensor
 from graphrw.core.errors import ConvergenceError, SingularWalkError
 from graphrw.core.opaque import opaque
@@ -19,6 +21,7 @@ from graphrw.solvers import BlockGaussSeidel, Solver
 
 ROW = 1e-4  # how far rows of a transition matrix may be from 1: those in float32 are this far, and are divided by it
 STRICT = BlockGaussSeidel(rtol=1e-12)  # factors of kNN graphs of cells fill up; long walks make errors of residuals
+SOURCE = Source(entries="`transition`", values="`transition`", drop_loops="")  # self loops stay
 CERTAIN = 1e-6  # how far fate probabilities may be from a sum of 1, and below 0
 
 
@@ -81,13 +84,15 @@ def _walk(transition: "sparse.sparray[Any] | sparse.spmatrix[Any] | Tensor | Wal
     if isinstance(transition, Walk):
         plainly(_check_killing, transition.killing)
         return transition
-    if isinstance(transition, Tensor):
-        graph, weight, loops = convert.from_torch_sparse(transition, directed=True, self_loops=True)
+    if is_sparse(transition):
+        graph, weight, loops = folded_tensor(transition, SOURCE, directed=True, loops=True).triple
     elif sparse.issparse(transition):
-        graph, weight, loops = convert.from_scipy(transition, directed=True, self_loops=True)
+        graph, weight, loops = folded_matrix(transition, SOURCE, directed=True, loops=True).triple
     else:
-        got = type(transition).__name__
-        raise ValueError(f"`transition` must be a sparse matrix (N, N) of SciPy or torch, or a walk; got {got}.")
+        raise ValueError(
+            "`transition` must be a sparse matrix (N, N) of SciPy or torch, or a walk; got "
+            f"{type(transition).__name__}. A dense one converts with `scipy.sparse.csr_array(…)`, or `.to_sparse()`."
+        )
     walk = Walk(graph, weight, torch.zeros_like(loops))
     plainly(_check_rows, walk.degree + loops)
     return walk
