@@ -218,11 +218,12 @@ def test_k_is_checked_before_the_sets_of_a_batch() -> None:
         (torch.ones(3, 0), 1, r"`points` must have shape \(N, C\), .* got \(3, 0\)"),
         (torch.ones(2, 3, 4), 1, r"`points` must have shape \(N, C\), .* got \(2, 3, 4\)"),
         (torch.tensor([[0.0], [torch.nan], [torch.inf]]), 1, r"`points` must be finite; 2 of 3 .* \(first: point 1\)"),
+        (torch.ones(1, 2), 1, "Neighbours are sought among at least two points: one alone has none; got 1"),
+        (torch.ones(0, 2), 1, "Neighbours are sought among at least two points: one alone has none; got 0"),
         (torch.ones(3, 2), 0, r"`k` must be a whole number from 1 to 2, below the 3 points; got 0"),
         (torch.ones(3, 2), 3, r"`k` must be a whole number from 1 to 2, below the 3 points; got 3"),
         (torch.ones(3, 2), 1.5, r"`k` must be a whole number from 1 to 2, below the 3 points; got 1\.5"),
         (torch.ones(3, 2), True, r"`k` must be a whole number .* got True"),
-        (torch.ones(1, 2), 1, r"`k` must be a whole number .* below the 1 points; got 1"),
     ],
 )
 def test_what_has_no_neighbours_is_refused(x: Any, k: Any, message: str) -> None:

@@ -43,8 +43,8 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
         differentiable with respect to `points`, as `edge_length`.
 
     Raises:
-        ValueError: for a wrong shape or type, points that are not finite, a `k` that is not below the number of points
-            of every set, or a `batch` out of order.
+        ValueError: for a wrong shape or type, fewer than two points or such as are not finite, a `k` that is not below
+            the number of points of every set, or a `batch` out of order.
 
     >>> knn_graph(torch.tensor([[0.0], [1.0], [3.0], [7.0]]), k=1)
     (Graph(num_nodes=4, num_edges=3), tensor([1., 2., 4.]))
@@ -54,6 +54,8 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
         k = check_whole("k", k, 1)
         sets = [knn_graph(part, k) for part in points.split(_set_sizes(batch, len(points), k))]
         return Graph.batch([graph for graph, _ in sets]), torch.cat([distance for _, distance in sets])
+    if len(points) < 2:
+        raise ValueError(f"Neighbours are sought among at least two points: one alone has none; got {len(points)}.")
     k = check_whole("k", k, 1, len(points) - 1, reason=f", below the {len(points)} points")
     require_room(5 * len(points) * k, f"A graph of {len(points)} points and k = {k}", "Take a smaller `k`.")
     search = _by_tree if points.shape[1] <= TREE_CHANNELS else _by_products
