@@ -1,9 +1,11 @@
 """Images in files: what is written comes back, with spacing and place."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -296,6 +298,23 @@ def test_a_write_that_fails_leaves_what_was_there(ending: str, tmp_path: Path, m
         write_image(path, ImageFile(labels(8, 9) + 1, axes="yx"))
     np.testing.assert_array_equal(read_image(path).ordered("yx").values, labels(8, 9))
     assert os.listdir(tmp_path) == [f"a{ending}"]
+
+
+def test_no_part_of_a_zarr_comes_back_after_the_disk_was_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = zarr.storage.LocalStore.set
+
+    async def nearly_full(store: zarr.storage.LocalStore, key: str, value: object) -> None:
+        if key.endswith("0/0/0/0"):
+            raise OSError(28, "No space left on device")
+        if key.startswith("0/"):
+            await asyncio.sleep(0.2)
+        await put(store, key, value)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "set", nearly_full)
+    with pytest.raises(OSError, match="No space"):
+        write_image(tmp_path / "a.zarr", ImageFile(labels(2, 140, 140)))
+    time.sleep(0.5)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ def write(path: Path, file: ImageFile) -> None:
     file = file.ordered("zyx"[-len(file.shape) :])
     values = file.values if file.channel_axis is None else np.moveaxis(file.values, file.channel_axis, 0)
     channels = None if file.channel_axis is None else len(values)
-    create(path, file, dtype=values.dtype, channels=channels)[...] = np.ascontiguousarray(values)
+    array = create(path, file, dtype=values.dtype, channels=channels)
+    # Chunk by chunk: of those that zarr writes at once the others go on when one has failed, as on a full disk, and
+    # would come back after all that is unfinished has been swept away.
+    for corner in product(*map(range, (0,) * values.ndim, values.shape, array.chunks)):
+        chunk = tuple(slice(begin, begin + size) for begin, size in zip(corner, array.chunks, strict=True))
+        array[chunk] = values[chunk]
 
 
 def create(path: Path, like: ImageFile, *, dtype: Any, channels: int | None = None, chunk: int = CHUNK) -> Any:
