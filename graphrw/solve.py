@@ -12,7 +12,7 @@ from graphrw.core.finite import narrowed
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import require_ends
 from graphrw.core.threads import threads_for
-from graphrw.core.transforms import outside_autograd, plainly, refuse_forward_over_forward
+from graphrw.core.transforms import outside_autograd, plainly, refuse_forward_over_forward, version_of
 from graphrw.core.walk import Walk, apply, check_walk
 from graphrw.core.whole import check_flag
 from graphrw.solvers import Auto, Dense, Inverse, Solver, SolveReport
@@ -296,5 +296,4 @@ def _factor_again(walk: Walk, solver: Solver, transpose: bool, prune: bool) -> F
 
 
 def _versions(walk: Walk) -> tuple[int | None, ...]:
-    """How often weight and killing have been changed in place; torch does not count for tensors of inference mode."""
-    return tuple(None if values.is_inference() else values._version for values in (walk.weight, walk.killing))
+    return version_of(walk.weight), version_of(walk.killing)

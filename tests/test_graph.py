@@ -103,6 +103,16 @@ def test_edges_that_are_changed_after_the_first_solve_are_refused() -> None:
     rw.solve(rw.walk(copied, walk.weight, 0.1), b)
 
 
+def test_edges_that_are_changed_before_the_first_solve_are_refused_too() -> None:
+    edges = rw.grid_graph((4, 4)).edges.clone()
+    graph = rw.Graph(edges, 16)
+    unused = copy.deepcopy(graph)
+    edges[1, 5] = 15
+    with pytest.raises(ValueError, match=r"changed in place after it was made.*Make another `Graph`"):
+        rw.solve(rw.walk(graph, torch.ones(graph.num_edges), 0.1), torch.arange(16.0))
+    rw.solve(rw.walk(unused, torch.ones(graph.num_edges), 0.1), torch.arange(16.0))
+
+
 def test_edges_of_an_array_are_copied() -> None:
     edges = np.array([[0, 1], [1, 2]])
     graph = rw.Graph(edges, 3)

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor, require_values
 from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
-from graphrw.core.transforms import lasting
+from graphrw.core.transforms import lasting, version_of
 from graphrw.core.whole import check_flag, check_whole
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Graph:
     num_nodes: int
     directed: bool = False
     parts: tuple["Graph", ...] = field(default=(), init=False, repr=False)
-    _plans: Plans = field(default_factory=Plans, init=False, repr=False)
+    _plans: Plans = field(init=False, repr=False)
 
     @opaque
     def __post_init__(self) -> None:
@@ -62,6 +62,7 @@ class Graph:
         _check_unique(edges, num_nodes, check_flag("directed", self.directed))
         # Changes of a tensor are seen by its version, those of an array by nothing.
         object.__setattr__(self, "edges", lasting(edges) if isinstance(self.edges, Tensor) else edges.clone())
+        object.__setattr__(self, "_plans", Plans(version_of(self.edges)))
         object.__setattr__(self, "num_nodes", num_nodes)
 
     @property
@@ -122,8 +123,7 @@ class Graph:
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for this graph and this key; for what depends on the structure alone."""
-        edges = self.edges
-        return self._plans.get(key, make, None if edges.is_inference() else edges._version)
+        return self._plans.get(key, make, version_of(self.edges))
 
     def has_plan(self, key: Hashable) -> bool:
         """Whether `cached` has it already."""
@@ -166,8 +166,9 @@ def _offsets(sizes: Sequence[int]) -> list[int]:
 def unchecked(edges: Tensor, num_nodes: int, directed: bool = False) -> Graph:
     """A graph whose edges are right by construction; only for code of this library that can say so."""
     graph = object.__new__(Graph)
-    state = {"edges": lasting(edges), "num_nodes": num_nodes, "directed": directed, "parts": (), "_plans": Plans()}
-    graph.__dict__.update(state)
+    edges = lasting(edges)
+    state = {"edges": edges, "num_nodes": num_nodes, "directed": directed, "parts": ()}
+    graph.__dict__.update(state, _plans=Plans(version_of(edges)))
     return graph
 
 

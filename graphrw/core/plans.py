@@ -22,24 +22,24 @@ class Plans:
     """
 
     @opaque  # a compiler may warn of locks
-    def __init__(self) -> None:
+    def __init__(self, version: int | None = None) -> None:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._version: int | None = None  # of the edges when the first was made
+        self._version = version  # of the edges when the graph was made; of a copy, when the first plan is
         self._working = RLock()  # plans are made of others
 
     def get(self, key: Hashable, make: Callable[[], T], version: int | None = None) -> T:
         """What is kept under `key`; if nothing is, what `make` returns now, outside any `torch.func` transform.
 
         Raises:
-            ValueError: if the `version` of the edges is no longer that of when the first plan was made.
+            ValueError: if the `version` of the edges is no longer that of when the graph was made.
         """
         with self._working:
-            if not self._kept:
+            if self._version is None:
                 self._version = version
             if version != self._version:
                 raise ValueError(
-                    "`edges` of a graph were changed in place after it was used, so that what is planned for it is for "
-                    "others. Make another `Graph` of them; `edges.clone()` keeps those of this one as they are."
+                    "`edges` of a graph were changed in place after it was made, so that what was checked and planned "
+                    "is for others. Make another `Graph` of them; `edges.clone()` keeps those of this one as they are."
                 )
             if key not in self._kept:
                 self._kept[key] = plainly(make)

@@ -117,6 +117,11 @@ def lasting(values: Tensor) -> Tensor:
         return values.clone()
 
 
+def version_of(values: Tensor) -> int | None:
+    """How often they have been changed in place; None for tensors of inference mode, for which torch does not count."""
+    return None if values.is_inference() else values._version
+
+
 def _bare(value: Tensor, batched: bool) -> Tensor:
     while _functorch.is_functorch_wrapped_tensor(value):
         if _functorch.is_batchedtensor(value) and not batched:
