@@ -251,6 +251,28 @@ def test_the_unrolled_map_is_differentiated_by_plain_autograd(as_published: bool
     assert torch.autograd.gradcheck(run, (random_values(graph.num_edges).requires_grad_(), time))
 
 
+@pytest.mark.parametrize("as_published", [False, True])
+def test_the_unrolled_map_of_weights_of_0_holds_zeros_and_no_nan(as_published: bool) -> None:
+    graph = Graph.batch([grid_graph((2, 3)), grid_graph((1,)), grid_graph((2, 3))])
+    weight = torch.cat([torch.zeros(7), torch.ones(1), torch.zeros(6)]).double()
+    z = unrolled_diffusion_map(walk(graph, weight, killing=0.1), 1.0, 3, as_published=as_published)
+    assert not z[:7].any()
+    assert bool(z[7:].isfinite().all())
+    assert bool(z[7:].any())
+    for asked in (weight[:7], weight[7:]):  # of rank 0 and 2
+        moved = walk(grid_graph((2, 3)), asked.clone().requires_grad_(), killing=0.1)
+        with pytest.raises(ValueError, match=r"Of the 3 largest \|λ\| some are 0.*smaller `k`"):
+            unrolled_diffusion_map(moved, 1.0, 3, as_published=as_published)
+
+
+def test_a_single_node_of_a_batch_takes_no_gradient_from_the_others() -> None:
+    graph = Graph.batch([grid_graph((1,)), grid_graph((2, 3))])
+    weight, killing = random_values(7).requires_grad_(), torch.full((7,), 0.1, dtype=torch.float64, requires_grad=True)
+    for as_published in (False, True):
+        z = unrolled_diffusion_map(walk(graph, weight, killing), 1.0, 3, as_published=as_published)
+        assert all(bool(slope.isfinite().all()) for slope in torch.autograd.grad(z.sin().sum(), [weight, killing]))
+
+
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 MOVED = random_walk(grid_graph((2, 3)))

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
-from graphrw.core.transforms import plainly
+from graphrw.core.transforms import asked_of, plainly
 from graphrw.core.walk import Walk, neighbour_sum
 from graphrw.core.whole import check_whole
 from graphrw.spectral.checks import check_count, check_undirected
@@ -35,7 +35,7 @@ def power_iteration(walk: Walk, k: int, *, rounds: int = 20, steps: int = 2) -> 
         |λ| (k,) and Ψ (N, k), orthonormal; by falling |λ| once converged. Differentiable to every order.
 
     Raises:
-        ValueError: for a directed graph, or a number out of range.
+        ValueError: for a directed graph, or a number out of range; where a derivative may be asked and one of |λ| is 0.
 
     >>> from graphrw import grid_graph, walk
     >>> power_iteration(walk(grid_graph((5,)), torch.ones(4)), k=2)[0].round(decimals=4)
@@ -71,6 +71,7 @@ def _iterate(
     check_count(walk, k)
     check_whole("rounds", rounds, 1)
     check_whole("steps", steps, 1)
+    scale = scale if walk.graph.num_edges else None  # of zeros alone, without a derivative
 
     def squared(x: Tensor) -> Tensor:
         for _ in range(2):
@@ -82,10 +83,23 @@ def _iterate(
     for _ in range(rounds):
         for _ in range(steps):
             x = squared(x)
-            x = x / torch.linalg.vector_norm(x, dim=0)
+            norm = torch.linalg.vector_norm(x, dim=0)
+            x = x / torch.where(norm > 0, norm, 1.0)  # 0 where the matrix has fewer eigenvalues than k besides 0
         x = torch.linalg.qr(x).Q
     x, triangle = torch.linalg.qr(squared(x))
-    return triangle.diagonal().abs().sqrt(), x
+    values = triangle.diagonal().abs()
+    _require_slope(values, weight, scale)
+    return values.sqrt(), x
+
+
+def _require_slope(values: Tensor, *differentiable: Tensor | None) -> None:
+    """Raise `ValueError` for squared `values` of 0, if a derivative may be asked: QR has none, and the root neither."""
+    asked = any(asked_of(each) for each in differentiable if each is not None and each.numel())
+    if asked and not plainly(lambda bare: bool((bare > 0).all()), values):
+        raise ValueError(
+            f"Of the {len(values)} largest |λ| some are 0; there power iteration has no derivative in weights and "
+            "killing: take a smaller `k`, keep weights above 0, for example by `+ 1e-6`, or take `weight.detach()`."
+        )
 
 
 def _start(num_nodes: int, k: int) -> Tensor:
