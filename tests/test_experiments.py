@@ -293,6 +293,61 @@ def test_without_data_a_script_says_what_it_needs(tmp_path: Path) -> None:
     assert "There is no folder" in run("lrw/evaluate.py", "--data", tmp_path / "none", expect=1)
 
 
+def test_a_script_that_reads_no_sets_says_what_it_does_and_does_nothing() -> None:
+    for script, page in (("report", "node_labels"), ("leaderboard", "leaderboard")):
+        before = (ROOT / "docs" / f"{page}.md").stat().st_mtime_ns
+        assert f"Write the table{'s' * (script == 'report')} of docs" in run(f"node_labels/{script}.py", "--help")
+        assert (ROOT / "docs" / f"{page}.md").stat().st_mtime_ns == before
+
+
+SOME_NAMES = {
+    "cuts.evaluate": ("--set",),
+    "interactive.clicks": ("--sets", "--methods"),
+    "interactive.evaluate": ("--sets", "--methods"),
+    "interactive.features": ("--sets", "--candidates"),
+    "interactive.prior": ("--sets",),
+    "interactive.suggestions": ("--sets", "--criteria"),
+    "interactive.wrong_strokes": ("--set",),
+    "meshes.evaluate": ("--methods",),
+    "node_labels.evaluate": ("--methods", "--split"),
+    "node_labels.few_labels": ("--split",),
+    "pretrained.evaluate": ("--set", "--methods"),
+    "pretrained.pictures": ("--names",),
+    "pretrained.train": ("--name",),
+    "rawks.ablate": ("--set", "--rows", "--changes"),
+    "rawks.evaluate": ("--set",),
+    "rawks.train": ("--set", "--rows"),
+    "rwn.evaluate": ("--set",),
+    "rwn.train": ("--set", "--walk"),
+    "superpixels.evaluate": ("--sets",),
+}
+
+
+@pytest.mark.parametrize(("script", "option"), [(script, each) for script, some in SOME_NAMES.items() for each in some])
+def test_a_name_that_is_not_known_is_refused_with_those_that_are(script: str, option: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=f"There is no `cats` for {option}: .*[a-z]"):
+        import_module(f"experiments.{script}").main(["--data", str(tmp_path), option, "cats"])
+
+
+@pytest.mark.parametrize("script", ["ndd.evaluate", "ndd.weak", "rawks.evaluate", "rwn.evaluate"])
+def test_weights_that_are_not_there_are_named(script: str, tmp_path: Path) -> None:
+    option = "--model" if script == "ndd.weak" else "--models"
+    main = import_module(f"experiments.{script}").main
+    with pytest.raises(SystemExit, match=f"There is no `.*/cats`, given as {option}"):
+        main(["--data", str(tmp_path), option, str(tmp_path / "cats")])
+    if script in ("rawks.evaluate", "rwn.evaluate"):
+        with pytest.raises(SystemExit, match=r"holds none of .*\.safetensors"):
+            main(["--data", str(tmp_path), option, str(tmp_path)])
+
+
+def test_a_network_that_nobody_knows_is_asked_about(data: Path) -> None:
+    main = import_module("experiments.pretrained.evaluate").main
+    with pytest.raises(SystemExit, match="What was `cats` trained on"):
+        main(["--data", str(data), "--models", "cats"])
+    with pytest.raises(SystemExit, match="There are no weights `cats`: give a file, or one of em_"):
+        main(["--data", str(data), "--models", "cats", "--set", "em_isbi2012", "--split", "test"])
+
+
 @pytest.mark.parametrize(
     "script", ["lrw.ablate", "lrw.train", "ndd.train", "pretrained.train", "rawks.train", "rwn.train"]
 )

@@ -32,15 +32,6 @@ from experiments.shared.results import paired_interval, table, write
 SHARES = (0.3, 0.5, 0.8)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options(Evaluation):
-    """Which photographs, and whether to choose parameters on them."""
-
-    set: str = option("weizmann_horses", "or bsds500")
-    tune: bool = option(False, "try all parameters, and show the best of each method")
-    images: int = option(1000, "at most so many photographs")
-
-
 @dataclass(frozen=True, eq=False)
 class Photograph:
     """What is cut, and what people say is in it."""
@@ -61,6 +52,15 @@ def scenes(data: Path, split: str, count: int) -> list[Photograph]:
 
 
 SETS: dict[str, Callable[[Path, str, int], list[Photograph]]] = {"weizmann_horses": horses, "bsds500": scenes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Evaluation):
+    """Which photographs, and whether to choose parameters on them."""
+
+    set: str = option("weizmann_horses", "which", of=SETS)
+    tune: bool = option(False, "try all parameters, and show the best of each method")
+    images: int = option(1000, "at most so many photographs")
 
 
 FIRST, WIDE, DEEP = STAGES
@@ -154,8 +154,8 @@ def scores(photograph: Photograph, tried: list[Setting], trunks: Trunks) -> list
     return found
 
 
-def main() -> None:
-    options = parsed(Options, __doc__)
+def main(arguments: list[str] | None = None) -> None:
+    options = parsed(Options, __doc__, arguments)
     trunks = all_trunks()
     tried = list(settings()) if options.tune else [*CHOSEN[options.set], MIDDLE]
     found: dict[Setting, list[float]] = {setting: [] for setting in tried}

@@ -52,12 +52,14 @@ def listed(folder: Path, split: str, fallback: str) -> list[str]:
     return names
 
 
-def split_folder(folder: Path, split: str) -> Path:
-    """The folder `split` of a set."""
-    if not (folder / split).is_dir():
-        there = sorted(path.name for path in folder.iterdir() if path.is_dir())
-        raise Missing(f"`{folder.name}` has no split `{split}`: no such folder. There: {there}.")
-    return folder / split
+def split_folder(folder: Path, split: str, inside: str = "") -> Path:
+    """The folder `split` of a set, or of the folder `inside` it."""
+    place = folder / inside
+    if not (place / split).is_dir():
+        there = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+        named = str(Path(inside) / split)
+        raise Missing(f"`{folder.name}` has no split `{split}`: no such folder `{named}`. There: {there}.")
+    return place / split
 
 
 def matching(first: Path, *others: Path) -> list[tuple[Path, ...]]:

@@ -13,6 +13,8 @@ from torch import Tensor
 import graphrw as rw
 from experiments.data.folders import set_folder
 
+SPLITS = ("val", "test")  # of the nodes of a graph: what can be scored
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

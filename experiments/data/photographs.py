@@ -54,7 +54,7 @@ def bsds500(data: Path, split: str, count: int | None = None) -> list[Annotated]
     `SPLIT.txt` lists the ids; without it all of the folder count. At most `count` are read, spread evenly over these.
     """
     folder = set_folder(data, "bsds500")
-    pairs = matching(split_folder(folder / "images", split), split_folder(folder / "groundTruth", split))
+    pairs = matching(split_folder(folder, split, "images"), split_folder(folder, split, "groundTruth"))
     ids = listed(folder, split, "*.none") if (folder / f"{split}.txt").is_file() else [path.stem for path, _ in pairs]
     found = {image.stem: (image, truth) for image, truth in pairs}
     missing = [name for name in ids if name not in found]

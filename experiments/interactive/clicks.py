@@ -31,14 +31,6 @@ from graphrw.models.pretrained import EfficientNet
 CLICKED = ("grabcut", "berkeley", "coco_mval")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config(Evaluation):
-    sets: tuple[str, ...] = option(CLICKED, f"of {', '.join(CLICKED)}, some")
-    methods: tuple[str, ...] = option((), "some; all if none is named")
-    images: int = option(1000, "of each set, at most")
-    tune: bool = option(False, "choose the options of the peers on the training images of GrabCut's set, and end")
-
-
 def in_session(session: rw.Session) -> Tool:
     """Strokes that are added to a session."""
 
@@ -114,6 +106,14 @@ METHODS = {
         grabcut_of_opencv, ("nearest stroke", 5), (("background", 5), ("nearest stroke", 1), ("nearest stroke", 5))
     ),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    sets: tuple[str, ...] = option(CLICKED, "some", of=CLICKED)
+    methods: tuple[str, ...] = option((), "some; all if none is named", of=METHODS)
+    images: int = option(1000, "of each set, at most")
+    tune: bool = option(False, "choose the options of the peers on the training images of GrabCut's set, and end")
 
 
 def cases(config: Config, name: str, split: str) -> list[Case]:

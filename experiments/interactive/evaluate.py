@@ -35,8 +35,8 @@ CHOSEN: dict[str, object] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    sets: tuple[str, ...] = option(("grabcut", "medscribble", "berkeley", "coco_mval"), f"of {', '.join(SETS)}, some")
-    methods: tuple[str, ...] = option(tuple(METHODS), f"of {', '.join(METHODS)}, some")
+    sets: tuple[str, ...] = option(("grabcut", "medscribble", "berkeley", "coco_mval"), "some", of=SETS)
+    methods: tuple[str, ...] = option(tuple(METHODS), "some", of=METHODS)
     tune: bool = option(False, "choose the options of the peers on the training images of GrabCut's set, and end")
 
 

@@ -67,9 +67,9 @@ CANDIDATES = {  # the first is what the others are compared with
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), "some")
+    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), "some", of=SETS)
     images: int = option(20, "of each set, at most")
-    candidates: tuple[str, ...] = option(tuple(CANDIDATES), "some; the others are compared with the first")
+    candidates: tuple[str, ...] = option(tuple(CANDIDATES), "some, the first to compare with", of=CANDIDATES)
 
 
 def strokes_against_watershed(case: Case) -> list[tuple[int, Mask]]:

@@ -37,7 +37,7 @@ CANDIDATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Command):
-    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), "some")
+    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), "some", of=SETS)
     images: int = option(20, "of each set, at most")
 
 

@@ -33,13 +33,6 @@ from graphrw.segmentation.places import most_uncertain
 Place = tuple[int, ...] | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config(Evaluation):
-    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), f"of {', '.join(SETS)}, some")
-    criteria: tuple[str, ...] = option((), "some; all if none is named")
-    images: int = option(1000, "of each set, at most")
-
-
 def by(criterion: next_seed.Criterion) -> Callable[[rw.Session], Place]:
     def ask(session: rw.Session) -> Place:
         return first(suggested_places(session._found.seeded, criterion, 1, 1.0).numpy())
@@ -61,6 +54,13 @@ CRITERIA = {
     "expected change": by(next_seed.expected_change),
     "expected error reduction": by(next_seed.expected_error_reduction),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    sets: tuple[str, ...] = option(("grabcut", "weizmann_horses"), "some", of=SETS)
+    criteria: tuple[str, ...] = option((), "some; all if none is named", of=CRITERIA)
+    images: int = option(1000, "of each set, at most")
 
 
 def play(ask: Callable[[rw.Session], Place], case: Case) -> Game:

@@ -35,7 +35,7 @@ Stroke = tuple[int, Mask]
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    set: str = option("berkeley", f"one of {', '.join(CLICKED)}")
+    set: str = option("berkeley", "which", of=CLICKED)
     images: int = option(50, "at most")
     robot: int = option(0, "so many clicks of the robot in the place of five a label")
     seed: int = option(0, "of where the wrong stroke lies")

@@ -33,20 +33,15 @@ from experiments.shared.results import paired_interval, read, table, write
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    methods: tuple[str, ...] = option((*METHODS, *LEARNED), "some of the methods")
+    methods: tuple[str, ...] = option((*METHODS, *LEARNED), "some of the methods", of=(*METHODS, *LEARNED))
     train_on: str = option("train", "the split whose meshes weights are learned from")
-    train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data")
+    train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data", there=True)
     folds: int = option(0, "of categories; 0: as many as there are categories, which leaves one out at a time")
     runs: int = option(3, "trainings of each learned method, each with its own seed")
     steps: int = option(300, "of Adam in each")
     largest: int = option(16000, "faces; larger meshes are not trained on")
     people: int = option(0, "how many persons' parts of each mesh to score; 0: all")
     draws: int = option(2, "of the seeds: the deepest faces, then random deep ones")
-
-    def __post_init__(self) -> None:
-        unknown = sorted({*self.methods} - {*METHODS, *LEARNED})
-        if unknown:
-            raise SystemExit(f"There are no methods {unknown}, only {[*METHODS, *LEARNED]}.")
 
 
 Method = Callable[[Surface, Tensor], Tensor]

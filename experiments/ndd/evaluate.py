@@ -50,7 +50,7 @@ LEARNED = {
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
     models: tuple[Path, ...] = option(
-        (), "weights that `train.py` has left, such as RUN/tuned.pt, of any stages and seeds"
+        (), "weights that `train.py` has left, such as RUN/tuned.pt, of any stages and seeds", there=True
     )
     images: int = option(0, "at most so many photographs, spread evenly over the split; 0: all")
     k: int = option(50, "eigenpairs, as in training")

@@ -43,10 +43,10 @@ BATCH, RATE, DECAY = 16, 1e-2, 1.0  # of 0.3 and 1.0, on training photographs
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    model: Path | None = option(None, "weights that `train.py` has left")
+    model: Path | None = option(None, "weights that `train.py` has left", there=True)
     k: int = option(50, "eigenpairs, as in training")
     train_on: str = option("train", "the split of both sets to learn from")
-    train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data")
+    train_data: Path | None = option(None, "the folder of sets with that split, if it is not --data", there=True)
     images: int = option(60, "photographs to learn from, at most, of each set")
     steps: int = option(200, f"of {BATCH} photographs each")
     seeds: int = option(3, "trainings of the classifier")

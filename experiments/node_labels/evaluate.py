@@ -23,7 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
-from experiments.data.graphs import NodeLabels, graph_names, read_graph
+from experiments.data.graphs import SPLITS, NodeLabels, graph_names, read_graph
 from experiments.node_labels.inputs import Task, task
 from experiments.node_labels.networks import NETWORKS, Options
 from experiments.node_labels.training import STEPS, smoothed, trained, tuned
@@ -36,9 +36,9 @@ TUNING = 1000  # the seed of tuning, which no run has
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    split: str = option("val", "whose nodes are scored: val or test")
+    split: str = option("val", "whose nodes are scored", of=SPLITS)
     graphs: tuple[str, ...] = option((), "names of graphs; none: all there are")
-    methods: tuple[str, ...] = option((*WALKS, *NETWORKS), "some of the methods")
+    methods: tuple[str, ...] = option((*WALKS, *NETWORKS), "some of the methods", of=(*WALKS, *NETWORKS))
     runs: int = option(20, "random seeds")
     steps: int = option(STEPS, "of Adam at most, of every network")
     labels: tuple[int, ...] = option((0,), "of each class to learn from; 0: all of the split")
@@ -106,8 +106,6 @@ def summary(found: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    if config.split not in ("val", "test"):
-        raise SystemExit(f"Graphs have nodes to choose by, `val`, and to test on, `test`; got `{config.split}`.")
     found = read(config.out, config)
     for name in config.graphs or graph_names(config.data):
         for rows in runs(config, name, found):

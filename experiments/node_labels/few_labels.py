@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 import graphrw as rw
-from experiments.data.graphs import graph_names, read_graph
+from experiments.data.graphs import SPLITS, graph_names, read_graph
 from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import write
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
@@ -38,6 +38,7 @@ SEEDS = ("1 a class", "3 a class", "5 a class", "20 a class", "1 % of nodes", "5
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
+    split: str = option("val", "whose nodes are scored", of=SPLITS)
     graphs: tuple[str, ...] = option((), "names of graphs; none: all there are")
     draws: int = option(5, "of seeds")
 
@@ -81,8 +82,8 @@ def rows(config: Config) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
             yield name, seeds, np.mean([accuracies(data, seeds, draw) for draw in range(config.draws)], axis=0)
 
 
-def main() -> None:
-    config = parsed(Config, __doc__)
+def main(arguments: list[str] | None = None) -> None:
+    config = parsed(Config, __doc__, arguments)
     found, figures = [], []
     print("| graph | seeds | " + " | ".join(METHODS) + " |\n|---|---|" + "---:|" * len(METHODS))
     for name, seeds, shares in rows(config):

@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from experiments.node_labels.report import ROOT, cell, results
+from experiments.shared.command import Script, parsed
 from experiments.shared.results import table
 
 PAGE, QUOTED = ROOT / "docs" / "leaderboard.md", Path(__file__).parent / "quoted.json"
@@ -58,6 +59,7 @@ def leaderboard(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    parsed(Script, __doc__)
     numbers = json.loads(QUOTED.read_text(encoding="utf-8"))
     made = leaderboard(ours(results()) + quoted(numbers))
     page = PAGE.read_text(encoding="utf-8")

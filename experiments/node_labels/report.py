@@ -10,6 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
+from experiments.shared.command import Script, parsed
 from experiments.shared.results import table
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,7 @@ def about(found: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    parsed(Script, __doc__)
     found = results()
     if not found:
         raise SystemExit(f"There are no results in `{RESULTS}`: run experiments/node_labels/evaluate.py --out first.")

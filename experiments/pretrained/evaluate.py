@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, avg_pool3d
 
 from experiments.data.folders import if_there
-from experiments.data.tissue import Section
+from experiments.data.tissue import SETS, Section
 from experiments.lrw import evaluate as tissue
 from experiments.lrw.methods import (
     Learned,
@@ -55,18 +55,6 @@ CHOSEN = {  # about what was best on training sets
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config(Evaluation):
-    models: tuple[str, ...] = option(("em_membranes_2d",), "names of weights that come with graphrw, or files")
-    set: str = option("", "of experiments/data/tissue.py; none: what the first model was trained on")
-    side: int = option(0, "take the middle of each image, at most so many pixels along each axis; 0: all of it")
-    tune_side: int = option(0, "the same, where free numbers are chosen; 0: as `side`")
-    methods: tuple[str, ...] = option((), "some of METHODS; none: all")
-    draws: int = option(3, "of seeds for each section")
-    tune_on: str = option("train", "the split on which free numbers are chosen")
-    tune_sections: int = option(3, "how many sections of it")
-
-
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What a method may look at."""
@@ -91,6 +79,18 @@ METHODS: dict[str, tuple[Method, tuple[float, ...]]] = {
     ),
     "random walker, image": (by_image, IMAGE_BETAS),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Evaluation):
+    models: tuple[str, ...] = option(("em_membranes_2d",), "names of weights that come with graphrw, or files")
+    set: str = option("", "which; none: what the first model was trained on", of=SETS)
+    side: int = option(0, "take the middle of each image, at most so many pixels along each axis; 0: all of it")
+    tune_side: int = option(0, "the same, where free numbers are chosen; 0: as `side`")
+    methods: tuple[str, ...] = option((), "some; none: all", of=METHODS)
+    draws: int = option(3, "of seeds for each section")
+    tune_on: str = option("train", "the split on which free numbers are chosen")
+    tune_sections: int = option(3, "how many sections of it")
 
 
 def seen_by(model: LearnedRandomWalker, section: Section) -> Seen:
@@ -143,9 +143,20 @@ def tuning(config: Config) -> list[Section]:
     return found[:: max(1, len(found) // config.tune_sections)][: config.tune_sections]
 
 
+def set_of(name: str) -> str:
+    """What it was trained on."""
+    recipe = RECIPES.get(Path(name).stem)
+    if recipe is None:
+        raise SystemExit(f"What was `{name}` trained on? Give --set: {', '.join(SETS)}.")
+    return str(recipe["set"])
+
+
 def loaded(name: str) -> LearnedRandomWalker:
-    shipped = name in pretrained_names()
-    return LearnedRandomWalker.from_pretrained(name) if shipped else LearnedRandomWalker.load(name)
+    if name in pretrained_names():
+        return LearnedRandomWalker.from_pretrained(name)
+    if not Path(name).is_file():
+        raise SystemExit(f"There are no weights `{name}`: give a file, or one of {', '.join(pretrained_names())}.")
+    return LearnedRandomWalker.load(name)
 
 
 def figures(config: Config, sections: list[Section], known: list[Section]) -> Iterator[dict[str, Any]]:
@@ -175,10 +186,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    strange = [method for method in config.methods if method not in METHODS]
-    if strange:
-        raise SystemExit(f"There is no method `{strange[0]}`: {', '.join(METHODS)}.")
-    config = replace(config, set=config.set or RECIPES[Path(config.models[0]).stem]["set"])
+    config = replace(config, set=config.set or set_of(config.models[0]))
     sections = taken(config, config.split, config.side)
     rows = told(figures(config, sections, tuning(config)))
     print(f"{config.set} {config.split}: {len(sections)} sections, {config.draws} draws\n\n{table(summary(rows))}")

@@ -36,7 +36,7 @@ COLOURS = ListedColormap(plt.get_cmap("tab20").colors)
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
     side: int = option(160, "pixels along each axis")
-    names: tuple[str, ...] = option(pretrained_names(), "which networks")
+    names: tuple[str, ...] = option(pretrained_names(), "which networks", of=pretrained_names())
     out: Path | None = option(PICTURES, "the folder of the pictures")
 
 

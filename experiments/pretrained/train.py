@@ -22,7 +22,7 @@ from experiments.shared.command import Training, option, parsed
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
-    name: str = option("em_membranes_2d", f"which: {', '.join([*RECIPES, *PEERS])}")
+    name: str = option("em_membranes_2d", "which", of=(*RECIPES, *PEERS))
     train_on: str = option("train", "the split to learn from")
     choose_on: str = option("val", "the split whose pieces tell which weights are best")
     minutes: float = option(0.0, "for how long to train, in all; 0: as long as the recipe says")
@@ -30,12 +30,9 @@ class Config(Training):
 
 def recipe_of(config: Config) -> Recipe:
     """The options of the training."""
-    recipes = {**RECIPES, **PEERS}
-    if config.name not in recipes:
-        raise SystemExit(f"There is no recipe `{config.name}`: {', '.join(recipes)}.")
     if config.out is None:
         raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
-    chosen: dict[str, Any] = {**recipes[config.name], "seed": config.seed}
+    chosen: dict[str, Any] = {**{**RECIPES, **PEERS}[config.name], "seed": config.seed}
     chosen["minutes"] = config.minutes or chosen["minutes"]
     place = {name: getattr(config, name) for name in ("data", "device", "threads", "train_on", "choose_on")}
     return Recipe(**place, out=config.out / config.name, **chosen)

@@ -40,7 +40,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 @dataclass(frozen=True, kw_only=True)
 class Config(train.Config):
     split: str = option("val", "of the scenes that are scored")
-    changes: tuple[str, ...] = option(tuple(CHANGES), "which")
+    changes: tuple[str, ...] = option(tuple(CHANGES), "which", of=CHANGES)
     results: Path | None = option(None, "a JSON file for the results")
 
 

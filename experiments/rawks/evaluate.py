@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from experiments.rawks.methods import heads, optimum, spread
-from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
+from experiments.rawks.scenes import SETS, SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.rawks.train import ROWS
 from experiments.shared.command import Evaluation, option, parsed
+from experiments.shared.results import check_weights, table, write
 from experiments.shared.results import spread as mean_and_deviation
-from experiments.shared.results import table, write
 from graphrw.functional import abstain, entropy
 from graphrw.metrics import mean_iou
 from graphrw.models import RAWKS
@@ -42,13 +42,13 @@ SUPERPIXELS = (100, 200, 400, 800)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    set: str = option("camvid_subset", "as in training")
+    set: str = option("camvid_subset", "as in training", of=SETS)
     strokes: str = option(SIMULATED, "as in training")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
     scratch: bool = option(False, "as in training")
     slope: bool = option(True, "as in training")
-    models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
+    models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed", there=True)
 
 
 def model_of(folder: Path, row: str, features: int, *, scratch: bool = False) -> RAWKS | None:
@@ -140,6 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rawks/train.py` has left them.")
+    check_weights(config.models, ROWS)
     kind = kind_of(config.set, config.strokes)
     options = {"share": config.share, "stride": config.stride, "scratch": config.scratch, "slope": config.slope}
     scenes = read(config.data, config.set, config.split, config.strokes, **options)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
-from experiments.rawks.scenes import SHARE, SIMULATED, STRIDE, Scene, kind_of, read
+from experiments.rawks.scenes import SETS, SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.shared.command import TrainingInSteps, device_of, larger, option, parsed
 from experiments.shared.stages import stage
 from graphrw.losses import propagation_loss
@@ -33,7 +33,7 @@ ROWS = ("sparse", "joint", "then_q", "dense", "spopt", "spcon")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TrainingInSteps):
-    set: str = option("camvid_subset", "camvid_subset, weizmann_horses, interactive_grabcut, interactive_medscribble")
+    set: str = option("camvid_subset", "which", of=SETS)
     strokes: str = option(SIMULATED, "whose: simulated; in grabcut: robot, human; in medscribble: 0, 1, 2")
     share: float = option(SHARE, "how long simulated strokes are, of the longest path in the skeleton of a region")
     stride: int = option(STRIDE, "pixels of the reduced photographs for each cell")
@@ -41,7 +41,7 @@ class Config(TrainingInSteps):
     slope: bool = option(True, "whether the slope of colours is among the features of walls and labels")
     seeds: tuple[int, ...] = option((), "several in place of --seed; each has a folder of its own in --out")
     train_on: str = option("train", "the split to learn from")
-    rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`")
+    rows: tuple[str, ...] = option(ROWS, "what to train; `then_q` needs `joint`", of=ROWS)
     steps: int = larger(500, 2000, "of each row, each on one photograph")
     learning_rate: float = option(2e-3, "of all rows")
     superpixels: int = option(200, "of `spopt` and `spcon`")
@@ -174,9 +174,6 @@ def train(config: Config, scenes: list[Scene]) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
-    unknown = set(config.rows) - set(ROWS)
-    if unknown:
-        raise SystemExit(f"There is no row `{min(unknown)}`: {', '.join(ROWS)}.")
     if config.out is None:
         raise SystemExit("Where do checkpoints and weights go? Give --out DIR, outside the repository.")
     scenes = read(

@@ -38,7 +38,7 @@ from experiments.rwn.methods import (
 )
 from experiments.rwn.scenes import SETS, CoarseNetwork, FineNetwork, Scene, read
 from experiments.shared.command import Evaluation, option, parsed
-from experiments.shared.results import spread, table, told, write
+from experiments.shared.results import check_weights, spread, table, told, write
 from graphrw.metrics import boundary_f_score, mean_iou, trimap_error
 from graphrw.models import RWN
 
@@ -59,8 +59,8 @@ Method = Callable[[Scored], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    set: str = option("camvid_subset", "camvid_subset or weizmann_horses")
-    models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed")
+    set: str = option("camvid_subset", "which", of=SETS)
+    models: tuple[Path, ...] = option((), "folders that `train.py` has left, one for each training seed", there=True)
     tune_on: str = option("val", "the split on which numbers are chosen")
     tune_scenes: int = option(3, "how many of it")
     reduce: int = option(2, "as in training")
@@ -191,8 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parsed(Config, __doc__, arguments)
     if not config.models:
         raise SystemExit("Which models? Give --models, as `experiments/rwn/train.py` has left them.")
-    if config.set not in SETS:
-        raise SystemExit(f"There is no set `{config.set}`: {', '.join(SETS)}.")
+    check_weights(config.models, {stage for stage, _ in ROWS.values()})
     scenes = read(config.data, config.set, config.split, config.reduce)
     if DenseCRF2D is None:
         print("pydensecrf is not installed: the dense CRF is left out.\n")

@@ -97,8 +97,6 @@ def read(data: Path, name: str, split: str, reduce: int, *, mirrored: bool = Fal
         reduce: how many pixels along each axis become one.
         mirrored: whether each scene is there a second time, mirrored.
     """
-    if name not in SETS:
-        raise SystemExit(f"There is no set `{name}`: {', '.join(SETS)}.")
     coarse, fine = EfficientNetLite0(STRIDE, stages=STAGES), EfficientNetLite0(FINE_STRIDE, stages=FINE_STAGES)
     scenes = []
     for each in SETS[name][0](data, split):

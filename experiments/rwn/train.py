@@ -31,14 +31,15 @@ from graphrw.models import RWN
 from graphrw.models.training import Schedule
 
 PREDICTING = 5.0  # pixels: the radius of walks that predict
+WALKS = ("learned", *UNLEARNED, "none")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TrainingInSteps):
-    set: str = option("camvid_subset", "camvid_subset or weizmann_horses")
+    set: str = option("camvid_subset", "which", of=SETS)
     train_on: str = option("train", "the split to learn from")
     reduce: int = option(2, "how many pixels along each axis of a photograph become one")
-    walk: str = option("learned", "learned, colours, gaussian, uniform or none")
+    walk: str = option("learned", "which", of=WALKS)
     steps: int = larger(400, 1600, "of the first stage, each on one photograph")
     walk_steps: int = larger(600, 2400, "of the second stage, each on one piece")
     crop: int = option(64, "pixels of a piece along each axis")
@@ -93,8 +94,6 @@ def nearby(shape: tuple[int, ...], device: torch.device) -> rw.Graph:
 
 def train(config: Config) -> RWN:
     """Both stages; the models after each are in `config.out`."""
-    if config.walk not in ("learned", "none", *UNLEARNED):
-        raise SystemExit(f"There is no walk `{config.walk}`: learned, {', '.join(UNLEARNED)}, none.")
     torch.manual_seed(config.seed)
     model = made(SETS[config.set][1], training_radius=config.radius, contrast=config.contrast or None)
     model.to(device_of(config))
@@ -112,5 +111,9 @@ def _chance(config: Config, step: int) -> int:
     return 1_000_003 * config.seed + step
 
 
+def main(arguments: list[str] | None = None) -> None:
+    train(parsed(Config, __doc__, arguments))
+
+
 if __name__ == "__main__":
-    train(parsed(Config, __doc__))
+    main()

@@ -6,6 +6,7 @@ import os
 import re
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +16,18 @@ import torch
 T = TypeVar("T", bound="Script")
 
 
-def option(default: Any, help: str) -> Any:
-    """A field of a configuration, explained in words."""
-    return field(default=default, metadata={"help": help})
+def option(default: Any, help: str, *, of: Iterable[str] = (), there: bool = False) -> Any:
+    """A field of a configuration, explained in words.
+
+    Args:
+        default: if it is not given.
+        help: what it is.
+        of: the names that it takes; none: it takes all.
+        there: whether it is of files or folders that have to be there.
+    """
+    names = tuple(of)
+    told = help if names in ((), default) else f"{help}, of: {'; '.join(names)}"
+    return field(default=default, metadata={"help": told.replace("%", "%%"), "of": names, "there": there})
 
 
 def larger(cpu: int, cuda: int, help: str) -> Any:
@@ -72,7 +82,7 @@ class Evaluation(Command):
 
 
 def parsed(kind: type[T], about: str | None, arguments: list[str] | None = None) -> T:
-    """The configuration that the command line asks for; ends with words if the data are not there."""
+    """The configuration that the command line asks for; ends with words if what it names is not there."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = typing.get_type_hints(kind)
     for each in fields(kind):
@@ -81,6 +91,8 @@ def parsed(kind: type[T], about: str | None, arguments: list[str] | None = None)
     chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(given).items()}
     if "data" in chosen:
         chosen["data"] = _data(chosen["data"])
+    for each in fields(kind):
+        _check(each, chosen[each.name])
     torch.set_num_threads(chosen["threads"])
     os.environ.setdefault("RAYON_NUM_THREADS", str(chosen["threads"]))  # of `Cholesky`, which spin where cores are few
     return kind(**chosen)
@@ -108,9 +120,23 @@ def _data(given: Path | None) -> Path:
     return Path(folder)
 
 
+def _check(each: Field[Any], given: Any) -> None:
+    """Ends with words if a name is not known, or a file not there."""
+    names = each.metadata.get("of")
+    for value in given if isinstance(given, tuple) else (given,):
+        if value and names and value not in names:
+            raise SystemExit(f"There is no `{value}` for {_name(each)}: {'; '.join(names)}.")
+        if value and each.metadata.get("there") and not value.exists():
+            raise SystemExit(f"There is no `{value}`, given as {_name(each)}.")
+
+
+def _name(each: Field[Any]) -> str:
+    return f"--{each.name.replace('_', '-')}"
+
+
 def _add(parser: argparse.ArgumentParser, each: Field[Any], kind: Any) -> None:
-    name, default = f"--{each.name.replace('_', '-')}", None if each.default is MISSING else each.default
-    shown = "" if default in (None, ()) else " (%(default)s)"
+    name, default = _name(each), None if each.default is MISSING else each.default
+    shown = "" if default in (None, (), "") else " (%(default)s)"
     told = {"help": each.metadata.get("help", "") + shown, "default": default, "dest": each.name}
     origin, inner = typing.get_origin(kind), [part for part in typing.get_args(kind) if part not in (type(None), ...)]
     if kind is bool:

@@ -90,6 +90,14 @@ def trainings(command: Command) -> list[dict[str, Any]]:
     return [{"stage": each.stem, **json.loads(each.read_text(encoding="utf-8"))} for each in kept if each.is_file()]
 
 
+def check_weights(folders: Iterable[Path], names: Iterable[str]) -> None:
+    """Ends with words if one of `--models` holds none of these weights."""
+    files = [f"{name}.safetensors" for name in names]
+    for folder in folders:
+        if not any((folder / file).is_file() for file in files):
+            raise SystemExit(f"`{folder}` holds none of {', '.join(files)}: give what a training that ended has left.")
+
+
 def _is_place(value: Any) -> bool:
     return isinstance(value, Path) or (isinstance(value, tuple) and any(isinstance(part, Path) for part in value))
 

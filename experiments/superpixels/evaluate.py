@@ -37,7 +37,7 @@ TITLES = {"labels": "labels", "% right": "accuracy", "s": "seconds"}  # of colum
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    sets: tuple[str, ...] = option(tuple(SCENES), f"some of: {'; '.join(SCENES)}")
+    sets: tuple[str, ...] = option(tuple(SCENES), "some", of=SCENES)
     images: int = option(0, "at most so many of each set, spread evenly; 0: all")
     tune_on: str = option("train", "the split on which β and sizes are chosen")
     tune_images: int = option(20, "so many of it")
