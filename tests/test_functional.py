@@ -165,6 +165,24 @@ def test_only_whole_numbers_are_to_be_converted_to_seeds(kind, cured):
     assert ("`.long()`" in str(error.value)) == cured  # of a mask it would make two labels
 
 
+def test_a_mask_in_place_of_seeds_or_nodes_is_told_how_to_become_them():
+    sample, image = sample_walk(GRAPHS["grid"]), rw.nn.HarmonicLabels()
+    mask, weights = torch.arange(12) % 5 == 0, torch.ones(1, 2, 3, 4)
+    asked = (
+        lambda: rw.hitting_probabilities(sample, mask),
+        lambda: rw.poisson_labels(rw.walk(sample.graph, sample.weight), mask),
+        lambda: rw.absorption_time(sample, mask),
+        lambda: image(weights, mask.view(1, 3, 4)),
+    )
+    for ask in asked:
+        with pytest.raises(ValueError, match=r"not their labels: `torch\.where\(mask, labels, -1\)`") as error:
+            ask()
+        assert ".long()" not in str(error.value)
+    for ask in (rw.absorb, rw.hitting_time):
+        with pytest.raises(ValueError, match=r"`nodes` must be .* Of a mask these are `mask\.nonzero\(\)"):
+            ask(sample, mask)
+
+
 def test_parts_without_a_seed_raise_unless_they_are_given_a_distribution():
     graph = rw.Graph(torch.tensor([[0, 2], [1, 3]]), 5)
     walk, seeds = rw.walk(graph, torch.ones(2, dtype=torch.float64)), labelled(5, {0: 0, 1: 1})

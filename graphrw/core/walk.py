@@ -158,7 +158,8 @@ def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
 def check_nodes(graph: Graph, nodes: Tensor, name: str = "nodes") -> None:
     """Raise `ValueError` unless `nodes` (M,) int64 are nodes of `graph`; `name` is what errors call them."""
     if nodes.dtype != torch.int64 or nodes.ndim != 1:
-        raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.")
+        cure = " Of a mask these are `mask.nonzero().squeeze(1)`." if nodes.dtype == torch.bool else ""
+        raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.{cure}")
     if nodes.numel():
         low, high = (int(bound) for bound in plainly(torch.aminmax, nodes))
         if low < 0 or high >= graph.num_nodes:

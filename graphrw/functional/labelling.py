@@ -9,7 +9,14 @@ from graphrw.core.scale import unit_of
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
-from graphrw.functional.seeds import check_distribution, checked_unreachable, count_labels, fill_unreachable, one_hot
+from graphrw.functional.seeds import (
+    check_distribution,
+    checked_unreachable,
+    count_labels,
+    cure_of,
+    fill_unreachable,
+    one_hot,
+)
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
@@ -207,7 +214,8 @@ def _check_table(probability: Tensor, seeds: Tensor, pseudo_labels: float) -> No
     check_rates("probability", probability)
     num_nodes, num_labels = probability.shape
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
-        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+        got = f"{tuple(seeds.shape)} {seeds.dtype}.{cure_of(seeds)}"
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {got}")
     wrong = seeds[(seeds < -1) | (seeds >= num_labels)]
     if len(wrong):
         raise ValueError(f"`seeds` must be labels from 0 to {num_labels - 1}, or −1; got {int(wrong[0])}.")

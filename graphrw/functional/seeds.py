@@ -31,9 +31,8 @@ def count_labels(
     num_nodes = walk.graph.num_nodes
     num_labels = None if num_labels is None else check_whole("num_labels", num_labels, 1)
     if seeds.shape != (num_nodes,) or seeds.dtype != torch.int64:
-        whole = not seeds.dtype.is_floating_point and seeds.dtype not in (torch.bool, torch.int64)
-        cure = " Convert them with `.long()`." if whole else ""
-        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.{cure}")
+        got = f"{tuple(seeds.shape)} {seeds.dtype}.{cure_of(seeds)}"
+        raise ValueError(f"`seeds` must be ({num_nodes},) int64; got {got}")
     low, high = (int(bound) for bound in plainly(torch.aminmax, seeds)) if num_nodes else (-1, -1)
     if low < -1:
         raise ValueError(f"`seeds` must be labels ≥ 0, or −1 for unlabelled nodes; got {low}.")
@@ -53,6 +52,14 @@ def count_labels(
     if high >= num_labels:
         raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
     return num_labels
+
+
+def cure_of(seeds: Tensor) -> str:
+    """What makes int64 labels of seeds of another type, as a message goes on."""
+    if seeds.dtype == torch.bool:
+        return " A mask tells where seeds are, not their labels: `torch.where(mask, labels, -1)`."
+    whole = not (seeds.is_floating_point() or seeds.is_complex() or seeds.dtype == torch.int64)
+    return " Convert them with `.long()`." if whole else ""
 
 
 def one_hot(seeds: Tensor, num_labels: int, like: Tensor) -> Tensor:

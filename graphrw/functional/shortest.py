@@ -8,6 +8,7 @@ from torch import Tensor
 
 from graphrw.core.graph import Graph
 from graphrw.core.walk import check_rates
+from graphrw.functional.seeds import cure_of
 
 
 def shortest_distance(graph: Graph, length: Tensor, seeds: Tensor, num_labels: int) -> Tensor:
@@ -39,7 +40,8 @@ def shortest_distance(graph: Graph, length: Tensor, seeds: Tensor, num_labels: i
         raise ValueError(f"`length` must be ({graph.num_edges},) floats; got {tuple(length.shape)} {length.dtype}.")
     check_rates("length", length)
     if seeds.shape != (graph.num_nodes,) or seeds.dtype != torch.int64:
-        raise ValueError(f"`seeds` must be ({graph.num_nodes},) int64; got {tuple(seeds.shape)} {seeds.dtype}.")
+        got = f"{tuple(seeds.shape)} {seeds.dtype}.{cure_of(seeds)}"
+        raise ValueError(f"`seeds` must be ({graph.num_nodes},) int64; got {got}")
     tail, head = graph.edges.cpu().numpy()
     # SciPy takes stored zeros for missing edges in places; the least number above 0 changes no sum.
     values = np.maximum(length.detach().double().cpu().numpy(), np.finfo(np.float64).tiny)

@@ -8,6 +8,7 @@ from torch import Tensor
 from graphrw.build import grid_graph
 from graphrw.core.graph import Graph
 from graphrw.core.whole import is_whole
+from graphrw.functional.seeds import cure_of
 
 # Shapes of batches whose graphs a layer remembers: those of training, validation and their last, smaller batches. Each
 # holds its edges and all that solvers planned for it, so that images of ever new sizes must not pile up.
@@ -66,6 +67,5 @@ def image_shape(name: str, images: Tensor, channels: tuple[int, int], seeds: Ten
     if seeds.shape != (len(images), *shape):
         raise ValueError(f"`seeds` must be {(len(images), *shape)} as `{name}` asks; got {tuple(seeds.shape)}.")
     if seeds.dtype != torch.int64:
-        got = f"{tuple(seeds.shape)} {seeds.dtype}"
-        raise ValueError(f"`seeds` must be int64 labels; got {got}. Convert them with `.long()`.")
+        raise ValueError(f"`seeds` must be int64 labels; got {tuple(seeds.shape)} {seeds.dtype}.{cure_of(seeds)}")
     return shape
