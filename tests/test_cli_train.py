@@ -13,6 +13,7 @@ import torch
 from cli_files import patched, run, two_halves
 from PIL import Image
 
+import graphrw as rw
 from graphrw.files import ImageFile, write_image
 from graphrw.models import LearnedRandomWalker
 from graphrw.segmentation.session.forecast import forecast
@@ -155,8 +156,23 @@ def test_info_names_versions_solvers_and_devices() -> None:
 def test_info_says_what_would_be_chosen_and_its_cost() -> None:
     answer = run("info", "--shape", "64x64").stdout
     assert f"segment, 64 × 64: {forecast((64, 64))} with 2 labels, 400 superpixels. " in answer
-    assert f"walk, 64 × 64: {forecast((64, 64), superpixels=False)} with 2 labels. Cholesky" in answer
+    assert f"walk, 64 × 64: {forecast((64, 64), superpixels=False)} with 2 labels. NestedDissection" in answer
     assert "with 2 labels. More than is free" in run("info", "--shape", "9000x9000x9000").stdout
+
+
+@pytest.mark.parametrize("shape", [(8, 16), (48, 64), (300, 400), (12, 14, 16), (24, 40, 40)])
+@pytest.mark.parametrize("superpixels", [True, False])
+def test_info_names_the_solver_that_a_session_takes(shape: tuple[int, ...], superpixels: bool) -> None:
+    image, seeds = two_halves(*shape)
+    session = rw.Session(image, superpixels=superpixels)
+    session.paint(1, seeds == 7)
+    session.paint(2, seeds == 3)
+    with rw.record_solves() as solves:
+        _ = session.labels
+    told = run("info", "--shape", "x".join(map(str, shape))).stdout
+    line = next(line for line in told.splitlines() if line.startswith("segment," if superpixels else "walk,"))
+    named = line.partition(" superpixels. " if superpixels else " labels. ")[2].partition("(")[0]
+    assert named in {type(solve.solver).__name__ for solve in solves}
 
 
 @pytest.mark.parametrize("shape", ["64", "64x", "0x64", "ax64", "1x2x3x4", "-1x5"])

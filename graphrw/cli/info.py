@@ -3,6 +3,7 @@
 import math
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Annotated
@@ -12,18 +13,20 @@ import typer
 
 from graphrw.build import grid_graph
 from graphrw.cli.task import size
+from graphrw.core.graph import Graph
 from graphrw.core.memory import available_memory
 from graphrw.models import pretrained_names
-from graphrw.segmentation.regions.image_regions import default_segments
+from graphrw.segmentation.labelling import PIXEL_SOLVER, REGION_SOLVER
+from graphrw.segmentation.pixels.kept_factor import dissection_for
+from graphrw.segmentation.regions.image_regions import NEIGHBOURS, default_segments
 from graphrw.segmentation.session.forecast import forecast
-from graphrw.solvers import Auto
 from graphrw.solvers.direct import cholmod, pardiso, rslab
+from graphrw.solvers.grids.nested_dissection import NestedDissection
 from graphrw.solvers.iterative import approximate_cholesky
 
 BESIDES = ("torch", "numpy", "scipy", "torch-geometric", "scikit-image", "nibabel", "pynrrd", "zarr", "starlette")
 GIB = 2**30
-SOLVER = Auto(rtol=1e-6)  # a session's over pixels
-OVER_REGIONS = Auto(rtol=1e-6, max_bytes=0.0)  # likewise
+OVER_REGIONS = replace(REGION_SOLVER, max_bytes=0.0)  # as a session takes it
 
 
 def info(
@@ -71,16 +74,30 @@ def _gpus() -> list[str]:
 def _costs(sizes: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     regions, free = default_segments(math.prod(sizes)), available_memory()
     walks = forecast(sizes, superpixels=False)
-    side = max(1, round(regions ** (1 / len(sizes))))
-    about = grid_graph((side,) * len(sizes), connectivity=2)  # superpixels have about as many neighbours
-    chosen = f"{OVER_REGIONS.explain(about)}."
+    chosen = f"{OVER_REGIONS.explain(_like_regions(regions, len(sizes)))}."
     yield f"segment, {size(sizes)}", f"{forecast(sizes)} with 2 labels, {regions} superpixels. {chosen}"
     chosen = (
-        f"{SOLVER.explain(grid_graph(sizes))}."
-        if walks.bytes < free
-        else "More than is free: take segment, or walk --blocks 48."
+        f"{_over_pixels(sizes)}." if walks.bytes < free else "More than is free: take segment, or walk --blocks 48."
     )
     yield f"walk, {size(sizes)}", f"{walks} with 2 labels. {chosen}"
+
+
+def _like_regions(count: int, axes: int) -> Graph:
+    """Of about so many nodes, with about as many neighbours in space as superpixels have, and in colour, anywhere."""
+    side = max(1, round(count ** (1 / axes)))
+    near = grid_graph((side,) * axes, connectivity=2)
+    draw = torch.Generator().manual_seed(0)
+    far = torch.randint(near.num_nodes, (2, NEIGHBOURS * near.num_nodes // 2), generator=draw)
+    ends = torch.cat([near.edges, far[:, far[0] != far[1]]], dim=1).sort(0).values
+    return Graph(ends.unique(dim=1), near.num_nodes)
+
+
+def _over_pixels(sizes: tuple[int, ...]) -> str:
+    """Which solver a session over pixels takes, and why."""
+    graph = grid_graph(sizes)
+    if dissection_for(graph, sizes, PIXEL_SOLVER) is None:
+        return PIXEL_SOLVER.explain(graph)
+    return f"{NestedDissection(PIXEL_SOLVER.rtol, sizes)}: a factor that strokes change should take less than multigrid"
 
 
 def _sizes(words: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from torch import Tensor
 
 from graphrw.core.errors import ConvergenceError
+from graphrw.core.graph import Graph
 from graphrw.core.walk import Walk
 from graphrw.solvers import Auto, Solver, cost
 from graphrw.solvers.grids.dissection import Dissection
@@ -37,7 +38,7 @@ class KeptFactor:
         try:
             if self._last is not None:
                 self._last = self._last.held_at(held)
-            elif (plan := self._plan(solver)) is not None:
+            elif (plan := dissection_for(self._walk.graph, self._shape, solver)) is not None:
                 self._last = NestedDissection(solver.rtol, self._shape).invert_held(self._walk, held, plan)
         except (ConvergenceError, MemoryError):  # the next method may do better, as in `Auto`
             self._last = None
@@ -48,12 +49,13 @@ class KeptFactor:
         walk = self._make()
         return Walk(walk.graph, walk.weight.double(), walk.killing.double())
 
-    def _plan(self, solver: Auto) -> Dissection | None:
-        """None where multigrid should take less time, or memory may not do."""
-        graph, limit = self._walk.graph, solver.limit
-        most = cost.of_multigrid(graph, solver.rtol).seconds
-        if (least := cost.of_last_front(self._shape)).seconds > most or least.bytes > limit:
-            return None
-        plan = NestedDissection(solver.rtol, self._shape).plan_for(graph)
-        predicted = cost.of_dissection(plan)
-        return plan if predicted.seconds <= most and predicted.bytes <= limit else None
+
+def dissection_for(graph: Graph, shape: tuple[int, ...], solver: Auto) -> Dissection | None:
+    """Of the grid (\\*shape); None where multigrid should take less time than its factor, or memory may not do."""
+    limit = solver.limit
+    most = cost.of_multigrid(graph, solver.rtol).seconds
+    if (least := cost.of_last_front(shape)).seconds > most or least.bytes > limit:
+        return None
+    plan = NestedDissection(solver.rtol, shape).plan_for(graph)
+    predicted = cost.of_dissection(plan)
+    return plan if predicted.seconds <= most and predicted.bytes <= limit else None
