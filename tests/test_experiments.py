@@ -14,6 +14,7 @@ from tiny_sets import make_sets
 
 import graphrw
 from experiments.lrw import train as lrw
+from experiments.meshes import evaluate as meshes
 from experiments.ndd import train as ndd
 from experiments.rawks import train as rawks
 
@@ -270,6 +271,13 @@ def test_meshes_are_parted_and_the_weights_learned_on_other_categories(data: Pat
     assert len(rows) == 2 * 2 * 2 * 9  # meshes, people, draws, methods
     assert {row["mesh"] for row in rows} == {"one", "two"}
     assert all(0.2 < row["accuracy"] <= 1 for row in rows)  # the seeds at least
+
+
+def test_without_folds_one_category_is_left_out_at_a_time() -> None:
+    categories = [f"category {number}" for number in range(19)]
+    assert meshes.folds(meshes.Config(), categories) == [{each} for each in categories]
+    sizes = [len(fold) for fold in meshes.folds(meshes.Config(folds=5), categories)]
+    assert sizes == [4, 4, 4, 4, 3]
 
 
 def test_without_meshes_to_learn_from_the_rest_is_scored_and_words_say_so(data: Path) -> None:
