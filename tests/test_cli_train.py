@@ -188,10 +188,10 @@ def test_page_serves_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
         sys.modules, "graphrw.page", SimpleNamespace(serve=lambda image, **options: seen.append((image, options)))
     )
     assert run("page", "photo.jpg", "--port", 8123, "--no-browser").exit_code == 0
-    assert run("page").exit_code == 0
+    assert run("page", "--host", "0.0.0.0").exit_code == 0
     assert seen == [
-        (Path("photo.jpg"), {"port": 8123, "open_browser": False}),
-        (None, {"port": 8000, "open_browser": True}),
+        (Path("photo.jpg"), {"host": "127.0.0.1", "port": 8123, "open_browser": False}),
+        (None, {"host": "0.0.0.0", "port": 8000, "open_browser": True}),
     ]
 
 

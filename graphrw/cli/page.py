@@ -21,6 +21,14 @@ def page(
         int,
         typer.Option(help="Where the browser finds the page, or the next that is free.", min=0, max=65535, metavar="N"),
     ] = 8000,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Where to listen: at this machine alone by default. 0.0.0.0 lets in whoever on the network has the "
+            "address that is printed: they see and change your work.",
+            metavar="ADDRESS",
+        ),
+    ] = "127.0.0.1",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open it.")] = True,
 ) -> None:
     """Open a page in the browser, on which strokes of the mouse give labels. Nothing leaves this machine.
@@ -33,4 +41,4 @@ def page(
         if (error.name or "").partition(".")[0] not in LIBRARIES:
             raise
         raise MissingDependencyError("The page needs starlette and uvicorn: pip install 'graphrw[page]'") from error
-    served.serve(image, port=port, open_browser=browser)
+    served.serve(image, host=host, port=port, open_browser=browser)
