@@ -54,7 +54,7 @@ MEASURES = ("VOI split", "VOI merge", "VOI", "ARAND")
 class Config(train.Config):
     split: str = option("val", "of the sections that are scored")
     draws: int = option(2, "of seeds for each section")
-    changes: tuple[str, ...] = option(tuple(CHANGES), "which")
+    changes: tuple[str, ...] = option(tuple(CHANGES), "which", of=CHANGES)
     results: Path | None = option(None, "a JSON file for the results")
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from experiments.data.folders import if_there
-from experiments.data.tissue import Section
+from experiments.data.tissue import SETS, Section
 from experiments.lrw.methods import METHODS, Learned, learned
 from experiments.lrw.sections import read, truth
 from experiments.shared.command import Evaluation, option, parsed
@@ -43,7 +43,7 @@ CHOSEN = {  # on the training sections of ISBI 2012
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Evaluation):
-    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
+    set: str = option("em_isbi2012", "which", of=SETS)
     models: tuple[Path, ...] = option((), "what `train.py` has left: walk.safetensors, one for each training seed")
     detectors: tuple[Path, ...] = option((), "whose boundary maps the baselines see, one for each model; none: its own")
     slices: int = option(1, "sections of a stack that the models see at once, as they were trained")

@@ -32,8 +32,6 @@ def read(data: Path, name: str, split: str, *, grey: bool = False, slices: int =
         grey: colours become one.
         slices: so many sections of a stack, odd, are the channels of the one in their middle.
     """
-    if name not in SETS:
-        raise SystemExit(f"There is no set `{name}`: {', '.join(SETS)}.")
     sections = SETS[name](data, split)
     if slices > 1:
         sections = [_with_neighbours(sections, place, slices) for place in range(len(sections))]

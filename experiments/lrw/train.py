@@ -19,6 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from experiments.data.tissue import SETS
 from experiments.lrw.gradients import WithoutSeedEdges, partly_labelled
 from experiments.lrw.leaks import hardest
 from experiments.lrw.sections import DARK_AND_BRIGHT, examples, fitted_scale, read, varied
@@ -34,7 +35,7 @@ FITS = {"cross entropy": cross_entropy, "squared error": mean_squared_error, "Di
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Training):
-    set: str = option("em_isbi2012", "em_isbi2012, em_vnc_sstem, em_fib25, em_fib25_sections, or cells_dsb2018")
+    set: str = option("em_isbi2012", "which", of=SETS)
     train_on: str = option("train", "the split to learn from")
     choose_on: str = option("val", "the split whose pieces tell which weights are best")
     width: int = larger(32, 64, "of the trunk")
@@ -52,7 +53,7 @@ class Config(Training):
     known: float = option(1.0, "share of the blocks of 16 pixels whose labels are known")
     samples: int = option(0, "edges that a gradient through the walk flows into, drawn anew at each step; 0: all")
     prune: bool = option(False, "let it flow into each edge through one label alone")
-    fit: str = option("cross entropy", f"the loss of the labels: {', '.join(FITS)}")
+    fit: str = option("cross entropy", "the loss of the labels", of=FITS)
     variation: float = option(0.0, "weight of the soft variation of information beside the loss of the walk")
     hardest: int = option(1, "draws of seeds for a piece, of which it learns from those that the walk fails most")
     seed_edges: bool = option(True, "let it flow into edges that touch a seed; the authors' code does not")
@@ -76,8 +77,6 @@ def mean_loss(loss: Callable[[Piece], Tensor], parts: list[Piece]) -> Tensor:
 
 def train(config: Config) -> LearnedRandomWalker:
     """Both stages; the models after each are in `config.out`."""
-    if config.fit not in FITS:
-        raise SystemExit(f"There is no loss `{config.fit}`: {', '.join(FITS)}.")
     sections, chosen = (
         read(config.data, config.set, split, grey=config.stretch, slices=config.slices)
         for split in (config.train_on, config.choose_on)
