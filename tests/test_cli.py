@@ -7,6 +7,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 import torch
 from cli_files import halves, run, two_halves, written
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ import graphrw as rw
 from graphrw.cli.answers import Answer, by_walker
 from graphrw.cli.task import Task
 from graphrw.files import ImageFile, read_image, write_image
+from graphrw.page.drawing import Drawing
+from graphrw.page.images import read_image as page_reads
 
 ENDINGS = (".png", ".tif", ".nii", ".nii.gz", ".nrrd", ".zarr", ".npy")
 
@@ -239,6 +242,30 @@ def test_a_log_on_colours_in_an_array_tells_which_axis_they_are(tmp_path: Path) 
     answer = run("segment", tmp_path / "image.npy", tmp_path / "strokes.json", "-o", tmp_path / "o.png")
     assert answer.exit_code == 0, answer.stderr
     np.testing.assert_array_equal(read_image(tmp_path / "o.png").values, session.labels)
+
+
+@pytest.mark.parametrize("name", ["transparent.png", "deep.tif", "channels.tif"])
+def test_strokes_of_the_page_give_its_labels_or_are_refused(name: str, tmp_path: Path) -> None:
+    grey, marks = two_halves(40, 60)
+    path, log = tmp_path / name, tmp_path / "strokes.json"
+    if name == "transparent.png":
+        Image.fromarray(np.dstack([grey, grey, grey, np.uint8(255) * (np.indices(grey.shape)[1] > 19)])).save(path)
+    elif name == "deep.tif":
+        tifffile.imwrite(path, grey.astype(np.uint16) * 200)
+    else:
+        tifffile.imwrite(path, np.stack([grey, 255 - grey]), imagej=True, metadata={"axes": "CYX"})
+    drawing = Drawing()
+    drawing.open(page_reads(path.read_bytes()), name)
+    for label, number in ((1, 7), (2, 3)):
+        drawing.change(lambda session, label=label, number=number: session.paint(label, marks == number))
+    log.write_text(drawing.log())
+    answer = run("segment", path, log, "-o", tmp_path / "o.png")
+    if name == "channels.tif":  # of which the page sees the first alone
+        assert "was made on an image of shape (40, 60); this one is (2, 40, 60)" in answer.stderr
+    else:
+        np.testing.assert_array_equal(
+            read_image(tmp_path / "o.png").values, drawing.ask(lambda session: session.labels)
+        )
 
 
 def test_hundreds_of_labels_take_sixteen_bits(tmp_path: Path) -> None:
