@@ -1,5 +1,6 @@
 """`graphrw walk --blocks`: every mistake names the file it is in."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,16 @@ def test_a_mistake_names_its_file(mistake: str, folder: Path, monkeypatch: pytes
     assert answer.stderr.startswith("Error: ")
     assert len(answer.stderr.splitlines()) == 1
     assert not list(folder.glob("o.zarr*"))
+
+
+def test_a_full_disk_at_the_end_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise shutil.Error([(str(source), str(target), "[Errno 28] No space left on device")] * 2)
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(shutil, "move", full)
+    answer = run("walk", "image.zarr", "seeds.zarr", "-o", "o.zarr", "--blocks", 8, "--scratch", "left")
+    assert answer.exit_code == 1
+    assert answer.stderr.endswith("could not be put in its place: [Errno 28] No space left on device\n")
+    assert len(answer.stderr.splitlines()) == 1
+    assert not (folder / "o.zarr").exists()

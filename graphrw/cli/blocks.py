@@ -1,5 +1,6 @@
 """`graphrw walk --blocks`: volumes larger than memory."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,9 @@ def _in_words_of_the_command(inputs: Inputs) -> Iterator[None]:
         for argument, word in words.items():
             told = told.replace(argument, word)
         raise ValueError(told) from error
+    except shutil.Error as error:  # for each part of a Zarr that could not be moved to another disk
+        source, _, why = error.args[0][0]
+        raise OSError(f"`{source}` could not be put in its place: {why}") from error
 
 
 def _spacing(inputs: Inputs, axes: int) -> tuple[float, ...] | None:
