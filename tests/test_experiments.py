@@ -109,7 +109,7 @@ def test_segmenters_learn_from_scribbles_and_are_scored(data: Path, tmp_path: Pa
     assert "SPCON" in told
     rows = figures(out)
     methods = {row["method"] for row in rows}
-    assert methods >= {"Q, sparse", "Q, then_q", "Q, dense", "P, abstaining on 6%", "rw.segment"}
+    assert methods >= {"Q, sparse", "Q, then_q", "Q, segment", "Q, dense", "P, abstaining on 6%", "rw.segment"}
     assert methods >= {"P with guesses of Q, then_q", "random walker, colours, β = 1000"}
     assert all(0 <= row["mean IoU"] <= 100 for row in rows)
 

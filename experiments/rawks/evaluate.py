@@ -12,15 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.rawks.methods import heads, optimum, spread
+from experiments.rawks.methods import heads, optimum, spread, unlearned
 from experiments.rawks.scenes import SETS, SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.rawks.train import ROWS
 from experiments.shared.command import Evaluation, option, parsed
@@ -75,14 +74,10 @@ def of_superpixels(scenes: list[Scene], classes: int) -> Iterator[dict[str, Any]
 def of_colours(scenes: list[Scene]) -> Iterator[dict[str, Any]]:
     """What others make of the same scribbles that have not learned what a boundary looks like."""
 
-    def labels(answer: Callable[..., NDArray], **options: float) -> list[Tensor]:
-        pairs = ((scene.image[0].movedim(0, -1).numpy(), (scene.scribbles[0] + 1).numpy()) for scene in scenes)
-        return [torch.from_numpy(answer(image, seeds, channel_axis=-1, **options)) - 1 for image, seeds in pairs]
-
     for beta in BETAS:
-        found = labels(random_walker, beta=beta)
+        found = [unlearned(random_walker, scene, beta=beta) for scene in scenes]
         yield {"model": 0, "method": f"random walker, colours, β = {beta:.0f}", "mean IoU": iou(found, scenes)}
-    yield {"model": 0, "method": "rw.segment", "mean IoU": iou(labels(segment), scenes)}
+    yield {"model": 0, "method": "rw.segment", "mean IoU": iou([unlearned(segment, scene) for scene in scenes], scenes)}
 
 
 def of_true_walls(scenes: list[Scene], classes: int) -> dict[str, Any]:

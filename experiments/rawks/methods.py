@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from skimage.segmentation import slic
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
@@ -64,6 +65,13 @@ def spread(model: RAWKS, scene: Scene, guess_rate: float = 0.0) -> Tensor:
     """P at the cells, (1, L, h, w), as `RAWKS.propagate` has it; wherever the model is, on the CPU."""
     seen = scene.to(next(model.parameters()).device)
     return model.propagate(seen.features, seen.seeds, guess_rate=guess_rate).cpu()
+
+
+def unlearned(answer: Callable[..., NDArray], scene: Scene, **options: float) -> Tensor:
+    """(1, H, W): what `random_walker` or `segment` make of the scribbles, who have not learned what a boundary is."""
+    image, seeds = scene.image[0].movedim(0, -1).numpy(), (scene.scribbles[0] + 1).numpy()
+    found = torch.from_numpy(answer(image, seeds, channel_axis=-1, **options))[None]
+    return torch.where(found > 0, found - 1, -1)
 
 
 def optimum(scene: Scene, classes: int, count: int, *, consistent: bool) -> Tensor:

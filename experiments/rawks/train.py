@@ -2,7 +2,8 @@
 
 The rows of Vernaza & Chandraker (CVPR 2017): `sparse`, the cross entropy at the seeds; `joint`, P and Q from one loss;
 `then_q`, a new Q that learns from P as `joint` has left it, which does not change any more; `dense`, from the truth;
-`spopt` and `spcon`, from the best labels that superpixels can have, without and with regard to the seeds.
+`spopt` and `spcon`, from the best labels that superpixels can have, without and with regard to the seeds. And
+`segment`, from the labels that `rw.segment` makes of the scribbles, by a walk that has learned nothing.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -20,15 +21,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
-from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread
+from experiments.rawks.methods import Loss, dense_loss, made, optimum, sparse_loss, spread, unlearned
 from experiments.rawks.scenes import SETS, SHARE, SIMULATED, STRIDE, Scene, kind_of, read
 from experiments.shared.command import TrainingInSteps, device_of, larger, option, parsed
 from experiments.shared.stages import stage
 from graphrw.losses import propagation_loss
 from graphrw.models import RAWKS, rawks
 from graphrw.models.training import Schedule
+from graphrw.segmentation import segment
 
-ROWS = ("sparse", "joint", "then_q", "dense", "spopt", "spcon")
+ROWS = ("sparse", "joint", "then_q", "segment", "dense", "spopt", "spcon")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,8 @@ def labels_of(config: Config, row: str, scene: Scene) -> Tensor:
     """The labels (1, H, W) of all pixels from which `row` learns."""
     if row == "dense":
         return scene.classes
+    if row == "segment":
+        return unlearned(segment, scene)
     classes = kind_of(config.set, config.strokes).classes
     return optimum(scene, classes, config.superpixels, consistent=row == "spcon")
 
