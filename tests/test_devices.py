@@ -99,6 +99,18 @@ def test_a_batch_of_graphs_moves_with_its_parts(device):
     assert_the_same_there(lambda g, w: rw.solve(killed(g, w), w.new_ones(29, 1)), graph, device)
 
 
+def test_a_walk_moves_with_its_gradient_and_so_does_a_part_of_its_graph(device):
+    graph = rw.grid_graph(SHAPE)
+    assert_the_same_there(lambda g, w: rw.solve(killed(graph, w.cpu()).to(w.device), columns(w)), graph, device)
+    half = torch.arange(45)
+
+    def answer(graph, weight):
+        part, places = graph.subgraph(half.to(weight.device))
+        return rw.solve(killed(part, weight[places]), columns(weight)[:45])
+
+    assert_the_same_there(answer, graph, device)
+
+
 def test_pixels_of_a_torch_image_are_labelled_where_they_are(device):
     image = torch.from_numpy(np.random.default_rng(0).random((20, 21)))
     labels = torch.zeros(20, 21, dtype=torch.int64)

@@ -113,6 +113,39 @@ def test_edges_that_are_changed_before_the_first_solve_are_refused_too() -> None
     rw.solve(rw.walk(unused, torch.ones(graph.num_edges), 0.1), torch.arange(16.0))
 
 
+@pytest.mark.parametrize("directed", [False, True])
+def test_weights_follow_the_edges_of_a_subgraph(directed: bool) -> None:
+    graph = rw.Graph(rw.grid_graph((4, 5)).edges, 20, directed)
+    weight = torch.rand(graph.num_edges, dtype=torch.float64, requires_grad=True)
+    nodes = torch.randperm(20, generator=torch.Generator().manual_seed(1))[:12]
+    part, places = graph.subgraph(nodes)
+    assert part.directed is directed
+    matrix = rw.to_torch_sparse(graph, weight.detach()).to_dense()
+    assert torch.equal(rw.to_torch_sparse(part, weight.detach()[places]).to_dense(), matrix[nodes][:, nodes])
+    rw.walk(part, weight[places]).rate.sum().backward()
+    assert weight.grad is not None
+    assert (weight.grad > 0).nonzero().squeeze(1).tolist() == places.tolist()
+    rw.solve(rw.walk(part, weight[places], 0.1), torch.ones(12, dtype=torch.float64))
+
+
+def test_a_subgraph_may_be_all_nothing_or_a_graph_of_a_batch() -> None:
+    grid = rw.grid_graph((3, 3))
+    whole, places = grid.subgraph(torch.arange(9))
+    assert torch.equal(whole.edges, grid.edges)
+    assert torch.equal(places, torch.arange(12))
+    assert repr(grid.subgraph(torch.arange(0))[0]) == "Graph(num_nodes=0, num_edges=0)"
+    part, places = rw.Graph.batch([grid, grid]).subgraph(torch.arange(9, 18))
+    assert torch.equal(part.edges, grid.edges)
+    assert torch.equal(places, torch.arange(12, 24))
+
+
+def test_nodes_of_a_subgraph_are_named_once() -> None:
+    with pytest.raises(ValueError, match=r"each node once; got node 3 twice\. `nodes\.unique\(\)` does so"):
+        rw.grid_graph((3, 3)).subgraph(torch.tensor([1, 3, 2, 3]))
+    with pytest.raises(ValueError, match=r"`nodes` must be .* Of a mask these are"):
+        rw.grid_graph((3, 3)).subgraph(torch.ones(9, dtype=torch.bool))
+
+
 def test_edges_of_an_array_are_copied() -> None:
     edges = np.array([[0, 1], [1, 2]])
     graph = rw.Graph(edges, 3)

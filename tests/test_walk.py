@@ -184,6 +184,16 @@ def test_walks_hold_still_and_are_told_apart():
         walk.weight = torch.zeros(3)
 
 
+def test_a_walk_is_moved_with_its_graph_and_keeps_its_gradient():
+    weight = torch.ones(3, requires_grad=True)
+    walk = rw.walk(PATH, weight, killing=0.5)
+    assert walk.to("cpu") is walk
+    moved = walk.to("meta")
+    assert {moved.graph.device.type, moved.weight.device.type, moved.killing.device.type} == {"meta"}
+    assert moved.weight.grad_fn is not None
+    assert moved.killing.shape == (4,)
+
+
 def test_of_a_batch_the_graph_of_a_wrong_rate_is_named():
     batch = rw.Graph.batch([PATH, rw.grid_graph((2,)), PATH])
     with pytest.raises(ValueError, match=r"got -1.0 at index 3, in graph 1 of the batch"):

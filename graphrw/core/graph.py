@@ -11,7 +11,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor, require_values
 from graphrw.core.opaque import opaque
 from graphrw.core.plans import Plans
-from graphrw.core.transforms import lasting, version_of
+from graphrw.core.transforms import lasting, plainly, version_of
 from graphrw.core.whole import check_flag, check_whole
 
 T = TypeVar("T")
@@ -96,6 +96,35 @@ class Graph:
         object.__setattr__(moved, "parts", tuple(moves[id(part)] for part in self.parts))
         return moved
 
+    @opaque
+    def subgraph(self, nodes: Tensor) -> tuple["Graph", Tensor]:
+        """The graph of some nodes, numbered in the order in which they are given, and the edges between them.
+
+        Args:
+            nodes: (M,) int64 in [0, N), of torch or NumPy, none of them twice.
+
+        Returns:
+            The graph, with M nodes, of a batch, too, in one piece; and the places of its edges among those of this one,
+            (F,) int64, ascending: its weights are ``weight[places]``.
+
+        Raises:
+            ValueError: for nodes out of range, of a wrong type, or given twice.
+
+        >>> square = Graph(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]), num_nodes=4)
+        >>> square.subgraph(torch.tensor([2, 1, 0]))
+        (Graph(num_nodes=3, num_edges=2), tensor([0, 1]))
+        """
+        nodes = as_tensor("nodes", nodes, "(M,) int64")
+        check_nodes(self, nodes)
+        own = torch.arange(len(nodes), device=self.device)
+        place = torch.full((self.num_nodes,), -1, device=self.device).index_put_((nodes,), own)
+        if bool((place[nodes] != own).any()):
+            node = int(nodes[place[nodes] != own][0])
+            raise ValueError(f"`nodes` must name each node once; got node {node} twice. `nodes.unique()` does so.")
+        ends = place[self.edges]
+        places = (ends >= 0).all(0).nonzero().squeeze(1)
+        return unchecked(ends[:, places], len(nodes), self.directed), places
+
     @staticmethod
     @opaque
     def batch(graphs: Iterable["Graph"]) -> "Graph":
@@ -179,6 +208,18 @@ def check_graph(graph: object, name: str = "graph") -> None:
         told = f"{kind.__module__}.{kind.__name__}" if kind.__name__ == "Graph" else kind.__name__
         cure = " `from_networkx` makes one of it." if kind.__module__.startswith("networkx.") else ""
         raise ValueError(f"`{name}` must be a `Graph`; got {told}.{cure}")
+
+
+def check_nodes(graph: Graph, nodes: Tensor, name: str = "nodes") -> None:
+    """Raise `ValueError` unless `nodes` (M,) int64 are nodes of `graph`; `name` is what errors call them."""
+    if nodes.dtype != torch.int64 or nodes.ndim != 1:
+        cure = " Of a mask these are `mask.nonzero().squeeze(1)`." if nodes.dtype == torch.bool else ""
+        raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.{cure}")
+    if nodes.numel():
+        low, high = (int(bound) for bound in plainly(torch.aminmax, nodes))
+        if low < 0 or high >= graph.num_nodes:
+            wrong = low if low < 0 else high
+            raise ValueError(f"`{name}` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")
 
 
 def _checked_device(device: torch.device | str | int) -> torch.device:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_numbers, as_tensor
 from graphrw.core.finite import kept_in
-from graphrw.core.graph import Graph, check_graph, part_named
+from graphrw.core.graph import Graph, check_graph, check_nodes, part_named
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.threads import threads_for
@@ -37,6 +37,20 @@ class Walk:
     def rate(self) -> Tensor:
         """(N,): c = d + k, the diagonal of A."""
         return self.degree + self.killing
+
+    @opaque
+    def to(self, device: torch.device | str | int) -> "Walk":
+        """The same walk on `device`, through which gradients come back; its graph is moved as `Graph.to` does.
+
+        Raises:
+            ValueError: for what torch does not know as a device.
+
+        >>> moved = walk(Graph(torch.tensor([[0], [1]]), num_nodes=2), torch.ones(1))
+        >>> moved.to("cpu") is moved  # as it is there already
+        True
+        """
+        graph = self.graph.to(device)
+        return self if graph is self.graph else Walk(graph, self.weight.to(device), self.killing.to(device))
 
 
 @opaque
@@ -153,15 +167,3 @@ def node_mask(graph: Graph, nodes: Tensor) -> Tensor:
     mask = torch.zeros(graph.num_nodes, dtype=torch.bool, device=graph.device)
     mask[nodes] = True
     return mask
-
-
-def check_nodes(graph: Graph, nodes: Tensor, name: str = "nodes") -> None:
-    """Raise `ValueError` unless `nodes` (M,) int64 are nodes of `graph`; `name` is what errors call them."""
-    if nodes.dtype != torch.int64 or nodes.ndim != 1:
-        cure = " Of a mask these are `mask.nonzero().squeeze(1)`." if nodes.dtype == torch.bool else ""
-        raise ValueError(f"`{name}` must be (M,) int64; got {tuple(nodes.shape)} {nodes.dtype}.{cure}")
-    if nodes.numel():
-        low, high = (int(bound) for bound in plainly(torch.aminmax, nodes))
-        if low < 0 or high >= graph.num_nodes:
-            wrong = low if low < 0 else high
-            raise ValueError(f"`{name}` names node {wrong}, but nodes run from 0 to {graph.num_nodes - 1}.")

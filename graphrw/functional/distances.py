@@ -5,11 +5,11 @@ from torch import Tensor
 
 from graphrw.core.arrays import as_floats, as_numbers, as_tensor
 from graphrw.core.finite import narrowed
-from graphrw.core.graph import Graph, check_graph
+from graphrw.core.graph import Graph, check_graph, check_nodes
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import check_nodes, check_rates
+from graphrw.core.walk import check_rates
 
 FAR = "Squared distances"
 FEWER = "Ask for `pairs` or `rows` alone, or take a coarser graph."

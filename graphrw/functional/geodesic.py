@@ -12,12 +12,12 @@ from graphrw.build.mesh import checked_mesh, mesh_graph
 from graphrw.core.arrays import as_numbers, as_tensor
 from graphrw.core.errors import ConvergenceError
 from graphrw.core.finite import narrowed
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_nodes
 from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.scale import unit_of
 from graphrw.core.transforms import plainly
-from graphrw.core.walk import Walk, check_nodes, node_mask
+from graphrw.core.walk import Walk, node_mask
 from graphrw.functional.harmonic import dirichlet
 from graphrw.solve import solve
 from graphrw.solvers import Auto, Solver

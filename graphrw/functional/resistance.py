@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
-from graphrw.core.graph import Graph
+from graphrw.core.graph import Graph, check_nodes
 from graphrw.core.memory import require_room
 from graphrw.core.opaque import opaque
 from graphrw.core.transforms import asked_of
-from graphrw.core.walk import Walk, check_nodes, check_walk
+from graphrw.core.walk import Walk, check_walk
 from graphrw.functional.ground import ground
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver

@@ -22,11 +22,16 @@ CALLS = (
         GRAPH.to,
         device=instance("cpu", "device").without("type: text").also({"range: no such": "gpu", "range: 3.0": 3.0}),
     ),
+    call(GRAPH.subgraph, nodes=wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")),
     call(
         rw.walk,
         graph=a_graph(GRAPH),
         weight=floats(WEIGHT, -1.0),
         killing=scalar(0.5, -1.0).also({"shape: (2,)": torch.ones(2)}),
+    ),
+    call(
+        WALK.to,
+        device=instance("cpu", "device").without("type: text").also({"range: no such": "gpu", "range: 3.0": 3.0}),
     ),
     call(rw.absorb, walk=a_walk(WALK), nodes=wholes(torch.tensor([0, 5]), -1, N).without("shape: a row more", "empty")),
     call(
