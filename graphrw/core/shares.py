@@ -26,6 +26,24 @@ def check_range(name: str, values: Tensor, slack: float = SLACK) -> None:
     plainly(partial(_check_range, name, slack), values, batched=True)
 
 
+def raised(values: Tensor, slack: float = SLACK) -> Tensor:
+    """`values` with 0 in place of what an inexact solve has left below it, by no more than `slack` of the largest.
+
+    For functions that take rates or shares, which must not be negative: none is to refuse what another has returned.
+
+    >>> raised(torch.tensor([1.0, -1e-7])), raised(torch.tensor([1.0, -0.5]))
+    (tensor([1., 0.]), tensor([ 1.0000, -0.5000]))
+    """
+    if values.numel() == 0 or not values.is_floating_point() or values.is_meta:
+        return values
+    return values.clamp(min=0) if plainly(partial(_is_just_below, slack), values, batched=True) else values
+
+
+def _is_just_below(slack: float, values: Tensor) -> bool:
+    low, high = torch.aminmax(values)
+    return bool((-slack * high <= low) & (low < 0))
+
+
 def _check_range(name: str, slack: float, values: Tensor) -> None:
     if values.numel() == 0:
         return

@@ -17,7 +17,7 @@ from graphrw.core.threads import threads_for
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_walk, node_mask
 from graphrw.core.whole import check_flag
-from graphrw.functional.seeds import checked_unreachable, count_labels, fill_unreachable, one_hot
+from graphrw.functional.seeds import checked_absorption, checked_unreachable, count_labels, fill_unreachable, one_hot
 from graphrw.solve import Factor
 from graphrw.solvers import Auto, Solver
 
@@ -129,7 +129,7 @@ def hitting_probabilities(
     check_walk(walk)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
     remedy = "label at least one node, or give `absorption`"
-    absorption = None if absorption is None else as_tensor("absorption", absorption, "(N, L) floats")
+    absorption = checked_absorption(absorption)
     num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
     seeded, killing = seeds >= 0, walk.killing
     if absorption is not None:

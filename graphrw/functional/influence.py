@@ -12,7 +12,7 @@ from graphrw.core.opaque import opaque
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, check_finite_rate, check_walk
 from graphrw.functional.seed_network import SeededAnswer
-from graphrw.functional.seeds import count_labels
+from graphrw.functional.seeds import checked_absorption, count_labels
 from graphrw.solvers import Auto, Solver
 
 
@@ -145,7 +145,7 @@ def _answered(
     """The answer with all seeds, and the nodes of each group, from checked arguments."""
     check_walk(walk)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
-    absorption = None if absorption is None else as_tensor("absorption", absorption, "(N, L) floats")
+    absorption = checked_absorption(absorption)
     num_labels = count_labels(walk, seeds, num_labels, absorption)
     members = _members(_checked_groups(seeds, groups))
     if absorption is None:

@@ -6,6 +6,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
+from graphrw.core.shares import raised
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
@@ -60,7 +61,7 @@ def class_mass_normalize(
     >>> class_mass_normalize(probability, torch.tensor([0, -1, -1, 1])).argmax(1)
     tensor([0, 0, 1, 1])
     """
-    probability = as_tensor("probability", probability, "(N, L) floats")
+    probability = raised(as_tensor("probability", probability, "(N, L) floats"))
     seeds = as_tensor("seeds", seeds, "(N,) int64")
     _check_table(probability, seeds, pseudo_labels)
     if len(seeds) == 0:

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphrw.core.arrays import as_numbers
 from graphrw.core.opaque import opaque
 from graphrw.core.scale import unit_of
+from graphrw.core.shares import raised
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_finite_rate, check_rates, check_walk
 from graphrw.core.whole import check_flag, check_whole, is_number
@@ -193,7 +194,7 @@ def pagerank(
     tensor([0.2568, 0.4865, 0.2568])
     """
     check_walk(walk)
-    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else node_rows("start", walk, start)
+    start = walk.weight.new_ones(walk.graph.num_nodes) if start is None else raised(node_rows("start", walk, start))
     check_rates("start", start, batched=True)
     if walk.graph.num_nodes and plainly(lambda total: bool((total == 0).any()), start.sum(0), batched=True):
         raise ValueError("`start` must have a positive sum in each column; got zeros alone, so that no walk starts.")

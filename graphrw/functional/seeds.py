@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from graphrw.core.arrays import as_floats
+from graphrw.core.arrays import as_floats, as_tensor
 from graphrw.core.errors import SingularWalkError
 from graphrw.core.graph import part_named
+from graphrw.core.shares import raised
 from graphrw.core.transforms import plainly
 from graphrw.core.walk import Walk, check_rates
 from graphrw.core.whole import check_whole
@@ -52,6 +53,11 @@ def count_labels(
     if high >= num_labels:
         raise ValueError(f"`seeds` holds label {high}, but labels run from 0 to {num_labels - 1}.")
     return num_labels
+
+
+def checked_absorption(absorption: object) -> Tensor | None:
+    """Rates into labels as a tensor, if there are any; they may be probabilities that another solve has left."""
+    return None if absorption is None else raised(as_tensor("absorption", absorption, "(N, L) floats"))
 
 
 def cure_of(seeds: Tensor) -> str:
@@ -106,5 +112,6 @@ def check_distribution(name: str, shares: Tensor, like: Tensor) -> Tensor:
     shares = as_floats(name, shares, f"(L,) = ({like.shape[1]},) floats")
     if shares.shape != like.shape[1:]:
         raise ValueError(f"`{name}` must be (L,) = ({like.shape[1]},); got {tuple(shares.shape)}.")
+    shares = raised(shares, ROUNDED_SUM)
     plainly(check, shares)
     return shares.to(like)

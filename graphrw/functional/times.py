@@ -15,7 +15,7 @@ from graphrw.core.walk import Walk, check_walk, node_mask
 from graphrw.core.whole import is_number
 from graphrw.functional.arrivals import Arrivals, arrivals
 from graphrw.functional.resistance import checked_pairs, effective_resistance
-from graphrw.functional.seeds import count_labels, one_hot
+from graphrw.functional.seeds import checked_absorption, count_labels, one_hot
 from graphrw.functional.transition import loop_weights
 from graphrw.solvers import Auto, Solver
 
@@ -225,7 +225,7 @@ def _to_labels(
 ) -> Arrivals:
     check_walk(walk)
     seeds = as_tensor("seeds", seeds, f"({walk.graph.num_nodes},) int64")
-    absorption = None if absorption is None else as_tensor("absorption", absorption, "(N, L) floats")
+    absorption = checked_absorption(absorption)
     remedy = "label at least one node, or give `absorption`"
     num_labels = count_labels(walk, seeds, num_labels, absorption, remedy=remedy)
     values = one_hot(seeds, num_labels, walk.weight)

@@ -57,7 +57,8 @@ def propagation_loss(
     _check(probability, log_prediction)
     check_factor("alpha", alpha)
     check_factor("entropy_weight", entropy_weight)
-    entropy = -(probability * safe_log(probability)).sum(1)
+    # Of what an inexact solve has left below 0, the tangent's product would be billions, and w infinite.
+    entropy = -(probability * safe_log(probability.clamp(min=0))).sum(1)
     surprise = -(probability * log_prediction.clamp(min=IMPOSSIBLE)).sum(1)
     weight = torch.exp(-alpha * entropy)
     weight = weight.detach() if check_flag("detach_weight", detach_weight) else weight
