@@ -19,7 +19,7 @@ PATH = rw.grid_graph((4,))
     ("weight", "killing", "message"),
     [
         (torch.ones(3, dtype=torch.bfloat16), 0.0, "float32 or float64; got torch.bfloat16"),
-        (torch.ones(3, dtype=torch.int64), 0.0, "float32 or float64; got torch.int64"),
+        (torch.ones(3, dtype=torch.int64), 0.0, r"got torch\.int64\. Cast it: `\.double\(\)`, `\.astype\(float\)`"),
         (torch.ones(2), 0.0, r"`weight` must have shape \(E,\) = \(3,\); got \(2,\)"),
         (torch.tensor([1.0, -2.0, 1.0]), 0.0, "`weight` must be finite and not negative; got -2.0 at index 1"),
         (torch.tensor([1.0, 1.0, float("nan")]), 0.0, "got nan at index 2"),
