@@ -111,7 +111,9 @@ def checked_weight(graph: Graph, weight: object) -> Tensor:
     check_graph(graph)
     weight = as_tensor("weight", weight, "float32 or float64")
     if weight.dtype not in TOLERANCE:
-        raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it: `.double()`, `.astype(float)`.")
+        raise ValueError(
+            f"`weight` must be float32 or float64; got {weight.dtype}. Cast it: `.double()`, `.astype(float)`."
+        )
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape ({graph.num_edges},), one per edge; got {tuple(weight.shape)}.")
     if weight.device != graph.device:

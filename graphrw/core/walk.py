@@ -74,7 +74,9 @@ def walk(graph: Graph, weight: Tensor, killing: Tensor | float = 0.0) -> Walk:
     check_graph(graph)
     weight = as_tensor("weight", weight, f"(E,) = ({graph.num_edges},) float32 or float64")
     if weight.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"`weight` must be float32 or float64; got {weight.dtype}. Cast it: `.double()`, `.astype(float)`.")
+        raise ValueError(
+            f"`weight` must be float32 or float64; got {weight.dtype}. Cast it: `.double()`, `.astype(float)`."
+        )
     if weight.shape != (graph.num_edges,):
         raise ValueError(f"`weight` must have shape (E,) = ({graph.num_edges},); got {tuple(weight.shape)}.")
     killing = as_numbers("killing", killing, "a number or (N,)")

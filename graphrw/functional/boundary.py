@@ -224,7 +224,9 @@ def _checked_weight(graph: Graph, boundary: Tensor, weight: Tensor | None) -> tu
 def _checked_nodes(graph: Graph, name: str, values: Tensor) -> Tensor:
     values = as_tensor(name, values, f"(N,) = ({graph.num_nodes},) float32 or float64")
     if values.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"`{name}` must be float32 or float64; got {values.dtype}. Cast it: `.double()`, `.astype(float)`.")
+        raise ValueError(
+            f"`{name}` must be float32 or float64; got {values.dtype}. Cast it: `.double()`, `.astype(float)`."
+        )
     if values.shape != (graph.num_nodes,):
         raise ValueError(f"`{name}` must have shape (N,) = ({graph.num_nodes},); got {tuple(values.shape)}.")
     if values.device != graph.device:
