@@ -6,7 +6,7 @@ from torch.utils.checkpoint import checkpoint
 
 from graphrw.build.complete import complete_graph
 from graphrw.build.grid import grid_graph
-from graphrw.build.knn import knn_graph
+from graphrw.build.knn import check_several, knn_graph
 from graphrw.core.arrays import as_floats, as_numbers
 from graphrw.core.blocks import AT_ONCE
 from graphrw.core.finite import check_finite
@@ -60,6 +60,7 @@ def feature_graph(
     if radius is not None:
         graph = grid_graph(tuple(features.shape[1:]), radius=radius).to(features.device)
     elif k is not None:
+        check_several("features", len(rows))
         graph = knn_graph(directions.detach(), k)[0]
     else:
         graph = complete_graph(len(rows)).to(features.device)

@@ -54,8 +54,7 @@ def knn_graph(points: Tensor, k: int, *, batch: Tensor | None = None) -> tuple[G
         k = check_whole("k", k, 1)
         sets = [knn_graph(part, k) for part in points.split(_set_sizes(batch, len(points), k))]
         return Graph.batch([graph for graph, _ in sets]), torch.cat([distance for _, distance in sets])
-    if len(points) < 2:
-        raise ValueError(f"Neighbours are sought among at least two points: one alone has none; got {len(points)}.")
+    check_several("points", len(points))
     k = check_whole("k", k, 1, len(points) - 1, reason=f", below the {len(points)} points")
     require_room(5 * len(points) * k, f"A graph of {len(points)} points and k = {k}", "Take a smaller `k`.")
     search = _by_tree if points.shape[1] <= TREE_CHANNELS else _by_products
@@ -224,6 +223,12 @@ def _checked_points(points: Tensor) -> Tensor:
             "Remove them."
         )
     return points
+
+
+def check_several(name: str, count: int) -> None:
+    """Raise `ValueError` for fewer than two, of which none has a neighbour."""
+    if count < 2:
+        raise ValueError(f"`{name}` must be at least two, among which neighbours are sought; got {count}.")
 
 
 def _set_sizes(batch: Tensor, num_points: int, k: int) -> list[int]:
