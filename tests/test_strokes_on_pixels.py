@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphrw as rw
-from graphrw.segmentation.pixels.kept_factor import KeptFactor
+from graphrw.segmentation.pixels.kept_factor import dissection_for
 from graphrw.solvers import Auto, Multigrid
 from graphrw.solvers.grids.nested_dissection import GridInverse, NestedDissection
 
@@ -148,6 +148,4 @@ def test_where_most_pixels_are_held_their_graph_alone_is_solved(factors: list[ob
 
 
 def test_a_large_volume_is_left_to_multigrid() -> None:
-    kept = KeptFactor(lambda: pytest.fail("unused"), (64, 64, 64))  # type: ignore[arg-type,return-value]
-    kept.__dict__["_walk"] = rw.walk(rw.grid_graph((64, 64, 64)), np.ones(3 * 63 * 64 * 64))
-    assert kept._plan(Auto(rtol=1e-6)) is None
+    assert dissection_for(rw.grid_graph((64, 64, 64)), (64, 64, 64), Auto(rtol=1e-6)) is None
