@@ -95,6 +95,18 @@ def test_ctrl_c_where_python_drops_exceptions_is_asked_again(tmp_path: Path) -> 
     assert (process.returncode, errors) == (130, "Interrupted.\n")
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_crashes_when_python_takes_itself_down_does_not_after_a_signal(
+    number: int, code: int, tmp_path: Path
+) -> None:
+    image, seeds = written(tmp_path)
+    crash = "import atexit, os; atexit.register(os.abort)\n"
+    process = patched(crash + HALF.format("picture"), "segment", image, seeds, "-o", tmp_path / "o.png")
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+
+
 def test_the_module_is_the_command_and_shows_help(tmp_path: Path) -> None:
     output, errors = start("--help", folder=tmp_path).communicate()
     assert errors == ""

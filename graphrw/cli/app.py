@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from graphrw.cli.info import info
-from graphrw.cli.interrupt import ask_again_if_lost
+from graphrw.cli.interrupt import ask_again_if_lost, leave
 from graphrw.cli.label import label
-from graphrw.cli.mistakes import Commands
+from graphrw.cli.mistakes import INTERRUPTED, Commands
 from graphrw.cli.page import page
 from graphrw.cli.segment import segment, walk
 from graphrw.cli.train import train
@@ -46,7 +46,12 @@ def run() -> None:
     """What the process was started for; ends it."""
     signal.signal(signal.SIGTERM, _terminate)
     ask_again_if_lost()
-    app(prog_name="graphrw")
+    try:
+        app(prog_name="graphrw")
+    except SystemExit as end:
+        if end.code in (INTERRUPTED, TERMINATED):
+            leave(end.code)
+        raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,9 @@
-"""Ctrl-C that is not lost."""
+"""Ctrl-C that is not lost, and ends well."""
 
 import _thread
+import os
 import sys
+from contextlib import suppress
 from threading import Timer
 from typing import Any
 
@@ -24,3 +26,15 @@ def ask_again_if_lost() -> None:
             usual(unraisable)
 
     sys.unraisablehook = hook
+
+
+def leave(code: int) -> None:
+    """End the process here, once files are swept up.
+
+    A numba that was stopped while it loaded a kernel crashes when Python takes itself down: llvmlite disposes of a
+    module that belongs to nothing yet.
+    """
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
