@@ -179,6 +179,13 @@ def test_of_several_validation_losses_the_first_that_differs_tells() -> None:
     assert float(layer.weight.detach()) == seen[1]
 
 
+def test_a_validation_may_give_a_number_and_nan_is_none_of_the_best() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    losses = iter([float("nan"), 2.0, float("nan"), 3.0])
+    schedule = Schedule(4, validations=4)
+    assert fit(layer, lambda step: layer.weight.sum(), schedule=schedule, validate=lambda: next(losses)) == Fit(4, 2.0)
+
+
 def test_an_optimizer_that_is_given_keeps_its_rates_and_goes_on(tmp_path: Path) -> None:
     target, path = torch.tensor([[1.0, -2.0]]), tmp_path / "run.checkpoint"
 

@@ -72,7 +72,7 @@ def fit(
     *,
     schedule: Schedule = Schedule(),
     optimizer: torch.optim.Optimizer | None = None,
-    validate: Callable[[], Tensor] | None = None,
+    validate: Callable[[], Tensor | float] | None = None,
     checkpoint: Path | None = None,
     identity: Mapping[str, float | None] | None = None,
     progress: Listener | None = None,
@@ -88,7 +88,7 @@ def fit(
         schedule: how long, and how.
         optimizer: of parameters of the model, with its own rates and decay in place of those of `schedule`. None: Adam.
         validate: the loss that tells which weights are best, called without gradients; of several numbers, (K,), the
-            first that differs tells. None: the last weights are.
+            first that differs tells, and NaN is the worst. None: the last weights are.
         checkpoint: a file from which to go on, if it is there, and in which to keep the state every minute; it is gone
             when all is done.
         identity: what else makes the run what it is, by name, such as a seed: one that had another does not go on here.
@@ -186,11 +186,12 @@ class _Run:
         self.losses.append(float(value.detach()))
         self.step += 1
 
-    def judge(self, validate: Callable[[], Tensor]) -> None:
+    def judge(self, validate: Callable[[], Tensor | float]) -> None:
         """Keep the weights if they are the best so far."""
         self.model.eval()
         with torch.no_grad():
-            losses = tuple(validate().flatten().tolist())
+            found = torch.as_tensor(validate()).flatten().tolist()
+        losses = tuple(math.inf if math.isnan(each) else each for each in found)  # less than NaN is nothing
         self.model.train()
         self.worse += 1
         if losses < self.best_losses or not self.best:
