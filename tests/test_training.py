@@ -224,6 +224,15 @@ def test_long_gradients_are_shortened() -> None:
     torch.testing.assert_close(layer.weight.grad, torch.tensor([[0.5]]))
 
 
+def test_of_some_parameters_the_gradient_alone_is_shortened() -> None:
+    held, layer = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    pair, before = torch.nn.Sequential(held, layer), float(layer.weight.detach())
+    optimizer = torch.optim.SGD(layer.parameters(), 0.25)
+    schedule = Schedule(2, clip=1.0)
+    fit(pair, lambda step: (1e6 * held.weight + layer.weight).sum(), schedule=schedule, optimizer=optimizer)
+    assert float(layer.weight.detach()) == pytest.approx(before - 0.5, abs=1e-4)
+
+
 def test_time_before_a_checkpoint_counts(tmp_path: Path) -> None:
     clock = itertools.count(0.0)
     layer, path = torch.nn.Linear(1, 1), tmp_path / "run.checkpoint"

@@ -181,7 +181,7 @@ class _Run:
         if not math.isfinite(float(value.detach())):
             raise ValueError(f"The loss of step {self.step} is {float(value.detach())}. Take a smaller learning rate.")
         value.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip)
+        nn.utils.clip_grad_norm_(self._trained, self.schedule.clip)
         self.optimizer.step()
         self.losses.append(float(value.detach()))
         self.step += 1
@@ -241,6 +241,11 @@ class _Run:
                     f"`{path}` is of a run with {name} {value}; this one has {self.identity.get(name)}. Give what it "
                     "had, or delete the file to begin anew."
                 )
+
+    @property
+    def _trained(self) -> list[Tensor]:
+        """What a step changes: no others have their gradients set back, and would add to the norm of this step's."""
+        return [each for group in self.optimizer.param_groups for each in group["params"]]
 
     def _recent(self) -> float:
         recent = self.losses[-max(1, len(self.losses) // 10) :]
