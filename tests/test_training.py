@@ -218,6 +218,19 @@ def test_an_optimizer_that_is_given_keeps_its_rates_and_goes_on(tmp_path: Path) 
         torch.testing.assert_close(layer.state_dict()[name], value, rtol=0, atol=0)
 
 
+def test_no_optimizer_goes_on_from_the_state_of_another(tmp_path: Path) -> None:
+    layer, path = torch.nn.Linear(1, 1), tmp_path / "run.checkpoint"
+    for optimizer, error in ((torch.optim.SGD(layer.parameters(), 0.1), Cancelled), (None, ValueError)):
+        with pytest.raises(error, match=r"Stopped|is of a run with the optimizer SGD; this one has Adam\."):
+            fit(
+                layer,
+                lambda step: layer.weight.sum(),
+                optimizer=optimizer,
+                checkpoint=path,
+                progress=lambda share, what: share < 1e-3,
+            )
+
+
 def test_long_gradients_are_shortened() -> None:
     layer = torch.nn.Linear(1, 1)
     fit(layer, lambda step: 1e6 * layer.weight.sum(), schedule=Schedule(1, clip=0.5))

@@ -74,7 +74,7 @@ def fit(
     optimizer: torch.optim.Optimizer | None = None,
     validate: Callable[[], Tensor | float] | None = None,
     checkpoint: Path | None = None,
-    identity: Mapping[str, float | None] | None = None,
+    identity: Mapping[str, float | str | None] | None = None,
     progress: Listener | None = None,
 ) -> Fit:
     """Train `model`, in place; it ends in evaluation mode, with the weights that validated best.
@@ -96,7 +96,7 @@ def fit(
 
     Raises:
         Cancelled: if `progress` says so.
-        ValueError: if the checkpoint is of another model or identity, or the loss is no number any more.
+        ValueError: if the checkpoint is of another model, optimizer or identity, or the loss is no number any more.
 
     >>> model = nn.Linear(1, 1)
     >>> fit(model, lambda step: (model(torch.ones(1, 1)) - 3).square().sum(), schedule=Schedule(200, learning_rate=0.1))
@@ -134,9 +134,9 @@ class _Run:
         model: nn.Module,
         schedule: Schedule,
         optimizer: torch.optim.Optimizer | None,
-        identity: dict[str, float | None],
+        identity: dict[str, float | str | None],
     ) -> None:
-        self.model, self.schedule, self.identity, self.step = model, schedule, identity, 0
+        self.model, self.schedule, self.step = model, schedule, 0
         self.losses: list[float] = []
         self.best: dict[str, Tensor] = {}
         self.best_losses: tuple[float, ...] = (math.inf,)
@@ -144,6 +144,7 @@ class _Run:
         self.before, self.began = 0.0, schedule.clock()  # seconds before this part of the run, and when it began
         self.has_own_rates = optimizer is not None
         self.optimizer = optimizer or torch.optim.Adam(model.parameters(), 1.0, weight_decay=schedule.weight_decay)
+        self.identity = identity | {"the optimizer": type(self.optimizer).__name__}
 
     @property
     def share(self) -> float:
@@ -234,7 +235,7 @@ class _Run:
         except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"`{path}` is no checkpoint of this model: delete it to begin anew. ({error})") from error
 
-    def _check_identity(self, before: dict[str, float | None], path: Path) -> None:
+    def _check_identity(self, before: dict[str, float | str | None], path: Path) -> None:
         for name, value in before.items():
             if value != self.identity.get(name):
                 raise ValueError(
