@@ -110,6 +110,8 @@ EDGES_AND_HEADERS = {  # the first lines of a graph, how many nodes there are th
     "node1 node2 0.5\na b 1\n": 4,
     "id brain\nbrain heart\n": 3,
     "From To\na b\n": 2,
+    "node,neighbor\na,b\n": 2,
+    "source sink\na b\n": 2,
     "# friends\nsource\ttarget\na\tb\n": 2,
     "node1,node2,weight\nnode1,node3,1\n": 2,
 }

@@ -28,7 +28,7 @@ from graphrw.core.warn import warn
 
 # Words of a first line that names columns: the first, and what stands second over nodes, or over labels.
 FIRST = {"node", "source", "from", "src", "node1", "id", "name", "id1"}
-SECOND = {"target", "to", "dst", "dest", "destination", "node2", "id2"}
+SECOND = {"target", "to", "dst", "dest", "destination", "sink", "neighbor", "neighbour", "node2", "id2"}
 LABEL = {"label", "class", "group", "community", "category", "cluster"}
 LONGEST_LINE = 2**16  # characters; a small file can unpack to a line that fills the memory
 XML_TO_OBJECTS = 10  # bytes in memory for each in GraphML, at least
