@@ -172,10 +172,14 @@ def test_a_log_is_of_the_mask_that_it_was_made_with(tmp_path: Path) -> None:
     session.paint(2, DISC)
     session.save_log(path)
     for other in (None, ~mask):
-        with pytest.raises(ValueError, match="made with another mask, or with one where there is none"):
+        with pytest.raises(ValueError, match=r"made with a mask, which is not what this session has.*: give that\."):
             rw.Session(IMAGE, mask=other).replay(path)
     (again := rw.Session(IMAGE, mask=mask)).replay(path)
     np.testing.assert_array_equal(again.labels, session.labels)
+    bare = rw.Session(IMAGE)
+    bare.save_log(tmp_path / "bare.json")
+    with pytest.raises(ValueError, match=r"bare.json` was made without a mask.*: give none\."):
+        rw.Session(IMAGE, mask=mask).replay(tmp_path / "bare.json")
     earlier = json.loads(path.read_text())
     del earlier["mask"]
     path.write_text(json.dumps(earlier))

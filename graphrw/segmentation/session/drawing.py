@@ -107,7 +107,7 @@ class Drawing:
         self._require_fixed_weights()
         log = stroke_log.read(path)
         stroke_log.check_image(log, self._key, path)
-        stroke_log.check_mask(log, stroke_log.digest(self._inside), path)
+        stroke_log.check_mask(log, self._inside, path)
         stroke_log.check_options(log, asdict(self._options), path)
         strokes = stroke_log.strokes_of(log, self._inside.numel(), path)
         self._history = History(strokes, len(strokes))

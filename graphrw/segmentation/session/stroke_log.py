@@ -118,13 +118,15 @@ def check_image(log: StrokeLog, image: ImageKey, path: str | Path) -> None:
         )
 
 
-def check_mask(log: StrokeLog, mask: str, path: str | Path) -> None:
-    """Raise `ValueError` if `log` was made with another mask than this."""
-    if log.mask not in (None, mask):
-        raise ValueError(
-            f"`{path}` was made with another mask, or with one where there is none now, so that labels would be "
-            "others: give the mask that it was made with."
-        )
+def check_mask(log: StrokeLog, inside: Tensor, path: str | Path) -> None:
+    """Raise `ValueError` if `log` was made with another mask than `inside`, which is true everywhere for none."""
+    if log.mask in (None, digest(inside)):
+        return
+    if log.mask == digest(torch.ones_like(inside)):
+        raise ValueError(f"`{path}` was made without a mask, so that labels would be others: give none.")
+    raise ValueError(
+        f"`{path}` was made with a mask, which is not what this session has, so that labels would be others: give that."
+    )
 
 
 def check_options(log: StrokeLog, options: dict[str, Any], path: str | Path) -> None:
