@@ -48,7 +48,7 @@ def check_folder(path: Path, *, by_folder: bool) -> None:
         return
     made_by_zarr = any((path / mark).exists() for mark in ZARR)
     if not by_folder or (not made_by_zarr and any(path.iterdir())):
-        raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced by a file.")
+        raise IsADirectoryError(f"`{path}` is a folder, which will not be replaced. Take another name.")
 
 
 def _exchange(folder: Path, unfinished: Path) -> None:
