@@ -113,6 +113,14 @@ def test_edges_that_are_changed_before_the_first_solve_are_refused_too() -> None
     rw.solve(rw.walk(unused, torch.ones(graph.num_edges), 0.1), torch.arange(16.0))
 
 
+def test_edges_that_are_part_of_a_tensor_that_is_changed_are_told_so() -> None:
+    room = torch.tensor([[0, 1, 0, 0], [1, 2, 0, 0]])
+    graph = rw.Graph(room[:, :2], 3)
+    room[:, 2:] = 5
+    with pytest.raises(ValueError, match="or what they are a view of, were changed"):  # torch counts for both
+        rw.solve(rw.walk(graph, torch.ones(2), 0.1), torch.arange(3.0))
+
+
 @pytest.mark.parametrize("directed", [False, True])
 def test_weights_follow_the_edges_of_a_subgraph(directed: bool) -> None:
     graph = rw.Graph(rw.grid_graph((4, 5)).edges, 20, directed)

@@ -38,8 +38,9 @@ class Plans:
                 self._version = version
             if version != self._version:
                 raise ValueError(
-                    "`edges` of a graph were changed in place after it was made, so that what was checked and planned "
-                    "is for others. Make another `Graph` of them; `edges.clone()` keeps those of this one as they are."
+                    "`edges` of a graph, or what they are a view of, were changed in place after it was made, so that "
+                    "what was checked and planned may be for others. Make another `Graph` of them; `edges.clone()` "
+                    "keeps those of this one as they are."
                 )
             if key not in self._kept:
                 self._kept[key] = plainly(make)
