@@ -113,3 +113,13 @@ def test_less_than_a_solve_leaves_is_refused():
     for taking in ("absorption", "class_mass_normalize", "pagerank"):
         with pytest.raises(ValueError, match="must be finite and not negative; got -0"):
             TAKING[taking](wrong)
+
+
+def test_derivatives_go_on_to_what_is_just_below_0():
+    start = torch.tensor([1.0, -1e-9, 0.0], dtype=torch.float64, requires_grad=True)
+    walk = rw.walk(rw.Graph(torch.tensor([[0, 0], [1, 2]]), 3), torch.ones(2, dtype=torch.float64))
+    (slope,) = torch.autograd.grad(functional.pagerank(walk, start=start)[1], start)
+    even = start.detach().clamp(min=0).requires_grad_()
+    (expected,) = torch.autograd.grad(functional.pagerank(walk, start=even)[1], even)
+    torch.testing.assert_close(slope, expected)
+    assert float(expected[1]) > 0.1

@@ -36,7 +36,9 @@ def raised(values: Tensor, slack: float = SLACK) -> Tensor:
     """
     if values.numel() == 0 or not values.is_floating_point() or values.is_meta:
         return values
-    return values.clamp(min=0) if plainly(partial(_is_just_below, slack), values, batched=True) else values
+    if not plainly(partial(_is_just_below, slack), values, batched=True):
+        return values
+    return values - values.detach().clamp(max=0)  # a derivative goes on to those below, too, as to an exact 0
 
 
 def _is_just_below(slack: float, values: Tensor) -> bool:
