@@ -30,14 +30,14 @@ ROWS = {  # what they are called in the results
     "learned\nrandom walker": (("LRW", "learned walk"), OURS),
     "watershed on\nits borders": (("seeded watershed", "watershed, same map"), PEER),
     "random walker on\nits borders": (("random walker, maxima", "random walker, same map"), OTHER),
-    "random walker,\ndifferences": (("random walker, differences", "random walker, image"), OTHER),
+    "random walker,\ndifferences": (("random walker, differences", "random walker, same map, differences"), OTHER),
 }
 
 
 def errors(results: str, names: tuple[str, ...]) -> dict[int, float]:
     """The variation of information of each training, the mean over sections and draws."""
     rows = {seed: [row for row in figures(f"{results}{seed}") if row["method"] in names] for seed in SEEDS}
-    return {seed: mean(row["VOI"] for row in found) for seed, found in rows.items() if found}
+    return {seed: mean(row["VOI"] for row in found) for seed, found in rows.items()}
 
 
 def line(axis: Axes, place: int, found: dict[int, float], colour: str) -> None:
@@ -45,11 +45,6 @@ def line(axis: Axes, place: int, found: dict[int, float], colour: str) -> None:
     middle, white = mean(found.values()), {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     above = {"ha": "center", "va": "bottom", "weight": "bold", "color": colour, "bbox": white}
     axis.annotate(f"{middle:.3f}", (middle, place - 0.3), **above)
-    if len(found) == 1:  # what sees no network was run once
-        axis.plot(middle, place, "D", color=colour, markersize=5.5)
-        beside = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center", "color": colour}
-        axis.annotate("of the image,\nno network", (middle, place), bbox=white, **beside)
-        return
     axis.plot([middle] * 2, [place - 0.28, place + 0.3], color=colour, linewidth=1.2)
     for seed, value in found.items():
         mark = {"marker": SEEDS[seed], "markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.6}
