@@ -40,6 +40,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "width": 16,
         "stride": 1,
         "crop": 96,
+        "variation": 1.0,
         "judged": 1,
         "validations": 8,
         "minutes": 13.0,
