@@ -131,13 +131,13 @@ def begun(config: Config, scenes: list[Scene]) -> RAWKS:
     classes = kind_of(config.set, config.strokes).classes
     model = made(scenes[0].features.shape[1], classes, scratch=config.scratch)
     nn.init.constant_(model.edges.bias, config.start / config.gain)
-    model.gain = config.gain
     return model
 
 
 def trained(config: Config, row: str, model: RAWKS, scenes: list[Scene]) -> RAWKS:
-    """The same model, with the library's gain again, whatever it was trained with."""
-    device, done = device_of(config), [0.0]
+    """The same model; whatever gain it was trained with is in the numbers of its head then, beside the library's."""
+    device, done, more = device_of(config), [0.0], config.gain / rawks.GAIN
+    scaled = model.edges.register_forward_hook(lambda head, given, scores: more * scores)
 
     def loss_of_step(step: int) -> Tensor:
         chance = torch.Generator().manual_seed(1_000_003 * config.seed + step)
@@ -155,8 +155,8 @@ def trained(config: Config, row: str, model: RAWKS, scenes: list[Scene]) -> RAWK
     )
     with torch.no_grad():
         for parameter in model.edges.parameters():
-            parameter.mul_(config.gain / rawks.GAIN)
-    model.gain = rawks.GAIN
+            parameter.mul_(more)
+    scaled.remove()
     return model
 
 

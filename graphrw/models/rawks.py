@@ -94,7 +94,6 @@ class RAWKS(Model):
         self.edges = convolution(channels_of(self.boundary_trunk), 1, 1)
         nn.init.zeros_(self.edges.weight)
         nn.init.constant_(self.edges.bias, START / GAIN)  # type: ignore[arg-type]
-        self.gain = GAIN  # files do not hold it: whoever trains with another scales the head to this one in the end
         self.walk = BoundaryLabels(num_labels=num_classes, solver=solver)
         self._grids = Grids()
 
@@ -104,7 +103,7 @@ class RAWKS(Model):
 
     def boundary(self, image: Tensor) -> Tensor:
         """The boundary scores B of the nodes, from 0 to 20: (B, 1, ⌈H / stride⌉, ⌈W / stride⌉)."""
-        return HEIGHT * torch.sigmoid(self.gain * self.edges(self._features(image, self.boundary_trunk)))
+        return HEIGHT * torch.sigmoid(GAIN * self.edges(self._features(image, self.boundary_trunk)))
 
     def propagate(self, image: Tensor, seeds: Tensor, *, guess_rate: float = 0.0) -> Tensor:
         """P: the seeds spread by the walk; (B, L, H, W).
