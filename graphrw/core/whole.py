@@ -18,12 +18,18 @@ def is_whole(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a real number, of Python or NumPy, NaN included; no bool, no text, no tensor.
+    """Whether `value` is a real number that a float can hold, of Python or NumPy, NaN included; no bool, text or tensor.
 
-    >>> is_number(0.5), is_number("0.5"), is_number(True)
-    (True, False, False)
+    >>> is_number(0.5), is_number("0.5"), is_number(True), is_number(10**400)
+    (True, False, False, False)
     """
-    return isinstance(value, Real) and not isinstance(value, bool)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def check_whole(name: str, value: int, low: int, high: int | None = None, *, reason: str = "") -> int:

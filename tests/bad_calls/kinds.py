@@ -115,6 +115,7 @@ def number(good: float | None, *wrong: float) -> Argument:
         "dtype: complex": 0.5j,
         "NaN": float("nan"),
         "infinite": float("inf"),
+        "huge": 10**400,  # whole, and more than a float can hold
         **{f"range: {value}": value for value in wrong},
     }
     faults = {name: value for name, value in faults.items() if good is not None or value is not None}
