@@ -18,7 +18,7 @@ def is_whole(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a real number that a float can hold, of Python or NumPy, NaN included; no bool, text or tensor.
+    """Whether `value` is a real number that a float can hold, of Python or NumPy, or NaN; no bool, text or tensor.
 
     >>> is_number(0.5), is_number("0.5"), is_number(True), is_number(10**400)
     (True, False, False, False)
