@@ -59,12 +59,14 @@ def test_the_club_falls_apart_in_every_format(kind: str, tmp_path: Path) -> None
         assert share == pytest.approx(max(row), abs=1e-6)
 
 
-def test_class_mass_is_what_the_classifier_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("alpha", [None, 0.8])
+def test_labels_are_those_of_the_classifier(alpha: float | None, tmp_path: Path) -> None:
     (tmp_path / "known.csv").write_text(KNOWN)
-    found = table(run("label", in_file(".npz", tmp_path), tmp_path / "known.csv").stdout)
+    options = () if alpha is None else ("--alpha", alpha)
+    found = table(run("label", in_file(".npz", tmp_path), tmp_path / "known.csv", *options).stdout)
     known = np.array([-1] * 34, dtype=object)
     known[0], known[33] = "Hi", "Officer"
-    classifier = rw.estimators.RandomWalkClassifier(precomputed=True)
+    classifier = rw.estimators.RandomWalkClassifier(precomputed=True, alpha=alpha)
     classifier.fit(sparse.csr_array(nx.to_scipy_sparse_array(CLUB).astype(float)), known)
     assert [found[str(node)][0] for node in range(34)] == classifier.transduction_.tolist()
     shares = [found[str(node)][1] for node in range(34)]

@@ -111,6 +111,31 @@ def test_labels_are_hitting_probabilities_on_the_graph_of_neighbours(beta):
     assert np.allclose(poisson.label_distributions_, poisson_labels(moved, seeds, prior=prior))
 
 
+@pytest.mark.parametrize("class_mass", [False, None])
+def test_with_alpha_labels_are_those_of_walkers_that_meet_one_before_they_end(class_mass):
+    points, _, given = moons()
+    graph, distance = knn_graph(torch.tensor(points), 8)
+    seeds = torch.tensor([{3: 0, 7: 1, -1: -1}[label] for label in given])
+    matrix = rw.to_scipy(graph, torch.exp(-distance))
+    fitted = RandomWalkClassifier(alpha=0.8, class_mass=class_mass, precomputed=True).fit(matrix, given)
+    weight = torch.tensor(matrix.toarray())
+    share = 0.8 * weight / weight.sum(1, keepdim=True)  # P of the walk that ends
+    free = seeds < 0
+    ahead = torch.nn.functional.one_hot(seeds[~free], 2).double()
+    met = torch.linalg.solve(torch.eye(int(free.sum())) - share[free][:, free], share[free][:, ~free] @ ahead)
+    if class_mass is None:
+        met = met / met.sum(0)  # as many labels of each class
+    assert np.allclose(fitted.label_distributions_[free], met / met.sum(1, keepdim=True))
+    assert np.allclose(fitted.label_distributions_[~free], ahead)
+
+
+def test_an_alpha_with_which_walkers_meet_no_label_is_refused():
+    # h_i = (h_{i−1} + h_{i+1}) / 4 falls by 2 − √3 a step, below 1e-9 after 16, so not at the 16 nodes at either end.
+    line = rw.to_scipy(rw.grid_graph((60,)), torch.ones(59))
+    with pytest.raises(ValueError, match=r"`alpha` is too small .* from 28 of 60 nodes .* nearer to 1, or None"):
+        RandomWalkClassifier(alpha=0.5, precomputed=True).fit(line, [0] + [-1] * 58 + [1])
+
+
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
 def test_affinities_of_every_form_give_the_labels_of_their_graph(form):
     points, _, given = moons()

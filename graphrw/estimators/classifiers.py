@@ -12,8 +12,8 @@ from graphrw.core.graph import Graph
 from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
-from graphrw.functional import hitting_probabilities
-from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, poisson_labels
+from graphrw.functional import damp, hitting_probabilities
+from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, given_that_met, poisson_labels
 from graphrw.solvers import Auto, Solver
 
 try:
@@ -174,6 +174,9 @@ class RandomWalkClassifier(_TransductiveClassifier):
             those of the labelled samples; None, these, with 20 more labels counted for each class, so that the shares
             of few labels, which are chance, stay near equal ones, and nothing for fewer than ten unlabelled samples a
             class; False, nothing is made up for.
+        alpha: in (0, 1): at each step a walker goes on with this probability and ends otherwise, and those count that
+            have met a label. So near labels count more than well-connected ones; which α does best, labels say that
+            are kept back. None: walkers go on until they meet a label.
         unreachable: (L,) probabilities for samples in parts of the graph without any label; None: they are an error.
         precomputed: X holds affinities between samples instead of points.
         solver: how to solve; None: `Auto()`.
@@ -205,6 +208,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
         *,
         beta: float | None = None,
         class_mass: bool | ArrayLike | None = None,
+        alpha: float | None = None,
         unreachable: ArrayLike | None = None,
         precomputed: bool = False,
         solver: Solver | None = None,
@@ -212,6 +216,7 @@ class RandomWalkClassifier(_TransductiveClassifier):
         self.n_neighbors = n_neighbors
         self.beta = beta
         self.class_mass = class_mass
+        self.alpha = alpha
         self.unreachable = unreachable
         self.precomputed = precomputed
         self.solver = solver
@@ -221,14 +226,17 @@ class RandomWalkClassifier(_TransductiveClassifier):
         return self._extended(X)
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
-        probability = hitting_probabilities(walk, seeds, unreachable=unreachable, solver=self._solver)
-        if self.class_mass is not False:
-            reached = ~stranded(walk, seeds >= 0)  # what the caller says of the others is not ours to change
-            probability[reached] = self._made_up(probability[reached], seeds[reached])
+        moved = walk if self.alpha is None else damp(walk, self.alpha)
+        probability = hitting_probabilities(moved, seeds, unreachable=unreachable, solver=self._solver)
+        reached = ~stranded(walk, seeds >= 0)  # what the caller says of the others is not ours to change
+        found = self._made_up(probability[reached], seeds[reached])
+        probability[reached] = found if self.alpha is None else given_that_met(found)
         return probability
 
     def _made_up(self, probability: Tensor, seeds: Tensor) -> Tensor:
         """`probability` by class mass, as `class_mass` says."""
+        if self.class_mass is False:
+            return probability
         if self.class_mass is None:
             return by_expected_shares(probability, seeds)
         prior = None if self.class_mass is True else shares("class_mass", self.class_mass, probability)

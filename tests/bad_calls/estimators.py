@@ -68,7 +68,7 @@ COMMON = {
 
 
 CALLS = (
-    call(estimators.RandomWalkClassifier, used=fitted, **COMMON, class_mass=shares()),
+    call(estimators.RandomWalkClassifier, used=fitted, **COMMON, class_mass=shares(), alpha=number(None, 0.0, 1.0)),
     call(estimators.RandomWalkClassifier(3).fit, X=A_SAMPLE, y=Argument(CLASSES, IDS, words=("",))),
     call(fitted(estimators.RandomWalkClassifier(3)).predict, X=A_SAMPLE),
     call(
