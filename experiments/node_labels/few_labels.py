@@ -9,6 +9,7 @@ test nodes have no part in this: it decides the default of `RandomWalkClassifier
 * shares: classes are expected with their shares of the seeds (`class_mass=True`);
 * default: with the shares of the seeds and 20 more of each class (`class_mass=None`);
 * equal: with equal shares;
+* α = 0.99, α = 0.9: as the default, by walks that end (`alpha`);
 * Poisson: `PoissonClassifier`.
 
 `experiments/README.md` says how to run this and which data it needs.
@@ -32,7 +33,7 @@ from experiments.shared.command import Evaluation, option, parsed
 from experiments.shared.results import write
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 
-METHODS = ("flat", "shares", "default", "equal", "Poisson")
+METHODS = ("flat", "shares", "default", "equal", "α = 0.99", "α = 0.9", "Poisson")
 SEEDS = ("1 a class", "3 a class", "5 a class", "20 a class", "1 % of nodes", "5 % of nodes", "20 % of nodes")
 
 
@@ -71,6 +72,7 @@ def accuracies(data: tuple[csr_array, NDArray, NDArray, NDArray], seeds: str, dr
     uniform = np.full(count, 1 / count)
     options = {"precomputed": True, "unreachable": uniform}
     models = [RandomWalkClassifier(class_mass=choice, **options) for choice in (False, True, None, uniform)]
+    models += [RandomWalkClassifier(alpha=alpha, **options) for alpha in (0.99, 0.9)]
     models.append(PoissonClassifier(**options))
     return [float((model.fit(matrix, given).transduction_ == y)[val].mean()) for model in models]
 
