@@ -73,6 +73,14 @@ def test_labels_are_those_of_the_classifier(alpha: float | None, tmp_path: Path)
     np.testing.assert_allclose(shares, classifier.label_distributions_.max(1), atol=1e-6)
 
 
+def test_where_walks_end_too_soon_the_label_is_left_empty(tmp_path: Path) -> None:
+    (tmp_path / "path.txt").write_text("".join(f"{node} {node + 1}\n" for node in range(30)))
+    (tmp_path / "known.txt").write_text("0 left\n1 left\n")
+    answer = run("label", tmp_path / "path.txt", tmp_path / "known.txt", "--alpha", 0.5)
+    assert "14 nodes (first: '17') lead to no labelled node, or hardly any walk from them comes to one" in answer.stderr
+    assert [row[0] for row in table(answer.stdout).values()] == ["left"] * 17 + [""] * 14
+
+
 def test_every_probability_and_a_file(tmp_path: Path) -> None:
     (tmp_path / "path.txt").write_text("a b\nb c\nc d\n")
     (tmp_path / "known.txt").write_text("a left\nd right\n")

@@ -129,11 +129,15 @@ def test_with_alpha_labels_are_those_of_walkers_that_meet_one_before_they_end(cl
     assert np.allclose(fitted.label_distributions_[~free], ahead)
 
 
-def test_an_alpha_with_which_walkers_meet_no_label_is_refused():
+def test_where_walkers_end_before_they_meet_a_label_the_caller_says_what_holds():
     # h_i = (h_{i−1} + h_{i+1}) / 4 falls by 2 − √3 a step, below 1e-9 after 16, so not at the 16 nodes at either end.
     line = rw.to_scipy(rw.grid_graph((60,)), torch.ones(59))
-    with pytest.raises(ValueError, match=r"`alpha` is too small .* from 28 of 60 nodes .* nearer to 1, or None"):
-        RandomWalkClassifier(alpha=0.5, precomputed=True).fit(line, [0] + [-1] * 58 + [1])
+    given = [0] + [-1] * 58 + [1]
+    with pytest.raises(ValueError, match=r"From 28 of 60 samples \(first: 16\) hardly any .*`alpha`.*`unreachable`"):
+        RandomWalkClassifier(alpha=0.5, precomputed=True).fit(line, given)
+    fitted = RandomWalkClassifier(alpha=0.5, precomputed=True, unreachable=[0.3, 0.7]).fit(line, given)
+    assert np.array_equal(fitted.label_distributions_[16:44], np.tile([0.3, 0.7], (28, 1)))
+    assert fitted.transduction_.tolist() == [0] * 16 + [1] * 44
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_matrix, sparse.coo_array])

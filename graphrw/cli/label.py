@@ -17,7 +17,7 @@ from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.files import check_place, replacing
 from graphrw.functional import damp, hitting_probabilities
-from graphrw.functional.labelling import by_expected_shares, given_that_met
+from graphrw.functional.labelling import by_expected_shares, hardly_met
 
 
 def label(
@@ -105,13 +105,15 @@ def _probabilities(named: NamedGraph, seeds: Tensor, count: int, *, class_mass: 
     anything = torch.full((count,), 1 / count, dtype=torch.float64)
     moved = walker if alpha is None else damp(walker, alpha)
     table = hitting_probabilities(moved, seeds, count, unreachable=anything)
+    if alpha is not None:
+        lost |= hardly_met(table)
     if class_mass:
         table[~lost] = by_expected_shares(table[~lost], seeds[~lost])
-    if alpha is not None:
-        table[~lost] = given_that_met(table[~lost])
+    table[~lost] /= table[~lost].sum(1, keepdim=True)
     if bool(lost.any()):
         first = named.names[int(lost.nonzero()[0])]
-        warn(f"{int(lost.sum())} nodes (first: {first!r}) lead to no labelled node; their label is left empty.")
+        hardly = "" if alpha is None else ", or hardly any walk from them comes to one with this --alpha"
+        warn(f"{int(lost.sum())} nodes (first: {first!r}) lead to no labelled node{hardly}; their label is left empty.")
     return torch.where(lost[:, None], 0.0, table)
 
 

@@ -13,7 +13,7 @@ from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
 from graphrw.functional import damp, hitting_probabilities
-from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, given_that_met, poisson_labels
+from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, hardly_met, poisson_labels
 from graphrw.solvers import Auto, Solver
 
 try:
@@ -25,7 +25,7 @@ try:
 
     from graphrw.estimators.affinities import graph_of, group_of, prints_of, rows_of
     from graphrw.estimators.equals import Known, keep, number_equal
-    from graphrw.estimators.labels import check_reached, labelled, shares
+    from graphrw.estimators.labels import check_met, check_reached, labelled, shares
     from graphrw.estimators.points import Neighbourhoods
 except ImportError as error:
     raise MissingDependencyError("`graphrw.estimators` needs scikit-learn ≥ 1.6: pip install scikit-learn") from error
@@ -177,7 +177,8 @@ class RandomWalkClassifier(_TransductiveClassifier):
         alpha: in (0, 1): at each step a walker goes on with this probability and ends otherwise, and those count that
             have met a label. So near labels count more than well-connected ones; which α does best, labels say that
             are kept back. None: walkers go on until they meet a label.
-        unreachable: (L,) probabilities for samples in parts of the graph without any label; None: they are an error.
+        unreachable: (L,) probabilities for samples in parts of the graph without any label, and with `alpha` for those
+            from which less than one walker in 10⁹ meets one; None: they are an error.
         precomputed: X holds affinities between samples instead of points.
         solver: how to solve; None: `Auto()`.
 
@@ -228,9 +229,16 @@ class RandomWalkClassifier(_TransductiveClassifier):
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
         moved = walk if self.alpha is None else damp(walk, self.alpha)
         probability = hitting_probabilities(moved, seeds, unreachable=unreachable, solver=self._solver)
-        reached = ~stranded(walk, seeds >= 0)  # what the caller says of the others is not ours to change
-        found = self._made_up(probability[reached], seeds[reached])
-        probability[reached] = found if self.alpha is None else given_that_met(found)
+        lost = stranded(walk, seeds >= 0)
+        if self.alpha is not None:
+            faint = hardly_met(probability)
+            if unreachable is None:
+                check_met(faint)
+            else:
+                probability[faint] = unreachable
+            lost |= faint
+        found = self._made_up(probability[~lost], seeds[~lost])  # of the others the caller says it
+        probability[~lost] = found / found.sum(1, keepdim=True)
         return probability
 
     def _made_up(self, probability: Tensor, seeds: Tensor) -> Tensor:

@@ -47,3 +47,13 @@ def check_reached(walk: Walk, seeds: Tensor) -> None:
             "one, not even through others, so they have no class. Label one of them in `y`, or give the estimator "
             "`unreachable`, the probabilities of the classes for such samples."
         )
+
+
+def check_met(faint: Tensor) -> None:
+    """Raise `ValueError` if walkers hardly ever meet a label from the `faint` (N,) samples, in an estimator's words."""
+    if bool(faint.any()):
+        raise ValueError(
+            f"From {int(faint.sum())} of {len(faint)} samples (first: {int(faint.nonzero()[0])}) hardly any walker "
+            "meets a label before it ends. Give an `alpha` nearer to 1, label one of them in `y`, or give "
+            "the estimator `unreachable`, the probabilities of the classes for such samples."
+        )

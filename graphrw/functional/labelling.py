@@ -23,7 +23,7 @@ from graphrw.solvers import Auto, Solver
 
 PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
 FEWEST = 10  # nodes to be labelled, for each class: so few need not have any shares
-FAINTEST = 1e-9  # what is met less often is not told apart: solves are exact to about 1e-11
+FAINTEST = 1e-9  # solves are exact to about 1e-11: what walkers meet less often they do not tell apart
 
 
 @opaque
@@ -98,23 +98,9 @@ def by_expected_shares(probability: Tensor, seeds: Tensor) -> Tensor:
     return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
 
 
-def given_that_met(probability: Tensor) -> Tensor:
-    """Which label walkers meet first, of those that meet any: each row by its sum.
-
-    Args:
-        probability: (N, L) of walks that may end before, from nodes that some seed can be reached from.
-
-    Raises:
-        ValueError: if walkers from some node meet labels so rarely that a solve does not tell which.
-    """
-    met = probability.sum(1, keepdim=True)
-    faint = (met < FAINTEST).squeeze(1)
-    if bool(faint.any()):
-        raise ValueError(
-            f"`alpha` is too small for this graph: from {int(faint.sum())} of {len(faint)} nodes less than one walker "
-            f"in {1 / FAINTEST:,.0f} meets a label before it ends. Take one nearer to 1, or None, or label more."
-        )
-    return probability / met
+def hardly_met(probability: Tensor) -> Tensor:
+    """(N,): from which nodes walkers that may end, with `probability` (N, L), meet labels too rarely to say which."""
+    return probability.sum(1) < FAINTEST
 
 
 @opaque
