@@ -34,10 +34,13 @@ def tuned(task: Task) -> Tensor:
     """`RandomWalkClassifier`, with the best of 8 options on the validation nodes: α, and class masses or none."""
     graph, given = task.data.graph, task.seeds.numpy()
     links = rw.to_scipy(graph, torch.ones(graph.num_edges, dtype=torch.float64))
+    classes = task.y[task.train].unique()
+    options = {"precomputed": True, "unreachable": task.uniform[classes] * task.num_labels / len(classes)}
     answers = []
     for alpha, mass in product(ALPHAS, (False, None)):
-        model = RandomWalkClassifier(alpha=alpha, class_mass=mass, unreachable=task.uniform, precomputed=True)
-        answers.append(torch.from_numpy(model.fit(links, given).label_distributions_))
+        model = RandomWalkClassifier(alpha=alpha, class_mass=mass, **options).fit(links, given)
+        scores = torch.zeros(len(given), task.num_labels, dtype=torch.float64)
+        answers.append(scores.index_copy(1, classes, torch.from_numpy(model.label_distributions_)))
     return max(answers, key=lambda scores: task.quality(scores, task.val))
 
 
