@@ -10,6 +10,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
+from experiments.node_labels.networks import NETWORKS
+from experiments.node_labels.walks import WALKS
 from experiments.shared.command import Script, parsed
 from experiments.shared.results import table
 
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = "experiments/node_labels/results"
 PAGE = ROOT / "docs" / "node_labels.md"
 MOSTLY = 0.5  # of the edges: homophily
+METHODS = (*WALKS, "MLP", "MLP, PyG C&S", *NETWORKS)  # in this order
 OF_TWO_CLASSES = {"minesweeper", "tolokers"}  # scored by the area under the curve of ROC
 BEGIN, END = "<!-- made by experiments/node_labels/report.py -->", "<!-- end -->"
 
@@ -39,7 +42,7 @@ def qualities(lines: list[dict[str, Any]]) -> str:
         for line in mine:
             shown = f"**{cell(line)}**" if line["mean"] == best else cell(line)
             rows.setdefault(line["method"], {"method": line["method"]})[column] = shown
-    return table(list(rows.values()))
+    return table(sorted(rows.values(), key=lambda row: METHODS.index(row["method"])))
 
 
 def name_of(line: dict[str, Any]) -> str:
@@ -64,22 +67,21 @@ def tables(found: list[dict[str, Any]]) -> str:
 
 
 def about(found: list[dict[str, Any]]) -> str:
-    """What each column was measured with."""
-    lines = []
-    for result in found:
-        first, config, machine = result["figures"][0], result["config"], result["machine"]
-        runs = max(line["runs"] for line in result["summary"])
-        few = [str(n) for n in dict.fromkeys(line["labels"] for line in result["summary"]) if n != "all"]
-        longest = max(row["seconds"] for row in result["figures"])
-        methods = {line["method"] for line in result["summary"]}
-        alone = f" ({methods.pop()} alone)" if len(methods) == 1 else ""
-        lines.append(
-            f"* {', '.join(dict.fromkeys(row['graph'] for row in result['figures']))}"
-            f"{', ' * bool(few)}{', '.join(few)}{' labels a class' * bool(few)}{alone}: {first['splits']} split, "
-            f"homophily {first['homophily']}, {runs} run{'s' * (runs > 1)}, {config['split']} nodes, a run takes up to "
-            f"{longest:.0f} s of one core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
-        )
-    return "\n".join(lines)
+    """What each result was measured with."""
+    return "\n".join(about_result(result["figures"], result["summary"], result) for result in found)
+
+
+def about_result(figures: list[dict[str, Any]], lines: list[dict[str, Any]], result: dict[str, Any]) -> str:
+    graphs = {row["graph"]: f"{row['graph']} ({row['splits']} split, homophily {row['homophily']})" for row in figures}
+    few = [str(number) for number in dict.fromkeys(line["labels"] for line in lines) if number != "all"]
+    methods, machine = {line["method"] for line in lines}, result["machine"]
+    runs = max(line["runs"] for line in lines)
+    return (
+        f"* {', '.join(graphs.values())}{', ' * bool(few)}{', '.join(few)}{' labels a class' * bool(few)}"
+        f"{f', {methods.pop()} alone' if len(methods) == 1 else ''}: {f'up to {runs} runs' if runs > 1 else 'one run'},"
+        f" {result['config']['split']} nodes, a run takes up to {max(row['seconds'] for row in figures):.0f} s of one "
+        f"core ({machine['processor']}, torch {machine['torch']}), {result['date']}."
+    )
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def label_propagation(task: Task) -> Tensor:
 WALKS: dict[str, Callable[[Task], Tensor]] = {
     "harmonic": harmonic,
     "harmonic, class masses": class_mass,
-    "Poisson": poisson,
     "harmonic, tuned": tuned,
+    "Poisson": poisson,
     "PyG LabelPropagation": label_propagation,
 }
