@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))  # so that the file runs by its path
 
 from experiments.node_labels.report import ROOT, cell, results
+from experiments.node_labels.walks import WALKS
 from experiments.shared.command import Script, parsed
 from experiments.shared.results import table
 
@@ -19,7 +20,7 @@ PAGE, QUOTED = ROOT / "docs" / "leaderboard.md", Path(__file__).parent / "quoted
 BEGIN, END = "<!-- made by experiments/node_labels/leaderboard.py -->", "<!-- end -->"
 GRAPHS = ("cora", "citeseer", "pubmed")
 OF_FILES = {"pubmed_graph_only": "pubmed"}  # whose links and split these are, without the features
-LINKS_ALONE = {"harmonic", "harmonic, class masses", "Poisson", "PyG LabelPropagation"}  # and draw no random numbers
+UNTUNED = {"harmonic", "harmonic, class masses", "Poisson"}  # without options
 
 
 def ours(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -30,12 +31,11 @@ def ours(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
             graph = OF_FILES.get(line["graph"], line["graph"])
             if line["labels"] != "all" or graph not in GRAPHS:
                 continue
-            alone = line["method"] in LINKS_ALONE
             row = rows.setdefault(line["method"], {"method": line["method"], "runs": 0})
             row[graph] = cell(line)
             row["runs"] = max(row["runs"], line["runs"])
-            row["features"] = "none" if alone else "bags of words"
-            row["validation"] = "unused" if line["method"].startswith(("Poisson", "harmonic")) else "chooses"
+            row["features"] = "none" if line["method"] in WALKS else "bags of words"
+            row["validation"] = "unused" if line["method"] in UNTUNED else "chooses"
             row["from"] = max(row.get("from", ""), f"run here, {result['date']}")  # the last of its numbers
     return list(rows.values())
 
