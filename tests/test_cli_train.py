@@ -141,6 +141,12 @@ def test_ctrl_c_keeps_what_is_learned_for_resume(folder: Path) -> None:
     done = int(errors.split()[2])
     answer = run(*common, done + 2, "--resume", "--width", 8)
     assert "w.checkpoint` is of a run with --width 4; this one has 8. Give what it had" in answer.stderr
+    changed = next(iter(sorted((folder / "images").iterdir())))
+    before = changed.read_bytes()
+    Image.fromarray(255 - np.array(Image.open(changed))).save(changed)
+    answer = run(*common, done + 2, "--resume")
+    assert "is of a run with the images and labels " in answer.stderr
+    changed.write_bytes(before)
     answer = run(*common, done + 2, "--resume")
     assert f"{done + 2} steps on 3 images" in answer.stderr
     assert sorted(os.listdir(folder)) == ["images", "labels", "w"]

@@ -17,7 +17,15 @@ from torch import Tensor
 from graphrw.cli import options as given
 from graphrw.cli.bars import bar
 from graphrw.cli.task import check_not_read
-from graphrw.cli.training_folder import Pair, as_examples, channels_of, fitted_scale, pairs_in, read_pairs
+from graphrw.cli.training_folder import (
+    Pair,
+    as_examples,
+    channels_of,
+    digest_of,
+    fitted_scale,
+    pairs_in,
+    read_pairs,
+)
 from graphrw.core.errors import Cancelled
 from graphrw.core.progress import Listener
 from graphrw.files import check_place
@@ -95,7 +103,7 @@ def train(
             schedule=Schedule(steps, 60 * minutes, learning_rate),
             validate=partial(_mean_loss, model, judged) if judged else None,
             checkpoint=checkpoint,
-            identity=same | {"--learning-rate": learning_rate},
+            identity=same | {"--learning-rate": learning_rate, "the images and labels": digest_of(pairs)},
             progress=listener,
         )
     model.save(out)

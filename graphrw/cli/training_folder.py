@@ -1,5 +1,6 @@
 """A folder with images and their segments."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ def read_pairs(files: Mapping[str, tuple[Path, Path]], *, ignore: int | None) ->
                 f"All images must be alike: `{first.name}` has {_described(first)}, `{pair.name}` {_described(pair)}."
             )
     return pairs
+
+
+def digest_of(pairs: list[Pair]) -> str:
+    """What tells these images and segments from all others."""
+    found = hashlib.sha256()
+    for pair in pairs:
+        for values in (pair.image.values, pair.segments):
+            found.update(f"{pair.name} {values.shape} {values.dtype}".encode())
+            found.update(np.ascontiguousarray(values).data)
+    return found.hexdigest()[:16]
 
 
 def channels_of(pair: Pair) -> int:
