@@ -12,12 +12,10 @@ from torch import Tensor
 
 from graphrw.cli.graph_files import NamedGraph, read_graph, read_node_labels
 from graphrw.cli.task import check_not_read
-from graphrw.core.reach import stranded
 from graphrw.core.walk import walk
 from graphrw.core.warn import warn
 from graphrw.files import check_place, replacing
-from graphrw.functional import damp, hitting_probabilities
-from graphrw.functional.labelling import by_expected_shares, hardly_met
+from graphrw.functional.labelling import by_expected_shares, first_met
 
 
 def label(
@@ -100,16 +98,8 @@ def _seeds(named: NamedGraph, known: dict[str, str], path: Path) -> tuple[list[s
 
 def _probabilities(named: NamedGraph, seeds: Tensor, count: int, *, class_mass: bool, alpha: float | None) -> Tensor:
     """(N, L), 0 where no walk comes to a label."""
-    walker = walk(named.graph, named.weight)
-    lost = stranded(walker, seeds >= 0)
-    anything = torch.full((count,), 1 / count, dtype=torch.float64)
-    moved = walker if alpha is None else damp(walker, alpha)
-    table = hitting_probabilities(moved, seeds, count, unreachable=anything)
-    if alpha is not None:
-        lost |= hardly_met(table)
-    if class_mass:
-        table[~lost] = by_expected_shares(table[~lost], seeds[~lost])
-    table[~lost] /= table[~lost].sum(1, keepdim=True)
+    made_up = by_expected_shares if class_mass else lambda probability, seeds: probability
+    table, lost = first_met(walk(named.graph, named.weight), seeds, count, alpha=alpha, made_up=made_up)
     if bool(lost.any()):
         first = named.names[int(lost.nonzero()[0])]
         hardly = "" if alpha is None else ", or hardly any walk from them comes to one with this --alpha"

@@ -9,11 +9,9 @@ from torch import Tensor
 
 from graphrw.core.errors import MissingDependencyError
 from graphrw.core.graph import Graph
-from graphrw.core.reach import stranded
 from graphrw.core.walk import Walk, walk
 from graphrw.core.whole import check_flag
-from graphrw.functional import damp, hitting_probabilities
-from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, hardly_met, poisson_labels
+from graphrw.functional.labelling import by_expected_shares, class_mass_normalize, first_met, poisson_labels
 from graphrw.solvers import Auto, Solver
 
 try:
@@ -227,18 +225,12 @@ class RandomWalkClassifier(_TransductiveClassifier):
         return self._extended(X)
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
-        moved = walk if self.alpha is None else damp(walk, self.alpha)
-        probability = hitting_probabilities(moved, seeds, unreachable=unreachable, solver=self._solver)
-        lost = stranded(walk, seeds >= 0)
-        if self.alpha is not None:
-            faint = hardly_met(probability)
-            if unreachable is None:
-                check_met(faint)
-            else:
-                probability[faint] = unreachable
-            lost |= faint
-        found = self._made_up(probability[~lost], seeds[~lost])  # of the others the caller says it
-        probability[~lost] = found / found.sum(1, keepdim=True)
+        options: Any = {"alpha": self.alpha, "made_up": self._made_up, "solver": self._solver}
+        probability, lost = first_met(walk, seeds, len(self.classes_), **options)
+        if unreachable is None:
+            check_met(lost)
+        else:
+            probability[lost] = unreachable
         return probability
 
     def _made_up(self, probability: Tensor, seeds: Tensor) -> Tensor:

@@ -1,15 +1,20 @@
 """Node labelling from few seeds: class-mass normalisation and Poisson learning."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from graphrw.core.arrays import as_tensor
 from graphrw.core.opaque import opaque
+from graphrw.core.reach import stranded
 from graphrw.core.scale import unit_of
 from graphrw.core.shares import raised
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
+from graphrw.functional.harmonic import hitting_probabilities
+from graphrw.functional.propagation import damp
 from graphrw.functional.seeds import (
     check_distribution,
     checked_unreachable,
@@ -98,9 +103,37 @@ def by_expected_shares(probability: Tensor, seeds: Tensor) -> Tensor:
     return class_mass_normalize(probability, seeds, pseudo_labels=PSEUDO_LABELS)
 
 
-def hardly_met(probability: Tensor) -> Tensor:
-    """(N,): from which nodes walkers that may end, with `probability` (N, L), meet labels too rarely to say which."""
-    return probability.sum(1) < FAINTEST
+def first_met(
+    walk: Walk,
+    seeds: Tensor,
+    num_labels: int,
+    *,
+    alpha: float | None,
+    made_up: Callable[[Tensor, Tensor], Tensor],
+    solver: Solver = Auto(),
+) -> tuple[Tensor, Tensor]:
+    """Which label walkers meet first, and from which nodes none, or hardly any, meets one.
+
+    Args:
+        walk: N nodes.
+        seeds: (N,) int64, −1 at the unlabelled nodes.
+        num_labels: L.
+        alpha: with which probability a walker goes on at each step; None: until it meets a label.
+        made_up: gives probabilities and seeds of some nodes the mass that labels are expected to have.
+        solver: how to solve.
+
+    Returns:
+        (N, L), rows of sum 1, and (N,) bool: where it is true the row says nothing.
+    """
+    moved = walk if alpha is None else damp(walk, alpha)
+    anything = walk.weight.new_full((num_labels,), 1 / num_labels)
+    probability = hitting_probabilities(moved, seeds, num_labels, unreachable=anything, solver=solver)
+    lost = stranded(walk, seeds >= 0)
+    if alpha is not None:
+        lost |= probability.sum(1) < FAINTEST
+    found = made_up(probability[~lost], seeds[~lost])
+    probability[~lost] = found / found.sum(1, keepdim=True)
+    return probability, lost
 
 
 @opaque
