@@ -225,8 +225,9 @@ class RandomWalkClassifier(_TransductiveClassifier):
         return self._extended(X)
 
     def _scores(self, walk: Walk, seeds: Tensor, unreachable: Tensor | None) -> Tensor:
-        options: Any = {"alpha": self.alpha, "made_up": self._made_up, "solver": self._solver}
-        probability, lost = first_met(walk, seeds, len(self.classes_), **options)
+        probability, lost = first_met(
+            walk, seeds, len(self.classes_), alpha=self.alpha, made_up=self._made_up, solver=self._solver
+        )
         if unreachable is None:
             check_met(lost)
         else:
