@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import graphrw as rw
 from graphrw.estimators import PoissonClassifier, RandomWalkClassifier
 from graphrw.functional import class_mass_normalize, hitting_probabilities
+from graphrw.solvers import CG, Cholesky, Multigrid
 
 PRECOMPUTED = [RandomWalkClassifier(precomputed=True), PoissonClassifier(precomputed=True)]
 every_classifier = pytest.mark.parametrize("classifier", PRECOMPUTED, ids=lambda made: type(made).__name__)
@@ -269,3 +270,16 @@ def test_none_among_the_classes_is_named() -> None:
     y = np.array(["a", None, "b"], dtype=object)
     with pytest.raises(ValueError, match=r"`y` holds None\. Unlabelled samples are −1"):
         RandomWalkClassifier(1).fit([[0.0], [1.0], [2.0]], y)
+
+
+@pytest.mark.parametrize("solver", [CG(1e-4), CG(1e-6), Multigrid(1e-4), Multigrid(1e-6)], ids=str)
+def test_labels_that_walkers_hardly_meet_are_told_as_far_as_the_solver_can(solver):
+    weight = torch.rand(2 * 60 * 59, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
+    matrix, given = rw.to_scipy(rw.grid_graph((60, 60)), weight), np.full(3600, -1)
+    given[[5 * 60 + 5, 54 * 60 + 54, 5 * 60 + 54]] = [0, 1, 2]
+    options = {"alpha": 0.95, "class_mass": False, "precomputed": True, "unreachable": [0.2, 0.3, 0.5]}
+    exact = RandomWalkClassifier(**options, solver=Cholesky()).fit(matrix, given).label_distributions_
+    found = RandomWalkClassifier(**options, solver=solver).fit(matrix, given).label_distributions_
+    told = ~(found == options["unreachable"]).all(1)
+    assert 300 < told.sum() < 1700
+    assert np.abs(found - exact)[told].max() < 1e-3

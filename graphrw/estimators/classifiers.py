@@ -176,7 +176,8 @@ class RandomWalkClassifier(_TransductiveClassifier):
             have met a label. So near labels count more than well-connected ones; which α does best, labels say that
             are kept back. None: walkers go on until they meet a label.
         unreachable: (L,) probabilities for samples in parts of the graph without any label, and with `alpha` for those
-            from which less than one walker in 10⁹ meets one; None: they are an error.
+            from which less than one walker in 10⁹ meets one, or fewer than `solver` tells apart to three digits; None:
+            they are an error.
         precomputed: X holds affinities between samples instead of points.
         solver: how to solve; None: `Auto()`.
 

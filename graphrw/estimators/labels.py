@@ -54,6 +54,7 @@ def check_met(faint: Tensor) -> None:
     if bool(faint.any()):
         raise ValueError(
             f"From {int(faint.sum())} of {len(faint)} samples (first: {int(faint.nonzero()[0])}) hardly any walker "
-            "meets a label before it ends. Give an `alpha` nearer to 1, label one of them in `y`, or give "
-            "the estimator `unreachable`, the probabilities of the classes for such samples."
+            "meets a label before it ends: fewer than the solver can tell apart. Give an `alpha` nearer to 1, a "
+            "`solver` with a smaller `rtol`, label one of them in `y`, or give the estimator `unreachable`, the "
+            "probabilities of the classes for such samples."
         )

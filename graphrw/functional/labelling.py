@@ -13,8 +13,8 @@ from graphrw.core.shares import raised
 from graphrw.core.walk import Walk, check_rates, check_walk, degree
 from graphrw.core.whole import check_not_negative
 from graphrw.functional.ground import ground
-from graphrw.functional.harmonic import hitting_probabilities
-from graphrw.functional.propagation import damp
+from graphrw.functional.harmonic import dirichlet, hitting_probabilities
+from graphrw.functional.propagation import damp, step
 from graphrw.functional.seeds import (
     check_distribution,
     checked_unreachable,
@@ -28,7 +28,8 @@ from graphrw.solvers import Auto, Solver
 
 PSEUDO_LABELS = 20  # of each class, which draw the shares of few labels to equal ones; see `docs/node_labels.md`
 FEWEST = 10  # nodes to be labelled, for each class: so few need not have any shares
-FAINTEST = 1e-9  # solves are exact to about 1e-11: what walkers meet less often they do not tell apart
+FAINTEST = 1e-9  # what walkers meet more rarely is far from their node, however exact the solve
+SURE = 1000  # times the error of a solve: shares of a row are right to three digits
 
 
 @opaque
@@ -123,17 +124,33 @@ def first_met(
         solver: how to solve.
 
     Returns:
-        (N, L), rows of sum 1, and (N,) bool: where it is true the row says nothing.
+        (N, L), rows of sum 1, and (N,) bool: where it is true the row says nothing, as no walker meets a label, or
+        fewer do than `solver` can tell apart.
     """
     moved = walk if alpha is None else damp(walk, alpha)
     anything = walk.weight.new_full((num_labels,), 1 / num_labels)
     probability = hitting_probabilities(moved, seeds, num_labels, unreachable=anything, solver=solver)
     lost = stranded(walk, seeds >= 0)
     if alpha is not None:
-        lost |= probability.sum(1) < FAINTEST
+        lost |= probability.sum(1) < _faintest(moved, probability, (seeds < 0) & ~lost, solver)
     found = made_up(probability[~lost], seeds[~lost])
     probability[~lost] = found / found.sum(1, keepdim=True)
     return probability, lost
+
+
+def _faintest(walk: Walk, probability: Tensor, free: Tensor, solver: Solver) -> Tensor:
+    """(N,) or (): how often walkers must meet a label for Z = `probability` (N, L) to tell which.
+
+    Where nodes are `free` (N,), Z should be P Z. If it misses that by R, it is wrong by (I − P)⁻¹ R, and (I − P)⁻¹ ≥ 0.
+    Rows of that sum to at most 1 / (1 − α), so that where R is small nothing need be solved to know.
+    """
+    missed = torch.where(free, (probability - step(walk, probability)).abs().sum(1), 0.0)
+    most = missed.max() / torch.where(free, walk.killing / walk.rate, 1.0).min()
+    if bool(SURE * most <= FAINTEST):
+        return most.new_tensor(FAINTEST)
+    flow = (walk.rate * missed)[:, None]
+    error = dirichlet(walk, ~free, torch.zeros_like(flow), source=flow, solver=solver).squeeze(1)
+    return (SURE * error).clamp(min=FAINTEST)
 
 
 @opaque
