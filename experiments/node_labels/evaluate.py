@@ -1,10 +1,10 @@
 """Labels of the nodes of graphs: walks, and networks with and without walks, beside PyG's.
 
-Every network is trained and tuned alike: six combinations of options on the first split and one seed, chosen by the
-validation nodes; then so many runs, each with its own seed and, where a graph has several, its own split. Labels of
-validation nodes choose options and steps; they are never learned from, and never seeds. With `--labels` runs learn from
-so many nodes of each class, with the options of the whole split. Results are kept after each run; the same command goes
-on from those in `--out`.
+Every network is trained and tuned alike: nine combinations of options (with `--choices 2`, six) on the first split and
+one seed, chosen by the validation nodes; then so many runs, each with its own seed and, where a graph has several, its
+own split. Labels of validation nodes choose options and steps; they are never learned from, and never seeds. With
+`--labels` runs learn from so many nodes of each class, with the options of the whole split. Results are kept after each
+run; the same command goes on from those in `--out`.
 
 `experiments/README.md` says how to run this and which data it needs.
 """
@@ -41,6 +41,7 @@ class Config(Evaluation):
     methods: tuple[str, ...] = option((*WALKS, *NETWORKS), "some of the methods", of=(*WALKS, *NETWORKS))
     runs: int = option(20, "random seeds")
     steps: int = option(STEPS, "of Adam at most, of every network")
+    choices: int = option(3, "how many options of its own each network is tuned over", of=(1, 2, 3))
     labels: tuple[int, ...] = option((0,), "of each class to learn from; 0: all of the split")
 
 
@@ -61,8 +62,9 @@ def _options(config: Config, data: NodeLabels, found: list[dict[str, Any]]) -> d
     """Those that runs before this one had, or else those that are best on the validation nodes."""
     known = {row["method"]: Options(row["decay"], row["own"], row["rate"]) for row in found if "decay" in row}
     first = task(data, 0, None)
+    allowed = {"choices": config.choices, "steps": config.steps}
     return {
-        name: known[name] if name in known else tuned(NETWORKS[name], first, TUNING, steps=config.steps)
+        name: known[name] if name in known else tuned(NETWORKS[name], first, TUNING, **allowed)
         for name in config.methods
         if name in NETWORKS and data.x is not None
     }

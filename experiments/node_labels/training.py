@@ -50,9 +50,9 @@ def trained(kind: type[Network], task: Task, options: Options, seed: int, *, ste
         return Trained(network.scores(), -found.loss, time.process_time() - began, found.steps)
 
 
-def tuned(kind: type[Network], task: Task, seed: int, *, steps: int = STEPS) -> Options:
-    """Of six combinations the one that is best on the validation nodes."""
-    grid = [Options(decay, own) for own in kind.own for decay in DECAYS]
+def tuned(kind: type[Network], task: Task, seed: int, *, choices: int, steps: int = STEPS) -> Options:
+    """Of the combinations with the first so many of its own options the one that is best on the validation nodes."""
+    grid = [Options(decay, own) for own in kind.own[:choices] for decay in DECAYS]
     return max(grid, key=lambda options: trained(kind, task, options, seed, steps=steps).quality)
 
 

@@ -1,4 +1,4 @@
-"""What labels nodes without any training: (N, L) scores from the links alone."""
+"""What labels nodes without any training: (N, L) scores from the links alone, or from no more than the labels."""
 
 from collections.abc import Callable
 from itertools import product
@@ -16,6 +16,11 @@ ALPHAS = (0.8, 0.9, 0.99, None)
 
 def plain_walk(task: Task) -> rw.Walk:
     return rw.walk(task.data.graph, torch.ones(task.data.graph.num_edges, dtype=torch.float64))
+
+
+def largest_class(task: Task) -> Tensor:
+    """No walk: every node has the class that most training nodes have."""
+    return torch.bincount(task.y[task.train], minlength=task.num_labels).double().expand(len(task.y), -1)
 
 
 def harmonic(task: Task) -> Tensor:
@@ -53,6 +58,7 @@ def label_propagation(task: Task) -> Tensor:
 
 
 WALKS: dict[str, Callable[[Task], Tensor]] = {
+    "largest class": largest_class,
     "harmonic": harmonic,
     "harmonic, class masses": class_mass,
     "harmonic, tuned": tuned,

@@ -16,17 +16,17 @@ import torch
 T = TypeVar("T", bound="Script")
 
 
-def option(default: Any, help: str, *, of: Iterable[str] = (), there: bool = False) -> Any:
+def option(default: Any, help: str, *, of: Iterable[Any] = (), there: bool = False) -> Any:
     """A field of a configuration, explained in words.
 
     Args:
         default: if it is not given.
         help: what it is.
-        of: the names that it takes; none: it takes all.
+        of: the names or numbers that it takes; none: it takes all.
         there: whether it is of files or folders that have to be there.
     """
     names = tuple(of)
-    told = help if names in ((), default) else f"{help}, of: {'; '.join(names)}"
+    told = help if names in ((), default) else f"{help}, of: {'; '.join(map(str, names))}"
     return field(default=default, metadata={"help": told.replace("%", "%%"), "of": names, "there": there})
 
 
@@ -124,8 +124,8 @@ def _check(each: Field[Any], given: Any) -> None:
     """Ends with words if a name is not known, or a file not there."""
     names = each.metadata.get("of")
     for value in given if isinstance(given, tuple) else (given,):
-        if value and names and value not in names:
-            raise SystemExit(f"There is no `{value}` for {_name(each)}: {'; '.join(names)}.")
+        if names and value not in (None, "", *names):
+            raise SystemExit(f"There is no `{value}` for {_name(each)}: {'; '.join(map(str, names))}.")
         if value and each.metadata.get("there") and not value.exists():
             raise SystemExit(f"There is no `{value}`, given as {_name(each)}.")
 
