@@ -166,16 +166,27 @@ class OfAPPNP(MLP):
         return self.propagate(self.logits(), self.task.edge_index).log_softmax(1)
 
 
-class Guesses(MLP):
-    """An MLP's guesses as absorption of a walk: what a walker reads where it ends. `own` is ρ.
+class Walked(MLP):
+    """What a walker reads where it ends, of an MLP's guesses. `own` is ρ.
 
     A walker at i ends with rate ρ (d_i + 1), in class l with probability q_il:
 
         (D + ρ (D + I) − W) Z = ρ (D + I) q.
 
-    It is `rw.nn.Propagation(alpha=1 / (1 + ρ), self_loops=1.0)` of q, with a factor that is kept. No label
-    of a training node is a seed here, or the walk would tell it without the network.
+    It is `rw.nn.Propagation(alpha=1 / (1 + ρ), self_loops=1.0)` of q. No label of a training node is a seed here, or
+    the walk would tell it without the network.
     """
+
+    @abstractmethod
+    def walked(self, count: int) -> Tensor:
+        """Z of so many draws of dropout, (count, N, L)."""
+
+    def scores(self) -> Tensor:
+        return self.walked(1)[0].log()
+
+
+class Guesses(Walked):
+    """Links of weight 1: the factor is kept."""
 
     own = (0.1, 0.3, 10.0)  # the last for graphs whose links mislead
 
@@ -188,17 +199,13 @@ class Guesses(MLP):
         self.factor = rw.factorize(walk, rw.solvers.Cholesky() if direct else rw.solvers.CG(rtol=1e-6))
 
     def walked(self, count: int) -> Tensor:
-        """Z of so many draws of dropout, (count, N, L)."""
         guesses = torch.cat([self.logits().softmax(1) for _ in range(count)], 1)
         found = self.factor.solve(self.rate * guesses.double()).float().clamp(1e-9, 1.0)
         return torch.stack(found.chunk(count, 1))
 
-    def scores(self) -> Tensor:
-        return self.walked(1)[0].log()
 
-
-class ConsistentGuesses(Guesses):
-    """Guesses, and what is said of any node is to be one thing, and clear, whatever drops out (Feng et al. 2020)."""
+class Consistent(Walked):
+    """What is said of any node is to be one thing, and clear, whatever drops out (Feng et al. 2020)."""
 
     def loss(self, done: float) -> Tensor:
         answers = self.walked(DRAWS)
@@ -206,8 +213,12 @@ class ConsistentGuesses(Guesses):
         return fit.mean() + min(1.0, done / RAMP) * rw.losses.consistency_loss(answers)
 
 
-class LearnedWeights(ConsistentGuesses):
-    """Those, and each link has the weight 0.1 + q_i · q_j: walkers keep to nodes of which the same is guessed.
+class ConsistentGuesses(Consistent, Guesses):
+    """The loss of the one, the walk of the other."""
+
+
+class LearnedWeights(Consistent):
+    """Each link has the weight 0.1 + q_i · q_j: walkers keep to nodes of which the same is guessed.
 
     Gradients flow through the walk into its weights. Each draw of dropout has a walk of its own.
     """
@@ -215,18 +226,17 @@ class LearnedWeights(ConsistentGuesses):
     own = (0.3, 1.0, 10.0)  # with 0.1 runs scatter, which the one seed of tuning does not show
 
     def __init__(self, task: Task, options: Options) -> None:
-        MLP.__init__(self, task, options)
-        self.graph = task.data.graph
+        super().__init__(task, options)
+        self.walk = rw.nn.Propagation(1 / (1 + options.own), self_loops=1.0, solver=rw.solvers.CG(rtol=1e-6))
 
     def walked(self, count: int) -> Tensor:
         return torch.stack([self.one_walk(self.logits().softmax(1).double()) for _ in range(count)])
 
     def one_walk(self, guesses: Tensor) -> Tensor:
-        tail, head = self.graph.edges
+        graph = self.task.data.graph
+        tail, head = graph.edges
         weight = LEAST + (guesses[tail] * guesses[head]).sum(1)
-        rate = self.options.own * (rw.walk(self.graph, weight).rate + 1)
-        found = rw.solve(rw.walk(self.graph, weight, rate), rate[:, None] * guesses, solver=rw.solvers.CG(rtol=1e-6))
-        return found.float().clamp(1e-9, 1.0)
+        return self.walk(guesses, graph, weight).float().clamp(1e-9, 1.0)
 
 
 NETWORKS: dict[str, type[Network]] = {
