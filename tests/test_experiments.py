@@ -244,13 +244,27 @@ def test_stages_of_features_are_compared_by_the_same_strokes(data: Path, tmp_pat
 
 def test_nodes_are_labelled_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "nodes.json"
-    methods = ["harmonic", "harmonic, class masses", "MLP", "walk with consistent guesses"]
+    consistent = "walk with consistent guesses"
+    methods = [
+        "largest class",
+        "harmonic",
+        "harmonic, class masses",
+        "MLP",
+        consistent,
+        f"{consistent}, learned weights",
+    ]
     options = ["--split", "test", "--out", out, "--runs", 1, "--steps", 40, "--methods", *methods]
     run("node_labels/evaluate.py", "--data", data, *options)
     rows = figures(out)
     assert {row["graph"] for row in rows} == {"citations", "ring"}
     assert {row["method"] for row in rows} == {*methods, "MLP, PyG C&S"}
-    assert all(row["test"] > 0.5 for row in rows if row["method"] != "MLP")
+    assert all(row["test"] > 0.5 for row in rows if row["method"] not in ("MLP", "largest class"))
+
+
+@pytest.mark.parametrize("choices", ["0", "4"])
+def test_a_number_that_is_not_among_the_choices_is_refused_with_those_that_are(choices: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=f"There is no `{choices}` for --choices: 1; 2; 3"):
+        import_module("experiments.node_labels.evaluate").main(["--data", str(tmp_path), "--choices", choices])
 
 
 def test_few_labels_are_compared_on_whatever_graphs_there_are(data: Path, tmp_path: Path) -> None:
