@@ -29,7 +29,7 @@ def results() -> list[dict[str, Any]]:
 
 
 def cell(line: dict[str, Any]) -> str:
-    deviation = "" if line["deviation"] is None else f" ± {line['deviation']:.1f}"
+    deviation = "" if line["deviation"] is None else f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{line['deviation']:.1f}"
     return f"{line['mean']:.1f}{deviation}"
 
 
