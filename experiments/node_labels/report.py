@@ -1,9 +1,10 @@
-"""Write the tables of docs/node_labels.md from the results beside this file, `results/*.json`.
+"""Write the tables of docs/node_labels.md, and what they were measured with, from `results/*.json` beside this file.
 
 python experiments/node_labels/report.py
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ MOSTLY = 0.5  # of the edges: homophily
 METHODS = (*WALKS, "MLP", "MLP, PyG C&S", *NETWORKS)  # in this order
 OF_TWO_CLASSES = {"minesweeper", "tolokers"}  # scored by the area under the curve of ROC
 BEGIN, END = "<!-- made by experiments/node_labels/report.py -->", "<!-- end -->"
+MADE = re.compile(f"(?<={BEGIN}\n\n).*?(?=\n\n{END})", re.DOTALL)  # the tables, and what they were measured with
 
 
 def results() -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def qualities(lines: list[dict[str, Any]]) -> str:
 
 def name_of(line: dict[str, Any]) -> str:
     """Of its column."""
-    return str(line["graph"]) if line["labels"] == "all" else f"{line['graph']}, {line['labels']} a class"
+    return str(line["graph"]) if line["labels"] == "all" else f"{line['labels']} a class"
 
 
 def tables(found: list[dict[str, Any]]) -> str:
@@ -89,11 +91,8 @@ def main() -> None:
     found = results()
     if not found:
         raise SystemExit(f"There are no results in `{RESULTS}`: run experiments/node_labels/evaluate.py --out first.")
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    made = f"{BEGIN}\n\n{tables(found)}\n\n{about(found)}\n\n{END}"
-    PAGE.write_text(before + made + after, encoding="utf-8")
+    parts = iter((tables(found), about(found)))
+    PAGE.write_text(MADE.sub(lambda _: next(parts), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
