@@ -5,6 +5,7 @@ import torch
 
 import graphrw as rw
 from experiments.data.graphs import NodeLabels
+from experiments.node_labels import report
 from experiments.node_labels.inputs import Task
 
 
@@ -24,3 +25,10 @@ def test_of_two_classes_naming_the_larger_one_everywhere_is_worth_a_half() -> No
 def test_of_more_classes_it_is_the_share_of_right_labels() -> None:
     task = task_of([0, 1, 2, 2])
     assert task.quality(torch.eye(3)[[0, 1, 2, 0]], task.test) == pytest.approx(0.75)
+
+
+def test_the_page_holds_what_the_results_say() -> None:
+    page = report.PAGE.read_text(encoding="utf-8")
+    found = report.results()
+    assert report.tables(found) in page
+    assert report.about(found) in page
